@@ -1,0 +1,1 @@
+//! 2. Weights to levels: device profiles and quantizers.

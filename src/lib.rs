@@ -1,0 +1,19 @@
+//! elight plans, proves and drives the writing of neural-network weights to photonic tensor cores.
+//!
+//! The modules follow the flow of the data, one room each:
+//!
+//! ```text
+//! weights -> level -> order -> schedule -> controller (the `firmware-model` crate)
+//! ```
+
+pub mod weights;
+
+pub mod level;
+
+pub mod order;
+
+pub mod schedule;
+
+pub mod nn;
+
+pub mod train;

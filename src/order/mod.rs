@@ -1,0 +1,1 @@
+//! 4. Levels to an order: which weight sits in which cell at which step.

@@ -1,0 +1,1 @@
+//! 5. An order to bytes.
