@@ -3,6 +3,9 @@
 pub mod profile;
 pub mod timeline;
 
+pub mod program;
+pub mod tally;
+
 pub mod chunk;
 pub mod direction;
 pub mod quantile;
