@@ -124,6 +124,8 @@ fn metadata_states_groups() {
     assert_eq!(network.metadata()["note"], "hello");
     let wrong = file_with(r#"{"elight.groups.b.weight":"5"}"#, &tensors);
     assert!(open(wrong).unwrap_err().to_string().contains("`5`"));
+    let misspelt = file_with(r#"{"elight.groups.c.weight":"4"}"#, &tensors);
+    assert!(matches!(open(misspelt), Err(WeightsError::GroupsOfNothing { tensor, .. }) if tensor == "c.weight"));
 }
 
 #[test]
@@ -194,7 +196,7 @@ fn filters_choose_and_exact_names_insist() {
 
 #[test]
 fn bad_weights_are_located() {
-    let mut weights = vec![0.25f32; 3 * 2 * 2 * 2];
+    let mut weights = [0.25f32; 3 * 2 * 2 * 2];
     for (bad, text) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf")] {
         weights[13] = bad;
         let data: Vec<u8> = weights.iter().flat_map(|w| w.to_le_bytes()).collect();
@@ -460,126 +462,4 @@ fn bad_sharded_sets_are_errors() {
     write(folder.path(), "cut.safetensors", &std::fs::read(folder.path().join(FIRST)).unwrap()[..100]);
     let cut = error(&index(&[("l.2.weight", "cut.safetensors")]));
     assert!(cut.to_string().contains("cut.safetensors"), "{cut}");
-}
-
-// ---------------------------------------------------------------- real networks
-
-/// A real network beside the repository; `None`, with a message, where it is absent.
-fn model(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/models").join(name);
-    if !path.exists() {
-        println!("skipped: {} is absent", path.display());
-        return None;
-    }
-    Some(path)
-}
-
-fn open_model(name: &str) -> Option<Network> {
-    let network = open_path(&model(name)?).unwrap();
-    for layer in 0..network.layers().len() {
-        network.read(layer).unwrap();
-    }
-    Some(network)
-}
-
-/// File, layers, depthwise layers, weights, first layer, last layer.
-#[test]
-fn real_networks_have_their_layers() {
-    let expected = [
-        ("cifar10-vgglike.safetensors", 9, 0, 959_680, "conv2d.weight", "dense_2.weight"),
-        ("crepe-tiny.safetensors", 7, 0, 484_352, "conv1.weight", "classifier.weight"),
-        ("efficientnet-lite0.safetensors", 50, 16, 4_609_536, "_conv_stem.weight", "_fc.weight"),
-        ("efficientnet-lite0-bf16.safetensors", 50, 16, 4_609_536, "_conv_stem.weight", "_fc.weight"),
-        ("mnist-cnn.safetensors", 5, 0, 389_920, "conv_layers.0.weight", "fc_layers.2.weight"),
-        ("mtcnn-onet.safetensors", 8, 0, 387_936, "conv1.weight", "dense6_3.weight"),
-        ("mtcnn-pnet.safetensors", 5, 0, 6_510, "conv1.weight", "conv4_2.weight"),
-        ("mtcnn-rnet.safetensors", 6, 0, 99_636, "conv1.weight", "dense5_2.weight"),
-        ("ppocr-det-small.safetensors", 90, 16, 2_434_880, "conv2d_112.w_0", "auto.cast.98"),
-        ("resnet20-cifar10.safetensors", 20, 0, 268_336, "conv1.weight", "linear.weight"),
-        ("resnet20-cifar10-f16.safetensors", 20, 0, 268_336, "conv1.weight", "linear.weight"),
-        ("resnet20-cifar10-bf16.safetensors", 20, 0, 268_336, "conv1.weight", "linear.weight"),
-        ("silero-vad-16k.safetensors", 8, 0, 308_352, "stft_conv.weight", "final_conv.weight"),
-    ];
-    for (file, layers, depthwise, weights, first, last) in expected {
-        let Some(network) = open_model(file) else { continue };
-        let is_depthwise = |kind| matches!(kind, LayerKind::DepthwiseConv { .. });
-        let found = (
-            network.layers().len(),
-            network.layers().iter().filter(|layer| is_depthwise(layer.kind)).count(),
-            network.layers().iter().map(|layer| layer.weights()).sum::<usize>(),
-            network.layers()[0].name.as_str(),
-            network.layers()[layers - 1].name.as_str(),
-        );
-        assert_eq!(found, (layers, depthwise, weights, first, last), "{file}");
-        let grouped = network.layers().iter().filter(|layer| matches!(layer.kind, LayerKind::GroupedConv { .. }));
-        assert_eq!(grouped.count(), 0, "{file} has no grouped convolution");
-    }
-}
-
-#[test]
-fn real_bias_constants_are_skipped() {
-    let Some(network) = open_model("ppocr-det-small.safetensors") else { return };
-    let constants: Vec<_> = network.skipped().iter().filter(|s| s.name.contains("reshape")).collect();
-    assert_eq!(constants.len(), 77);
-    assert!(constants.iter().all(|s| s.reason.contains("shape of a bias")));
-}
-
-#[test]
-fn real_single_channel_first_layers_are_plain() {
-    for file in ["mnist-cnn.safetensors", "crepe-tiny.safetensors", "silero-vad-16k.safetensors"] {
-        let Some(network) = open_model(file) else { continue };
-        let first = &network.layers()[0];
-        assert_eq!((first.shape[1], first.groups), (1, 1), "{file}");
-    }
-}
-
-/// The names alone give the model's order back: real networks, sorted as the usual writer sorts them. (Not the text
-/// detector, whose names are numbered by another program.)
-#[test]
-fn real_networks_survive_a_sorting_writer() {
-    let files = [
-        "cifar10-vgglike",
-        "crepe-tiny",
-        "mnist-cnn",
-        "mtcnn-onet",
-        "mtcnn-pnet",
-        "mtcnn-rnet",
-        "resnet20-cifar10",
-        "resnet20-cifar10-bf16",
-        "silero-vad-16k",
-        "efficientnet-lite0-bf16",
-    ];
-    for file in files {
-        let Some(path) = model(&format!("{file}.safetensors")) else { continue };
-        let original = open_path(&path).unwrap();
-        let bytes = std::fs::read(&path).unwrap();
-        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        let resaved = open(safetensors::serialize(tensors.tensors(), None).unwrap()).unwrap();
-        let same = |network: &Network| -> Vec<_> {
-            network.layers().iter().map(|layer| (layer.name.clone(), layer.kind, layer.groups)).collect()
-        };
-        assert_eq!(same(&resaved), same(&original), "{file}");
-        for layer in 0..original.layers().len() {
-            assert_eq!(resaved.read(layer).unwrap(), original.read(layer).unwrap(), "{file} layer {layer}");
-        }
-    }
-}
-
-/// Rounding to 16 bits and back: the three files of one network agree to the precision of their types.
-#[test]
-fn real_half_precision_files_agree() {
-    let [Some(full), Some(half), Some(brain)] =
-        ["", "-f16", "-bf16"].map(|kind| open_model(&format!("resnet20-cifar10{kind}.safetensors")))
-    else {
-        return;
-    };
-    for (network, step) in [(half, 1.0 / 2048.0), (brain, 1.0 / 256.0)] {
-        for layer in 0..20 {
-            let pairs = std::iter::zip(full.read(layer).unwrap().data, network.read(layer).unwrap().data);
-            for (exact, rounded) in pairs {
-                let bound = exact.abs() * step + 3.0e-8; // half a step, or half of F16's smallest
-                assert!((exact - rounded).abs() <= bound, "layer {layer}: {exact} became {rounded}");
-            }
-        }
-    }
 }

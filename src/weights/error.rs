@@ -103,6 +103,14 @@ pub enum WeightsError {
         /// Outputs of the layer.
         rows: usize,
     },
+    /// The metadata key `elight.groups.<tensor>` is about a tensor that does not exist.
+    #[error("metadata `elight.groups.{tensor}` names no tensor of {}; spell the tensor's full name or remove the key", path.display())]
+    GroupsOfNothing {
+        /// The model.
+        path: PathBuf,
+        /// The name in the key.
+        tensor: String,
+    },
     /// Nothing is left to plan.
     #[error("{}: no layer to plan with layout `{layout}`: {why}", path.display())]
     NoLayers {

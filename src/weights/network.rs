@@ -7,7 +7,7 @@ use std::path::Path;
 use super::convert::{self, BadValue};
 use super::file::{Bytes, Tensor, WeightsFile};
 use super::filter::Verdict;
-use super::recognise::Recogniser;
+use super::recognise::{self, Recogniser};
 use super::{Filter, LayerInfo, LayerKind, Layout, WeightType, WeightsError, index, names, order};
 
 /// A tensor that is no layer.
@@ -123,7 +123,7 @@ impl Network {
             }
         }
         order::sort_to_model_order(&mut tensors);
-        check_includes(path, filter, &tensors)?;
+        check_names(path, filter, &metadata, &tensors)?;
 
         let mut network = Network { files, layers: vec![], places: vec![], skipped: vec![], metadata };
         network.sort_out(tensors, layout, filter)?;
@@ -194,15 +194,22 @@ fn layer_type(
     }
 }
 
-fn check_includes(path: &Path, filter: &Filter, tensors: &[(usize, Tensor)]) -> Result<(), WeightsError> {
+/// Every include pattern, and every tensor that the metadata names, must exist.
+fn check_names(
+    path: &Path,
+    filter: &Filter,
+    metadata: &BTreeMap<String, String>,
+    tensors: &[(usize, Tensor)],
+) -> Result<(), WeightsError> {
+    let path = path.to_owned();
     let names = tensors.iter().map(|(_, tensor)| tensor.name.as_str());
-    match filter.idle_include(names.clone()) {
+    if let Some(glob) = filter.idle_include(names.clone()) {
+        let examples = names.take(5).collect::<Vec<_>>().join(", ");
+        return Err(WeightsError::NoMatch { glob: glob.to_owned(), path, examples });
+    }
+    match recognise::groups_of_nothing(metadata, names) {
+        Some(tensor) => Err(WeightsError::GroupsOfNothing { path, tensor: tensor.to_owned() }),
         None => Ok(()),
-        Some(glob) => Err(WeightsError::NoMatch {
-            glob: glob.to_owned(),
-            path: path.to_owned(),
-            examples: names.take(5).collect::<Vec<_>>().join(", "),
-        }),
     }
 }
 

@@ -65,7 +65,7 @@ fn name_key(name: &str) -> (Vec<(u8, Vec<Piece>)>, String) {
 fn place(part: &str) -> u8 {
     const LAST: [&str; 4] = ["classifier", "logits", "fc", "last"];
     const LATE: [&str; 4] = ["head", "output", "out", "final"];
-    const FIRST: [&str; 7] = ["stem", "stft", "frontend", "patch", "input", "in", "emb"];
+    const FIRST: [&str; 8] = ["stem", "stft", "frontend", "patch", "input", "in", "ih", "emb"];
     const EARLY: [&str; 6] = ["encoder", "backbone", "trunk", "attn", "attention", "expand"];
     let words = words(part);
     let any = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));

@@ -155,6 +155,17 @@ impl<'a> Recogniser<'a> {
     }
 }
 
+/// The tensor of a metadata key that states groups but names none of these tensors: most likely a misspelling.
+pub(super) fn groups_of_nothing<'a>(
+    metadata: &'a BTreeMap<String, String>,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
+    metadata
+        .keys()
+        .filter_map(|key| key.strip_prefix(GROUPS_KEY))
+        .find(|tensor| !names.clone().any(|name| name == *tensor))
+}
+
 /// What the metadata says.
 fn stated_groups(
     metadata: &BTreeMap<String, String>,
@@ -257,6 +268,25 @@ mod tests {
         let found: Vec<usize> = groups(&layers).into_iter().map(|(_, groups)| groups).collect();
         assert_eq!(found, [1, 1, 32, 1, 1, 1, 32, 1]);
         assert_eq!(groups(&layers)[2].0, GroupedConv { dims: 2 });
+    }
+
+    #[test]
+    fn regnet_blocks_are_grouped_beside_their_squeeze_layers() {
+        let block = |number: usize, width_in: usize| {
+            let name = |part: &str| format!("trunk.block1.block1-{number}.f.{part}.weight");
+            let squeezed = width_in / 4; // 8 in the first block, as many as a group has channels
+            vec![
+                (name("a.0"), vec![48, width_in, 1, 1]),
+                (name("b.0"), vec![48, 8, 3, 3]),
+                (name("se.fc1"), vec![squeezed, 48, 1, 1]),
+                (name("se.fc2"), vec![48, squeezed, 1, 1]),
+                (name("c.0"), vec![48, 48, 1, 1]),
+            ]
+        };
+        let layers = [vec![("stem.0.weight".to_owned(), vec![32, 3, 3, 3])], block(0, 32), block(1, 48)].concat();
+        let layers: Vec<(&str, &[usize])> = layers.iter().map(|(name, shape)| (&name[..], &shape[..])).collect();
+        let found: Vec<usize> = groups(&layers).into_iter().map(|(_, groups)| groups).collect();
+        assert_eq!(found, [1, 1, 6, 1, 1, 1, 1, 6, 1, 1, 1]);
     }
 
     #[test]
