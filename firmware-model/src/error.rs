@@ -367,7 +367,7 @@ impl fmt::Display for Malformed {
     }
 }
 
-impl<F: fmt::Debug> fmt::Display for Error<F> {
+impl<F: fmt::Display> fmt::Display for Error<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotASchedule => f.write_str(
@@ -387,7 +387,7 @@ impl<F: fmt::Debug> fmt::Display for Error<F> {
                 write!(f, "the schedule ends before frame {frame} is complete; send all of it")
             }
             Self::Trailing => f.write_str("bytes follow the End frame, expected none: rewind before the next schedule"),
-            Self::Core { frame, fault } => write!(f, "the core failed at frame {frame}: {fault:?}"),
+            Self::Core { frame, fault } => write!(f, "the core failed at frame {frame}: {fault}"),
             Self::Stopped => {
                 f.write_str("an earlier error stopped the controller: rewind it and send the schedule again")
             }
@@ -395,4 +395,4 @@ impl<F: fmt::Debug> fmt::Display for Error<F> {
     }
 }
 
-impl<F: fmt::Debug> core::error::Error for Error<F> {}
+impl<F: fmt::Debug + fmt::Display> core::error::Error for Error<F> {}

@@ -52,7 +52,7 @@ pub struct Output {
 /// the cells hold: so a schedule may be run again, or from any tile row on, at any time.
 pub trait Core {
     /// What can go wrong with the hardware.
-    type Fault: core::fmt::Debug;
+    type Fault: core::fmt::Debug + core::fmt::Display;
 
     /// The following tile rows belong to `layer`.
     ///
