@@ -182,6 +182,7 @@ fn the_largest_codes_and_cores_work() {
         gap: 3000,
         crowded: 1,
         per_row_scale: true,
+        max_frame: u16::MAX,
         seed: 5,
     };
     let encoded = encode(&shape);
