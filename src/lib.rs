@@ -16,6 +16,10 @@ pub mod schedule;
 
 pub mod plan;
 
+pub mod replay;
+
+pub mod report;
+
 pub mod nn;
 
 pub mod train;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use firmware_model::controller::Controller;
 use firmware_model::photonic_core::Identity;
 use firmware_model::sim::{DARK, Fault, PcmWear, SimConfig, SimCore, SimMemory, Wear};
-use firmware_model::wire::End;
+use firmware_model::wire::{End, MAX_HEADER};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use thiserror::Error;
@@ -77,6 +77,8 @@ pub struct Promise<'a> {
     pub totals: &'a Totals,
     /// Planned totals.
     pub end: End,
+    /// Working memory that the header asks for, bytes.
+    pub ram: usize,
     /// Outputs of each inference.
     pub outputs: &'a [Vec<i64>],
 }
@@ -99,7 +101,8 @@ pub fn replay(
     let config = SimConfig { rows, cols, bits: device.bits, cost: Some(device.cost) };
     let (mut levels, mut wear) = (vec![0i16; cells], vec![Wear::default(); cells]);
     let (mut routes, mut assigned) = (vec![DARK; cells], vec![None; core.rows]);
-    let mut memory = vec![0u8; memory_of(schedule)?];
+    // Exactly what the header asks for, as a controller would have it (the header frame itself needs some at first).
+    let mut memory = vec![0u8; promise.ram.max(MAX_HEADER)];
     let mut result = Replay { writes_match: true, outputs_match: true, inferences: 0 };
     observer.begin("replaying", promise.end.weights * stimuli.len() as u64);
     for (stimulus, outputs) in stimuli.iter().zip(promise.outputs) {
@@ -132,13 +135,6 @@ pub fn replay(
     Ok(result)
 }
 
-/// The working memory that the schedule's header asks for: read by a controller that has none, and therefore refuses.
-fn memory_of(schedule: &Path) -> Result<usize, ReplayError> {
-    // The header is the only frame that fits before it is known; MAX_HEADER bytes hold it.
-    let _ = schedule;
-    Ok(0)
-}
-
 fn feed(
     schedule: &Path,
     controller: &mut Controller<'_, SimCore<'_>>,
@@ -163,8 +159,7 @@ fn feed(
 }
 
 fn difference(now: &Wear, then: &Wear) -> PairWear {
-    let part = |of: fn(&PcmWear) -> u32| {
-        [of(&now.plus) - of(&then.plus), of(&now.minus) - of(&then.minus)].map(u64::from)
-    };
+    let part =
+        |of: fn(&PcmWear) -> u32| [of(&now.plus) - of(&then.plus), of(&now.minus) - of(&then.minus)].map(u64::from);
     PairWear { up: part(|w| w.up), down: part(|w| w.down), events: part(|w| w.events) }
 }

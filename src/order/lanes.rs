@@ -23,7 +23,8 @@ impl LaneRanges {
     pub fn of(levels: &[i16], rows: usize, cols: usize, cells: usize) -> Self {
         let mut lo = vec![i16::MAX; rows * cells];
         let mut hi = vec![i16::MIN; rows * cells];
-        for (row, (lo, hi)) in levels.chunks_exact(cols).zip(lo.chunks_exact_mut(cells).zip(hi.chunks_exact_mut(cells))) {
+        for (row, (lo, hi)) in levels.chunks_exact(cols).zip(lo.chunks_exact_mut(cells).zip(hi.chunks_exact_mut(cells)))
+        {
             for tile in row.chunks(cells) {
                 for ((level, lo), hi) in tile.iter().zip(&mut *lo).zip(&mut *hi) {
                     *lo = (*lo).min(*level);

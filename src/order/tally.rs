@@ -48,10 +48,7 @@ impl ElightAccounting {
     /// The count of two disjoint parts together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self {
-            total_writes: self.total_writes + other.total_writes,
-            max_writes: self.max_writes.max(other.max_writes),
-        }
+        Self { total_writes: self.total_writes + other.total_writes, max_writes: self.max_writes.max(other.max_writes) }
     }
 }
 

@@ -53,12 +53,7 @@ pub struct Emitted {
 }
 
 impl<'a> Emitter<'a> {
-    pub fn new(
-        network: &'a Network,
-        options: &'a PlanOptions,
-        format: RecordFormat,
-        stimuli: &'a [Stimulus],
-    ) -> Self {
+    pub fn new(network: &'a Network, options: &'a PlanOptions, format: RecordFormat, stimuli: &'a [Stimulus]) -> Self {
         let counter = || Counter::new(options.core.rows, options.core.cols, options.device.cost);
         Self {
             network,

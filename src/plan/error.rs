@@ -22,7 +22,9 @@ pub enum PlanError {
         got: String,
     },
     /// Blocks larger than the core.
-    #[error("tensor `{tensor}` has {k}x{k} blocks, which do not fit a core of {core}: plan for a core of at least {k}x{k}")]
+    #[error(
+        "tensor `{tensor}` has {k}x{k} blocks, which do not fit a core of {core}: plan for a core of at least {k}x{k}"
+    )]
     BlockSize {
         /// The tensor.
         tensor: String,

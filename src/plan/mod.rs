@@ -24,6 +24,7 @@ use firmware_model::photonic_core::device_crc;
 use firmware_model::wire::End;
 
 use crate::level::{DeviceProfile, LevelMatrix, Quantizer};
+use crate::order::Order;
 use crate::order::tally::Totals;
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
 use crate::weights::{LayerKind, Network};
@@ -96,6 +97,18 @@ pub struct Outcome {
     pub seconds: f64,
 }
 
+impl Outcome {
+    /// Cost of one order.
+    #[must_use]
+    pub fn of(&self, order: Order) -> &Totals {
+        match order {
+            Order::Natural => &self.natural,
+            Order::Sorted => &self.sorted,
+            Order::Optimal => &self.optimal,
+        }
+    }
+}
+
 /// Plans a network and writes its schedule to `output`, which appears whole or not at all.
 ///
 /// `stimuli`: input vectors for which the exact outputs are computed on the way, for a replay to show.
@@ -126,9 +139,7 @@ pub fn plan(
         planner.observer.begin("writing", planner.weights(layers.clone()));
         for layer in layers.clone() {
             let quantized = planner.quantized(layer)?;
-            emitter
-                .layer(layer, &quantized, &segment, &mut writer)
-                .map_err(|e| PlanError::output(output, e))?;
+            emitter.layer(layer, &quantized, &segment, &mut writer).map_err(|e| PlanError::output(output, e))?;
             planner.done(layer)?;
         }
     }
@@ -167,7 +178,7 @@ fn schedule_spec(network: &Network, options: &PlanOptions) -> ScheduleSpec {
     ScheduleSpec {
         rows,
         cols,
-        format: ScheduleSpec::format(rows, cols, options.device.bits, options.schedule_reach().into()),
+        format: ScheduleSpec::format(cols, options.device.bits, options.schedule_reach().into()),
         layers: layers.len() as u32,
         most_cols: layers.iter().map(|l| l.cols).max().unwrap_or(0),
         longest_name: layers.iter().map(|l| l.name.len()).max().unwrap_or(0),

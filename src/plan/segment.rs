@@ -145,9 +145,7 @@ fn closure((part, parts): (usize, usize), emitter: &Emitter<'_>) -> Closure {
 
 fn summarise(levels: &LevelMatrix, options: &PlanOptions) -> Summary {
     match options.reach {
-        Reach::Row => {
-            Summary::Row(Profiles::of(&levels.levels, levels.rows, levels.cols, options.device.top_level()))
-        }
+        Reach::Row => Summary::Row(Profiles::of(&levels.levels, levels.rows, levels.cols, options.device.top_level())),
         Reach::Lane => Summary::Lane(LaneRanges::of(&levels.levels, levels.rows, levels.cols, options.core.cols)),
     }
 }

@@ -56,9 +56,7 @@ pub fn walk(program: &Program, cols: usize, format: RecordFormat, memory: &mut M
     let cells = program.cells;
     let mut lists = memory.begin(format, top, cells, cols);
     let mut before: &[i16] = &[];
-    for (t, (levels, inputs)) in
-        program.level.chunks_exact(cells).zip(program.input.chunks_exact(cells)).enumerate()
-    {
+    for (t, (levels, inputs)) in program.level.chunks_exact(cells).zip(program.input.chunks_exact(cells)).enumerate() {
         lists.base = window_base(t as u32, program.steps as u32, cols as u32, format.window) as usize;
         if t == 0 {
             key_record(levels, sink);
@@ -123,7 +121,14 @@ impl Memory {
             self.used.resize(cols.div_ceil(64), 0);
         }
         let resets = format.reach == Reach::Row && format.lists == Lists::Cell;
-        ListState { next: &mut self.next, used: &mut self.used, per_cell, resets, base: 0, window: format.window.into() }
+        ListState {
+            next: &mut self.next,
+            used: &mut self.used,
+            per_cell,
+            resets,
+            base: 0,
+            window: format.window.into(),
+        }
     }
 }
 
