@@ -1,36 +1,40 @@
 //! An array of 1-, 2- or 4-byte numbers in borrowed bytes: the decoder's memory is one byte slice of any alignment.
 
 /// Little-endian numbers of one width.
-pub(crate) struct Packed<'a> {
-    bytes: &'a mut [u8],
-    /// 1, 2 or 4.
-    width: u8,
+pub(crate) enum Packed<'a> {
+    One(&'a mut [u8]),
+    Two(&'a mut [[u8; 2]]),
+    Four(&'a mut [[u8; 4]]),
 }
 
 impl<'a> Packed<'a> {
     /// `bytes` as numbers of `width` bytes each; widths above 2 count as 4.
     #[inline]
     pub(crate) fn new(bytes: &'a mut [u8], width: u8) -> Self {
-        Self { bytes, width }
+        match width {
+            1 => Self::One(bytes),
+            2 => Self::Two(bytes.as_chunks_mut().0),
+            _ => Self::Four(bytes.as_chunks_mut().0),
+        }
     }
 
     /// Number `i`; `None` behind the end.
     #[inline]
     pub(crate) fn get(&self, i: usize) -> Option<u32> {
-        match self.width {
-            1 => self.bytes.get(i).map(|&b| u32::from(b)),
-            2 => self.bytes.get(2 * i..)?.first_chunk().map(|b| u32::from(u16::from_le_bytes(*b))),
-            _ => self.bytes.get(4 * i..)?.first_chunk().map(|b| u32::from_le_bytes(*b)),
+        match self {
+            Self::One(numbers) => numbers.get(i).map(|&x| x.into()),
+            Self::Two(numbers) => numbers.get(i).map(|x| u16::from_le_bytes(*x).into()),
+            Self::Four(numbers) => numbers.get(i).map(|x| u32::from_le_bytes(*x)),
         }
     }
 
     /// Sets number `i` to the low bytes of `x`; `None` behind the end.
     #[inline]
     pub(crate) fn set(&mut self, i: usize, x: u32) -> Option<()> {
-        match self.width {
-            1 => *self.bytes.get_mut(i)? = x as u8,
-            2 => *self.bytes.get_mut(2 * i..)?.first_chunk_mut()? = (x as u16).to_le_bytes(),
-            _ => *self.bytes.get_mut(4 * i..)?.first_chunk_mut()? = x.to_le_bytes(),
+        match self {
+            Self::One(numbers) => *numbers.get_mut(i)? = x as u8,
+            Self::Two(numbers) => *numbers.get_mut(i)? = (x as u16).to_le_bytes(),
+            Self::Four(numbers) => *numbers.get_mut(i)? = x.to_le_bytes(),
         }
         Some(())
     }
