@@ -192,9 +192,9 @@ struct Record<'a, 'b> {
     layer: &'a LayerRules,
     window: &'a Window,
     /// State code of each cell of the row: 0 idle, `v + 2^b` active at level v.
-    states: Packed<'a>,
+    states: Packed<'a, 1, 2>,
     /// `last + 1` of each list of the row.
-    lists: Packed<'a>,
+    lists: Packed<'a, 2, 4>,
     /// Used columns of the row, inside the window.
     marks: &'a mut [[u8; 4]],
     bits: &'a mut BitReader<'b>,
@@ -292,26 +292,31 @@ impl<'a, 'b> Record<'a, 'b> {
     // The loop over all weights: on its own, so that its few variables stay in registers.
     #[inline(never)]
     fn inputs<C: Core>(&mut self, core: &mut C) -> Result<u32, Stop<C::Fault>> {
+        let (reach, lists) = (self.rules.reach, self.rules.lists);
         let mut bits = self.bits.clone();
-        let mut weights = 0;
-        for col in 0..self.rules.cols {
+        let cols = self.rules.cols;
+        let mut weights = u32::from(cols);
+        let mut next = 0;
+        while next < cols {
+            let col = next;
+            next += 1;
             let code = self.state(col)?;
             if code == 0 {
+                weights -= 1;
                 continue;
             }
             let level_list = code - 1;
             let k = self.layer.index_rice(level_list).ok_or(Malformed::Memory)?;
             let number = bits.rice(k).map_err(|why| Malformed::Bits { row: self.row, why })?;
-            let column = match (self.rules.reach, self.rules.lists) {
-                (Reach::Lane, _) => self.input_of_lane(col, number),
-                (Reach::Row, Lists::Level) => self.input_of_list(level_list as usize, number),
-                (Reach::Row, Lists::Cell) => self.input_of_list(usize::from(col), number),
+            let list = if lists == Lists::Level { level_list as usize } else { usize::from(col) };
+            let column = match reach {
+                Reach::Lane => self.input_of_lane(col, number),
+                Reach::Row => self.input_of_list(list, number),
             };
             let Some(column) = column else {
                 return Err(Malformed::Column { row: self.row, col, inputs: self.layer.cols }.into());
             };
             core.route(self.row, col, Some(column)).map_err(Stop::Core)?;
-            weights += 1;
         }
         *self.bits = bits;
         Ok(weights)
