@@ -163,14 +163,17 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_unescaped_code_needs_two_loads() {
-        // q = 19, k = 15, low = 0x5555, at every bit offset.
-        for offset in 0..8u32 {
-            let code: u64 = ((1 << 19) - 1) | 0x5555 << 20;
-            let bytes = (code << offset).to_le_bytes();
-            let mut r = BitReader::new(&bytes);
-            r.bits(offset).unwrap();
-            assert_eq!(r.rice(15), Ok(19 << 15 | 0x5555));
+    fn every_length_of_code_is_read_at_every_offset() {
+        for (q, k, offset) in (0..20u32).flat_map(|q| (0..16u32).flat_map(move |k| (0..8u32).map(move |o| (q, k, o)))) {
+            // q ones, a zero, then k ones; with as few bytes behind as possible, and with more.
+            let low = (1u64 << k) - 1;
+            let bytes = ((((1u64 << q) - 1) | low << (q + 1)) << offset).to_le_bytes();
+            let len = (offset + q + 1 + k).div_ceil(8) as usize;
+            for end in [len, len + 1, 8] {
+                let mut r = BitReader::new(&bytes[..end.min(8)]);
+                r.bits(offset).unwrap();
+                assert_eq!(r.rice(k), Ok(q << k | low as u32), "q {q} k {k} offset {offset} bytes {end}");
+            }
         }
     }
 
