@@ -32,7 +32,7 @@ use crate::weights::{LayerKind, Network};
 
 pub use emit::Stimulus;
 pub use error::PlanError;
-pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest};
+pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 
 use segment::Segment;
 

@@ -54,7 +54,13 @@ pub struct PlanOptions {
     pub order: Order,
     /// Seed of the search.
     pub seed: u64,
+    /// Memory for arranging layers together, bytes; [`SEGMENT_BYTES`] unless there is a reason. With less, a network falls into more
+    /// segments, and its plan needs somewhat more writes.
+    pub segment_bytes: usize,
 }
+
+/// Memory for arranging layers together, bytes: enough for networks of some ten million weights in one piece.
+pub const SEGMENT_BYTES: usize = 24 << 20;
 
 impl PlanOptions {
     /// The reach that the schedule needs: natural and sorted orders keep lanes.

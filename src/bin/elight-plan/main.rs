@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use elight::level::Quantizer;
-use elight::plan::{self, Observer, PlanError, PlanOptions, QuantizationRequest};
+use elight::plan::{self, Observer, PlanError, PlanOptions, QuantizationRequest, SEGMENT_BYTES};
 use elight::replay::{self, Promise, ReplayError};
 use elight::report::{self, Report};
 use elight::weights::{Filter, Network};
@@ -60,7 +60,15 @@ fn run(args: &Args) -> anyhow::Result<bool> {
         scale: args.scale.map(Into::into),
     };
     let (device, quantization) = request.resolve(weights, network.metadata())?;
-    let options = PlanOptions { core, device, quantization, reach: args.reach, order: args.order, seed: args.seed };
+    let options = PlanOptions {
+        core,
+        device,
+        quantization,
+        reach: args.reach,
+        order: args.order,
+        seed: args.seed,
+        segment_bytes: SEGMENT_BYTES,
+    };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
     anyhow::ensure!(
         output != *weights,
