@@ -35,7 +35,8 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Messages of the library tell their causes themselves.
+            eprintln!("error: {error}");
             let interrupted = matches!(error.downcast_ref(), Some(PlanError::Interrupted))
                 || matches!(error.downcast_ref(), Some(ReplayError::Interrupted));
             if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
