@@ -16,6 +16,12 @@ pub mod schedule;
 
 pub mod check;
 
+pub mod plan;
+
+pub mod replay;
+
+pub mod report;
+
 pub mod nn;
 
 pub mod train;

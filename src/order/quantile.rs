@@ -14,11 +14,12 @@ use super::search::{Span, improve};
 use super::timeline::{Chunks, EMPTY, Timeline};
 
 /// Rounds of cutting again.
-const RECUTS: usize = 3;
-/// Exchanges tried for each weight of a layer, as a divisor: the search then takes a few nanoseconds a weight.
-const WEIGHTS_PER_TRY: usize = 24;
-/// Exchanges tried for each row at most: beyond that little is found.
-const TRIES_PER_ROW: usize = 400;
+const RECUTS: usize = 2;
+/// Exchanges tried for each row: a few nanoseconds a weight for long rows. Beyond that little is found; short rows, which
+/// have nothing but their order to gain from, want a few all the same.
+fn tries_per_row(layer: &Profiles) -> usize {
+    (layer.cols() / 16).clamp(24, 48)
+}
 
 /// Arranges layers on a core of `core_rows x cells`, each as a sequence of tile rows of `ceil(cols / cells)` steps.
 ///
@@ -42,10 +43,8 @@ pub fn arrange(layers: &[Profiles], core_rows: usize, cells: usize, closure: &Cl
     };
     let paths = work.place();
     work.direct();
-    let budgets: Vec<usize> = layers
-        .iter()
-        .map(|l| if l.rows() < 2 { 0 } else { (l.rows() * l.cols() / WEIGHTS_PER_TRY).min(l.rows() * TRIES_PER_ROW) })
-        .collect();
+    let budgets: Vec<usize> =
+        layers.iter().map(|l| if l.rows() < 2 { 0 } else { l.rows() * tries_per_row(l) }).collect();
     let has_idle_places = layers.iter().any(|l| steps(l, cells) * cells > l.cols());
     if has_idle_places {
         for _ in 0..RECUTS {

@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 
 use firmware_model::pcm::{Move, WriteCost};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::program::{IDLE, Program};
 
 /// What one run of a schedule costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Level steps of all PCM cells.
     pub writes: u64,
@@ -27,7 +27,7 @@ pub struct Cost {
 }
 
 /// Costs of the first load (from an erased core) and of every later inference.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
     /// From an erased core.
     pub first_load: Cost,
@@ -36,7 +36,7 @@ pub struct Costs {
 }
 
 /// ELight's own count, for comparison with its tables only: every tile row starts from an erased core, the erase is free.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ElightAccounting {
     /// Sum of `|delta|` of the signed levels.
     pub total_writes: u64,
@@ -48,10 +48,7 @@ impl ElightAccounting {
     /// The count of two disjoint parts together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self {
-            total_writes: self.total_writes + other.total_writes,
-            max_writes: self.max_writes.max(other.max_writes),
-        }
+        Self { total_writes: self.total_writes + other.total_writes, max_writes: self.max_writes.max(other.max_writes) }
     }
 }
 
@@ -352,6 +349,20 @@ impl Counter {
     #[must_use]
     pub fn levels(&self) -> Vec<i16> {
         self.tally.rows.iter().flat_map(|row| row.level.iter().copied()).collect()
+    }
+
+    /// Level that each cell is programmed to first, if it has been programmed at all.
+    #[must_use]
+    pub fn first_levels(&self) -> Vec<Option<i16>> {
+        let mut first = vec![None; self.wear.len()];
+        for layer in &self.tally.layers {
+            if let LayerTally::Waiting(layer) = layer {
+                for (cell, touch) in &layer.touches {
+                    first[*cell] = Some(touch.level);
+                }
+            }
+        }
+        first
     }
 
     /// All costs.

@@ -36,16 +36,16 @@ impl ScheduleSpec {
     /// How the records of a core are written so that they are short and the decoder small: lists by level while there are
     /// few levels, and a window about as wide as lists drift apart.
     #[must_use]
-    pub fn format(rows: u16, cols: u16, bits: u8, reach: Reach) -> RecordFormat {
+    pub fn format(cols: u16, bits: u8, reach: Reach) -> RecordFormat {
         let levels = 2 * u32::from(top_level(bits).unsigned_abs()) + 1;
-        let lists = if levels <= 63 || levels <= u32::from(cols) { Lists::Level } else { Lists::Cell };
+        let by_level = reach == Reach::Row && (levels <= 63 || levels <= u32::from(cols));
+        let lists = if by_level { Lists::Level } else { Lists::Cell };
         // Wide cores advance through a row evenly, so that a window sees most inputs that are taken; narrow ones hardly.
         let window = match (reach, cols) {
             (Reach::Lane, _) | (_, ..=7) => 0,
             (Reach::Row, 8..=31) => 256,
             (Reach::Row, _) => 512,
         };
-        let _ = rows;
         RecordFormat { bits, reach, lists, window }
     }
 
@@ -134,8 +134,7 @@ impl<W: Write> ScheduleWriter<W> {
     /// Of the writer below.
     pub fn new(mut out: W, spec: &ScheduleSpec) -> io::Result<Self> {
         out.write_all(&MAGIC)?;
-        let mut writer =
-            Self { out, seq: 0, max_frame: MAX_HEADER, bytes: MAGIC.len() as u64, buffer: Vec::new() };
+        let mut writer = Self { out, seq: 0, max_frame: MAX_HEADER, bytes: MAGIC.len() as u64, buffer: Vec::new() };
         writer.frame(Frame::Header(spec.header()))?;
         writer.max_frame = usize::from(spec.max_frame());
         Ok(writer)

@@ -40,6 +40,7 @@ pub struct Shape {
     /// The fewer inputs, the faster the window moves past the lists: the safe number divided by this.
     pub crowded: u32,
     pub per_row_scale: bool,
+    pub max_frame: u16,
     pub seed: u64,
 }
 
@@ -54,7 +55,7 @@ impl Shape {
             lists: self.lists,
             window: self.window,
             index_bytes: if self.wide { 4 } else { 2 },
-            max_frame: u16::MAX,
+            max_frame: self.max_frame,
             layers: self.layers,
             ram: 0,
             device: "test",
