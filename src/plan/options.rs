@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use firmware_model::pcm::{MAX_BITS, MIN_BITS};
 use firmware_model::wire;
 
 use super::PlanError;
@@ -113,7 +114,8 @@ impl QuantizationRequest {
         metadata: &BTreeMap<String, String>,
     ) -> Result<(DeviceProfile, Quantization), PlanError> {
         let file = Metadata { path, metadata };
-        let bits = file.choose("elight.bits", "1 to 8", self.bits, |t| t.parse().ok(), |b| b.to_string())?;
+        let in_range = |text: &str| text.parse().ok().filter(|bits| (MIN_BITS..=MAX_BITS).contains(bits));
+        let bits = file.choose("elight.bits", "1 to 8", self.bits, in_range, |b| b.to_string())?;
         let device =
             file.choose("elight.device", "a device", self.device.clone(), |t| Some(t.to_owned()), Clone::clone)?;
         let reparam = file.choose(
