@@ -13,7 +13,10 @@ use firmware_model::wire::{self, End};
 
 // ---------------------------------------------------------------- networks
 
-fn network(layers: &[(&str, usize, usize, Vec<f32>)]) -> Network {
+/// Name, rows, columns, weights.
+type Tensor = (&'static str, usize, usize, Vec<f32>);
+
+fn network(layers: &[Tensor]) -> Network {
     let (mut header, mut data) = (String::from("{\"__metadata__\":{}"), Vec::new());
     for (name, rows, cols, weights) in layers {
         let start = data.len();
@@ -50,7 +53,7 @@ impl Rng {
     }
 }
 
-fn two_layers() -> Vec<(&'static str, usize, usize, Vec<f32>)> {
+fn two_layers() -> Vec<Tensor> {
     let mut rng = Rng(11);
     vec![("a.weight", 5, 23, rng.weights(5 * 23)), ("b.weight", 7, 14, rng.weights(7 * 14))]
 }
@@ -151,14 +154,17 @@ struct Draft {
     lie: [u64; 6],
 }
 
+/// Output row, its scale, what the core row does for it.
+type Slot = (usize, Option<f32>, Program);
+
 #[derive(Clone)]
 struct DraftLayer {
     name: String,
     cols: usize,
     rows: usize,
     scale: Option<f32>,
-    /// Tile row by tile row, core row by core row: output row, its scale, what it does.
-    tiles: Vec<Vec<Option<(usize, Option<f32>, Program)>>>,
+    /// Tile row by tile row, core row by core row.
+    tiles: Vec<Vec<Option<Slot>>>,
 }
 
 const OPTIONS: Options = Options { reparam: Reparam::None, scale: ScaleMode::Row };
@@ -168,10 +174,10 @@ fn device() -> DeviceProfile {
 }
 
 /// Every row in its own order: natural, or each lane upwards.
-fn draft(layers: &[(&str, usize, usize, Vec<f32>)], reach: wire::Reach) -> Draft {
+fn draft(layers: &[Tensor], reach: wire::Reach) -> Draft {
     let (core, device) = ((3, 4), device());
     let quantizer = Quantizer::new(&device, Reparam::None, ScaleMode::Row);
-    let draft_layer = |(name, rows, cols, weights): &(&str, usize, usize, Vec<f32>)| {
+    let draft_layer = |(name, rows, cols, weights): &Tensor| {
         let levels = quantizer.quantize(*rows, *cols, weights);
         let Scales::Rows(scales) = &levels.scales else { panic!("scales by row") };
         let slot = |row: usize| {
@@ -293,7 +299,7 @@ impl Draft {
     }
 }
 
-fn check(bytes: &[u8], layers: &[(&str, usize, usize, Vec<f32>)]) -> Result<Findings, CheckError> {
+fn check(bytes: &[u8], layers: &[Tensor]) -> Result<Findings, CheckError> {
     check_schedule(&mut &bytes[..], &network(layers), &device(), &OPTIONS)
 }
 
@@ -445,7 +451,7 @@ fn wrong_totals() {
 fn another_network_or_device() {
     let layers = two_layers();
     let bytes = draft(&layers, wire::Reach::Row).encode();
-    let changed = |change: fn(&mut Vec<(&'static str, usize, usize, Vec<f32>)>)| {
+    let changed = |change: fn(&mut Vec<Tensor>)| {
         let mut other = two_layers();
         change(&mut other);
         check(&bytes, &other).unwrap_err()
