@@ -1,0 +1,507 @@
+//! 3x3 convolution of stride 1 by Winograd's minimal filtering (Lavin and Gray, 2016): an `M x M` patch of outputs from an
+//! `(M+2) x (M+2)` patch of inputs with `(M+2)^2` instead of `9 M^2` products, each position being one matrix product over
+//! all patches of the batch:
+//!
+//! ```text
+//! U = G w G^T      filters       [t*t][cin][cout]
+//! V = B^T x B      input patches [t*t][patches][cin]
+//! P = V U          products      [t*t][patches][cout]     t*t matrix products
+//! y = A^T P A      output patches
+//! ```
+//!
+//! The backward pass differentiates exactly these lines: `dP = A dy A^T`, `dU = V^T dP`, `dV = dP U^T`, `dw = G^T dU G`,
+//! `dx = B dV B^T`, the last added where patches overlap.
+
+use super::ctx::Ctx;
+use super::par::{gemm, part_size, simd, split_planes};
+use super::tensor::{Shape, Tensor, matrix, matrix_mut};
+use rayon::prelude::*;
+
+/// Channels are handled in groups of this many, one or two vector registers.
+pub(crate) const LANES: usize = 8;
+
+type V = [f32; LANES];
+
+/// `sum_k c[k] * x[k]`, skipping zeros and sparing products by one; with constant `c` it unrolls to a few additions.
+#[inline(always)]
+fn dot<const N: usize>(c: &[f32; N], x: &[V; N]) -> V {
+    let mut s = [0.0; LANES];
+    for k in 0..N {
+        if c[k] == 1.0 {
+            for l in 0..LANES {
+                s[l] += x[k][l];
+            }
+        } else if c[k] == -1.0 {
+            for l in 0..LANES {
+                s[l] -= x[k][l];
+            }
+        } else if c[k] != 0.0 {
+            for l in 0..LANES {
+                s[l] += c[k] * x[k][l];
+            }
+        }
+    }
+    s
+}
+
+/// `m x m^T` for a small constant matrix `m` (`R x N`) and a patch `x` (`N x N`), for LANES channels at once.
+#[inline(always)]
+fn sandwich<const R: usize, const N: usize>(m: &[[f32; N]; R], x: &[[V; N]; N]) -> [[V; R]; R] {
+    // rows[i][r] = (m x)[r][i]
+    let mut columns = [[[0.0; LANES]; N]; R];
+    for j in 0..N {
+        let mut column = [[0.0; LANES]; N];
+        for i in 0..N {
+            column[i] = x[i][j];
+        }
+        for r in 0..R {
+            columns[r][j] = dot(&m[r], &column);
+        }
+    }
+    let mut out = [[[0.0; LANES]; R]; R];
+    for r in 0..R {
+        for s in 0..R {
+            out[r][s] = dot(&m[s], &columns[r]);
+        }
+    }
+    out
+}
+
+/// The transforms of one size, `M` outputs and `T = M + 2` inputs a side.
+trait Scheme<const M: usize, const T: usize> {
+    /// Input transform `B^T`.
+    const BT: [[f32; T]; T];
+    /// Filter transform `G`.
+    const G: [[f32; 3]; T];
+    /// Output transform `A^T`.
+    const AT: [[f32; T]; M];
+    /// `B`, `G^T` and `A`, for the gradients.
+    const B: [[f32; T]; T] = flip(&Self::BT);
+    const GT: [[f32; T]; 3] = flip(&Self::G);
+    const A: [[f32; M]; T] = flip(&Self::AT);
+}
+
+const fn flip<const R: usize, const C: usize>(m: &[[f32; C]; R]) -> [[f32; R]; C] {
+    let mut out = [[0.0; R]; C];
+    let mut r = 0;
+    while r < R {
+        let mut c = 0;
+        while c < C {
+            out[c][r] = m[r][c];
+            c += 1;
+        }
+        r += 1;
+    }
+    out
+}
+
+/// F(2x2, 3x3): 2.25 times fewer products, transforms by additions alone.
+struct F2;
+
+impl Scheme<2, 4> for F2 {
+    const BT: [[f32; 4]; 4] = [[1., 0., -1., 0.], [0., 1., 1., 0.], [0., -1., 1., 0.], [0., 1., 0., -1.]];
+    const G: [[f32; 3]; 4] = [[1., 0., 0.], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0., 0., 1.]];
+    const AT: [[f32; 4]; 2] = [[1., 1., 1., 0.], [0., 1., -1., -1.]];
+}
+
+/// F(4x4, 3x3): 4 times fewer products, some 10 times the rounding error of a direct product (still about 1e-6).
+struct F4;
+
+impl Scheme<4, 6> for F4 {
+    const BT: [[f32; 6]; 6] = [
+        [4., 0., -5., 0., 1., 0.],
+        [0., -4., -4., 1., 1., 0.],
+        [0., 4., -4., -1., 1., 0.],
+        [0., -2., -1., 2., 1., 0.],
+        [0., 2., -1., -2., 1., 0.],
+        [0., 4., 0., -5., 0., 1.],
+    ];
+    const G: [[f32; 3]; 6] = [
+        [1. / 4., 0., 0.],
+        [-1. / 6., -1. / 6., -1. / 6.],
+        [-1. / 6., 1. / 6., -1. / 6.],
+        [1. / 24., 1. / 12., 1. / 6.],
+        [1. / 24., -1. / 12., 1. / 6.],
+        [0., 0., 1.],
+    ];
+    const AT: [[f32; 6]; 4] =
+        [[1., 1., 1., 1., 1., 0.], [0., 1., -1., 2., -2., 0.], [0., 1., 1., 4., 4., 0.], [0., 1., -1., 8., -8., 1.]];
+}
+
+/// Where the patches of a convolution lie.
+#[derive(Clone, Copy, Debug)]
+struct Patches {
+    x: Shape,
+    y: Shape,
+    pad: usize,
+    /// Patches per column and per row of the output.
+    rows: usize,
+    columns: usize,
+}
+
+impl Patches {
+    fn new(x: Shape, y: Shape, pad: usize, m: usize) -> Self {
+        Self { x, y, pad, rows: y.h.div_ceil(m), columns: y.w.div_ceil(m) }
+    }
+
+    fn per_sample(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    fn total(&self) -> usize {
+        self.x.n * self.per_sample()
+    }
+}
+
+/// Which patch size a convolution uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// F(2x2, 3x3).
+    Two,
+    /// F(4x4, 3x3).
+    Four,
+}
+
+impl Size {
+    /// The faster size for an output of `h x w` (see docs/performance-training.md).
+    pub(crate) fn for_output(h: usize, w: usize) -> Self {
+        if h >= 8 && w >= 8 { Size::Four } else { Size::Two }
+    }
+}
+
+/// Transformed filters and input patches that the backward pass needs.
+#[derive(Debug, Default)]
+pub(crate) struct Saved {
+    u: Vec<f32>,
+    v: Vec<f32>,
+}
+
+/// `y = conv(x, w)`: `w` is `[cout][cin][3][3]`, both channel counts multiples of [`LANES`].
+pub(crate) fn forward(size: Size, x: &Tensor, w: &[f32], y: &mut Tensor, pad: usize, ctx: &mut Ctx) -> Saved {
+    match size {
+        Size::Two => forward_with::<F2, 2, 4>(x, w, y, pad, ctx),
+        Size::Four => forward_with::<F4, 4, 6>(x, w, y, pad, ctx),
+    }
+}
+
+/// Adds to `dw`, and writes `dx` when it is asked for. Consumes what the forward pass saved.
+pub(crate) fn backward(
+    size: Size,
+    saved: Saved,
+    dy: &Tensor,
+    dw: &mut [f32],
+    dx: Option<&mut Tensor>,
+    x: Shape,
+    pad: usize,
+    ctx: &mut Ctx,
+) {
+    match size {
+        Size::Two => backward_with::<F2, 2, 4>(saved, dy, dw, dx, x, pad, ctx),
+        Size::Four => backward_with::<F4, 4, 6>(saved, dy, dw, dx, x, pad, ctx),
+    }
+}
+
+fn forward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
+    x: &Tensor,
+    w: &[f32],
+    y: &mut Tensor,
+    pad: usize,
+    ctx: &mut Ctx,
+) -> Saved {
+    let g = Patches::new(x.shape, y.shape, pad, M);
+    let (cin, cout, patches, positions) = (x.shape.c, y.shape.c, g.total(), T * T);
+    let mut u = ctx.take(positions * cin * cout);
+    let mut v = ctx.take(positions * patches * cin);
+    let mut p = ctx.take(positions * patches * cout);
+    let part = part_size(g.x.n);
+
+    // U = G w G^T, a few input channels at a time.
+    let step = cin.div_ceil(16).max(1);
+    split_planes(&mut u, positions, step * cout).into_par_iter().enumerate().for_each(|(i, mut planes)| {
+        simd(|| filters_in::<S, M, T>(w, &mut planes, i * step, cin, cout));
+    });
+    // V = B^T x B, a few samples at a time.
+    split_planes(&mut v, positions, part * g.per_sample() * cin)
+        .into_par_iter()
+        .zip(x.data.par_chunks(part * x.shape.sample()))
+        .for_each(|(mut planes, x)| simd(|| gather_patches::<T>(x, g.x, g, M, g.pad, &S::BT, &mut planes)));
+    // P = V U, position by position.
+    let planes = v.par_chunks(patches * cin).zip(u.par_chunks(cin * cout)).zip(p.par_chunks_mut(patches * cout));
+    planes.for_each(|((v, u), p)| {
+        gemm(matrix(v, patches, cin), matrix(u, cin, cout), 0.0, matrix_mut(p, patches, cout));
+    });
+    // y = A^T P A.
+    let pieces = planes_of(&p, positions, part * g.per_sample() * cout);
+    y.data
+        .par_chunks_mut(part * y.shape.sample())
+        .zip(pieces)
+        .for_each(|(y, planes)| simd(|| scatter_outputs::<S, M, T>(&planes, g, y)));
+    ctx.give(p);
+    Saved { u, v }
+}
+
+fn backward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
+    saved: Saved,
+    dy: &Tensor,
+    dw: &mut [f32],
+    dx: Option<&mut Tensor>,
+    x: Shape,
+    pad: usize,
+    ctx: &mut Ctx,
+) {
+    let g = Patches::new(x, dy.shape, pad, M);
+    let (cin, cout, patches, positions) = (x.c, dy.shape.c, g.total(), T * T);
+    let Saved { mut u, mut v } = saved;
+    let mut dp = ctx.take(positions * patches * cout);
+    let part = part_size(x.n);
+
+    // y = A^T P A  =>  dP = A dy A^T.
+    split_planes(&mut dp, positions, part * g.per_sample() * cout)
+        .into_par_iter()
+        .zip(dy.data.par_chunks(part * dy.shape.sample()))
+        .for_each(|(mut planes, dy)| simd(|| spread_gradients::<S, M, T>(dy, g, &mut planes)));
+    // P = V U  =>  dU = V^T dP, dV = dP U^T. Both overwrite what they replace, one after the other.
+    let want_dx = dx.is_some();
+    v.par_chunks_mut(patches * cin).zip(u.par_chunks_mut(cin * cout)).zip(dp.par_chunks(patches * cout)).for_each_init(
+        Vec::new,
+        |du, ((v, u), dp)| {
+            du.resize(cin * cout, 0.0);
+            gemm(matrix(v, patches, cin).t(), matrix(dp, patches, cout), 0.0, matrix_mut(du, cin, cout));
+            if want_dx {
+                gemm(matrix(dp, patches, cout), matrix(u, cin, cout).t(), 0.0, matrix_mut(v, patches, cin));
+            }
+            u.copy_from_slice(du);
+        },
+    );
+    // U = G w G^T  =>  dw += G^T dU G, a few output channels at a time.
+    let step = LANES * cout.div_ceil(16 * LANES);
+    dw.par_chunks_mut(step * cin * 9).enumerate().for_each(|(i, dw)| {
+        simd(|| filters_back::<S, M, T>(&u, i * step, cin, cout, dw));
+    });
+    // V = B^T x B  =>  dx = B dV B^T, summed where patches overlap.
+    if let Some(dx) = dx {
+        let pieces = planes_of(&v, positions, part * g.per_sample() * cin);
+        dx.data
+            .par_chunks_mut(part * x.sample())
+            .zip(pieces)
+            .for_each(|(dx, planes)| simd(|| scatter_input_gradients::<S, M, T>(&planes, g, dx)));
+    }
+    ctx.give(dp);
+    ctx.give(u);
+    ctx.give(v);
+}
+
+/// Pieces of `piece` elements of each plane, grouped by position (the shared twin of [`split_planes`]).
+fn planes_of(data: &[f32], planes: usize, piece: usize) -> Vec<Vec<&[f32]>> {
+    let plane = data.len() / planes;
+    (0..plane.div_ceil(piece))
+        .map(|i| data.chunks(plane).map(|p| &p[i * piece..((i + 1) * piece).min(plane)]).collect())
+        .collect()
+}
+
+#[inline(always)]
+fn load(x: &[f32], at: usize) -> V {
+    let mut v = [0.0; LANES];
+    v.copy_from_slice(&x[at..at + LANES]);
+    v
+}
+
+/// Filters of the input channels from `first` on, as many as the planes hold: `U = G w G^T`.
+#[inline(always)]
+fn filters_in<S: Scheme<M, T>, const M: usize, const T: usize>(
+    w: &[f32],
+    planes: &mut [&mut [f32]],
+    first: usize,
+    cin: usize,
+    cout: usize,
+) {
+    for i in 0..planes[0].len() / cout {
+        for o in (0..cout).step_by(LANES) {
+            let mut k = [[[0.0; LANES]; 3]; 3];
+            for l in 0..LANES {
+                let f = &w[((o + l) * cin + first + i) * 9..][..9];
+                for t in 0..9 {
+                    k[t / 3][t % 3][l] = f[t];
+                }
+            }
+            let u = sandwich(&S::G, &k);
+            for (t, plane) in planes.iter_mut().enumerate() {
+                plane[i * cout + o..][..LANES].copy_from_slice(&u[t / T][t % T]);
+            }
+        }
+    }
+}
+
+/// `dw += G^T dU G` for the output channels from `first` on.
+#[inline(always)]
+fn filters_back<S: Scheme<M, T>, const M: usize, const T: usize>(
+    du: &[f32],
+    first: usize,
+    cin: usize,
+    cout: usize,
+    dw: &mut [f32],
+) {
+    for o in (0..dw.len() / (cin * 9)).step_by(LANES) {
+        for i in 0..cin {
+            let mut k = [[[0.0; LANES]; T]; T];
+            for t in 0..T * T {
+                k[t / T][t % T] = load(du, (t * cin + i) * cout + first + o);
+            }
+            let d = sandwich(&S::GT, &k);
+            for l in 0..LANES {
+                let f = &mut dw[((o + l) * cin + i) * 9..][..9];
+                for t in 0..9 {
+                    f[t] += d[t / 3][t % 3][l];
+                }
+            }
+        }
+    }
+}
+
+/// `T x T` patches of the samples in `x`, every `m` pixels, zero outside the image, transformed by `bt`.
+#[inline(always)]
+fn gather_patches<const T: usize>(
+    x: &[f32],
+    shape: Shape,
+    g: Patches,
+    m: usize,
+    pad: usize,
+    bt: &[[f32; T]; T],
+    planes: &mut [&mut [f32]],
+) {
+    let c = shape.c;
+    let mut patch = 0;
+    for x in x.chunks(shape.sample()) {
+        for top in (0..g.rows).map(|r| r * m) {
+            for left in (0..g.columns).map(|q| q * m) {
+                let inside = top >= pad && left >= pad && top + T <= shape.h + pad && left + T <= shape.w + pad;
+                for ch in (0..c).step_by(LANES) {
+                    let mut d = [[[0.0; LANES]; T]; T];
+                    for (i, row) in d.iter_mut().enumerate() {
+                        // Rows and columns left of the image wrap to huge numbers and are skipped too.
+                        let yy = (top + i).wrapping_sub(pad);
+                        if !inside && yy >= shape.h {
+                            continue;
+                        }
+                        for (j, v) in row.iter_mut().enumerate() {
+                            let xx = (left + j).wrapping_sub(pad);
+                            if inside || xx < shape.w {
+                                *v = load(x, (yy * shape.w + xx) * c + ch);
+                            }
+                        }
+                    }
+                    let v = sandwich(bt, &d);
+                    for (t, plane) in planes.iter_mut().enumerate() {
+                        plane[patch * c + ch..][..LANES].copy_from_slice(&v[t / T][t % T]);
+                    }
+                }
+                patch += 1;
+            }
+        }
+    }
+}
+
+/// `y = A^T P A` for the samples in `y`.
+#[inline(always)]
+fn scatter_outputs<S: Scheme<M, T>, const M: usize, const T: usize>(planes: &[&[f32]], g: Patches, y: &mut [f32]) {
+    let (shape, c) = (g.y, g.y.c);
+    let mut patch = 0;
+    for y in y.chunks_mut(shape.sample()) {
+        for top in (0..g.rows).map(|r| r * M) {
+            for left in (0..g.columns).map(|q| q * M) {
+                for ch in (0..c).step_by(LANES) {
+                    let mut p = [[[0.0; LANES]; T]; T];
+                    for (t, plane) in planes.iter().enumerate() {
+                        p[t / T][t % T] = load(plane, patch * c + ch);
+                    }
+                    let o = sandwich(&S::AT, &p);
+                    for i in 0..M.min(shape.h - top) {
+                        for j in 0..M.min(shape.w - left) {
+                            y[((top + i) * shape.w + left + j) * c + ch..][..LANES].copy_from_slice(&o[i][j]);
+                        }
+                    }
+                }
+                patch += 1;
+            }
+        }
+    }
+}
+
+/// `dP = A dy A^T` for the samples in `dy`.
+#[inline(always)]
+fn spread_gradients<S: Scheme<M, T>, const M: usize, const T: usize>(
+    dy: &[f32],
+    g: Patches,
+    planes: &mut [&mut [f32]],
+) {
+    let (shape, c) = (g.y, g.y.c);
+    let mut patch = 0;
+    for dy in dy.chunks(shape.sample()) {
+        for top in (0..g.rows).map(|r| r * M) {
+            for left in (0..g.columns).map(|q| q * M) {
+                for ch in (0..c).step_by(LANES) {
+                    let mut d = [[[0.0; LANES]; M]; M];
+                    for i in 0..M.min(shape.h - top) {
+                        for j in 0..M.min(shape.w - left) {
+                            d[i][j] = load(dy, ((top + i) * shape.w + left + j) * c + ch);
+                        }
+                    }
+                    let p = sandwich(&S::A, &d);
+                    for (t, plane) in planes.iter_mut().enumerate() {
+                        plane[patch * c + ch..][..LANES].copy_from_slice(&p[t / T][t % T]);
+                    }
+                }
+                patch += 1;
+            }
+        }
+    }
+}
+
+/// `dx = B dV B^T` for the samples in `dx`: the exact reverse of [`gather_patches`].
+#[inline(always)]
+fn scatter_input_gradients<S: Scheme<M, T>, const M: usize, const T: usize>(
+    planes: &[&[f32]],
+    g: Patches,
+    dx: &mut [f32],
+) {
+    let (shape, c) = (g.x, g.x.c);
+    let mut patch = 0;
+    for dx in dx.chunks_mut(shape.sample()) {
+        dx.fill(0.0);
+        for top in (0..g.rows).map(|r| r * M) {
+            for left in (0..g.columns).map(|q| q * M) {
+                for ch in (0..c).step_by(LANES) {
+                    let mut v = [[[0.0; LANES]; T]; T];
+                    for (t, plane) in planes.iter().enumerate() {
+                        v[t / T][t % T] = load(plane, patch * c + ch);
+                    }
+                    let d = sandwich(&S::B, &v);
+                    for (i, row) in d.iter().enumerate() {
+                        let yy = (top + i).wrapping_sub(g.pad);
+                        if yy >= shape.h {
+                            continue;
+                        }
+                        for (j, d) in row.iter().enumerate() {
+                            let xx = (left + j).wrapping_sub(g.pad);
+                            if xx < shape.w {
+                                let out = &mut dx[(yy * shape.w + xx) * c + ch..][..LANES];
+                                for l in 0..LANES {
+                                    out[l] += d[l];
+                                }
+                            }
+                        }
+                    }
+                }
+                patch += 1;
+            }
+        }
+    }
+}
+
+impl Saved {
+    /// Gives the buffers back.
+    pub(crate) fn release(self, ctx: &mut Ctx) {
+        ctx.give(self.u);
+        ctx.give(self.v);
+    }
+}
