@@ -133,7 +133,7 @@ impl Convolution {
         match std::mem::take(&mut self.saved) {
             Saved::Nothing => {}
             Saved::Winograd(size, saved) => {
-                winograd::backward(size, saved, &dy, dw, dx.as_mut(), self.x, self.spec.pad, ctx)
+                winograd::backward(size, saved, &dy, dw, dx.as_mut(), ctx)
             }
             Saved::Columns { x, filters } => {
                 im2col::backward(&x, &filters, &dy, dw, dx.as_mut(), self.spec.geometry(), ctx);

@@ -70,7 +70,7 @@ pub(crate) fn backward(
     filters: &[f32],
     dy: &Tensor,
     dw: &mut [f32],
-    mut dx: Option<&mut Tensor>,
+    dx: Option<&mut Tensor>,
     g: Geometry,
     ctx: &mut Ctx,
 ) {
@@ -80,7 +80,7 @@ pub(crate) fn backward(
     // Each part sums its own filter gradients; they are added in the order of the parts.
     let mut sums = ctx.take(ranges.len() * depth * ys.c);
     sums.fill(0.0);
-    let mut dx_parts: Vec<Option<&mut [f32]>> = match dx.as_deref_mut() {
+    let mut dx_parts: Vec<Option<&mut [f32]>> = match dx {
         Some(dx) => dx.data.chunks_mut((size * xs.sample()).max(1)).map(Some).collect(),
         None => ranges.iter().map(|_| None).collect(),
     };

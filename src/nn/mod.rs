@@ -15,14 +15,21 @@ pub mod conv2d;
 pub mod ctx;
 pub mod dropout;
 mod im2col;
+pub mod init;
+pub mod input_quant;
 pub mod linear;
 pub mod loss;
+pub mod model;
 pub mod par;
+pub mod pcm;
+pub mod pcm_conv2d;
+pub mod pcm_linear;
 pub mod pool;
 pub mod relu;
 pub mod residual;
 pub mod sequential;
 pub mod shape;
+pub mod tanh;
 pub mod tensor;
 mod winograd;
 
@@ -142,6 +149,9 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
 
     /// Lends every named array, in a fixed order.
     fn slots<'a>(&'a mut self, _prefix: &str, _out: &mut Vec<Slot<'a>>) {}
+
+    /// Lends the weights that live in PCM cells.
+    fn pcm<'a>(&'a mut self, _prefix: &str, _out: &mut Vec<pcm::PcmSlot<'a>>) {}
 
     /// Tells the first layer of a network that the gradient of its input is not needed.
     fn skip_input_gradient(&mut self) {}

@@ -1,6 +1,7 @@
 //! Residual block (He et al., 2016): `y = max(body(x) + shortcut(x), 0)`.
 
 use super::ctx::Ctx;
+use super::pcm::PcmSlot;
 use super::relu::Relu;
 use super::sequential::Sequential;
 use super::tensor::{Shape, Tensor};
@@ -146,6 +147,13 @@ impl Layer for Residual {
         self.body.slots(prefix, out);
         if let Shortcut::Project(p) = &mut self.shortcut {
             p.slots(&join(prefix, self.shortcut_name), out);
+        }
+    }
+
+    fn pcm<'a>(&'a mut self, prefix: &str, out: &mut Vec<PcmSlot<'a>>) {
+        self.body.pcm(prefix, out);
+        if let Shortcut::Project(p) = &mut self.shortcut {
+            p.pcm(&join(prefix, self.shortcut_name), out);
         }
     }
 }

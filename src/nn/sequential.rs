@@ -1,6 +1,7 @@
 //! Layers one after the other, each with the name that its arrays carry in a file.
 
 use super::ctx::{Ctx, Lap};
+use super::pcm::PcmSlot;
 use super::tensor::{Shape, Tensor};
 use super::{Layer, ShapeError, Slot, join};
 use std::time::Instant;
@@ -45,6 +46,13 @@ impl Sequential {
         out
     }
 
+    /// All weights that live in PCM cells.
+    pub fn all_pcm(&mut self) -> Vec<PcmSlot<'_>> {
+        let mut out = Vec::new();
+        self.pcm("", &mut out);
+        out
+    }
+
     /// Sets all gradients to zero.
     pub fn zero_gradients(&mut self) {
         for s in self.all_slots() {
@@ -85,6 +93,12 @@ impl Layer for Sequential {
     fn slots<'a>(&'a mut self, prefix: &str, out: &mut Vec<Slot<'a>>) {
         for (name, layer) in &mut self.layers {
             layer.slots(&join(prefix, name), out);
+        }
+    }
+
+    fn pcm<'a>(&'a mut self, prefix: &str, out: &mut Vec<PcmSlot<'a>>) {
+        for (name, layer) in &mut self.layers {
+            layer.pcm(&join(prefix, name), out);
         }
     }
 

@@ -174,6 +174,9 @@ impl Size {
 pub(crate) struct Saved {
     u: Vec<f32>,
     v: Vec<f32>,
+    /// The input's shape and padding.
+    x: Shape,
+    pad: usize,
 }
 
 /// `y = conv(x, w)`: `w` is `[cout][cin][3][3]`, both channel counts multiples of [`LANES`].
@@ -191,13 +194,11 @@ pub(crate) fn backward(
     dy: &Tensor,
     dw: &mut [f32],
     dx: Option<&mut Tensor>,
-    x: Shape,
-    pad: usize,
     ctx: &mut Ctx,
 ) {
     match size {
-        Size::Two => backward_with::<F2, 2, 4>(saved, dy, dw, dx, x, pad, ctx),
-        Size::Four => backward_with::<F4, 4, 6>(saved, dy, dw, dx, x, pad, ctx),
+        Size::Two => backward_with::<F2, 2, 4>(saved, dy, dw, dx, ctx),
+        Size::Four => backward_with::<F4, 4, 6>(saved, dy, dw, dx, ctx),
     }
 }
 
@@ -237,7 +238,7 @@ fn forward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
         .zip(pieces)
         .for_each(|(y, planes)| simd(|| scatter_outputs::<S, M, T>(&planes, g, y)));
     ctx.give(p);
-    Saved { u, v }
+    Saved { u, v, x: x.shape, pad }
 }
 
 fn backward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
@@ -245,13 +246,11 @@ fn backward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
     dy: &Tensor,
     dw: &mut [f32],
     dx: Option<&mut Tensor>,
-    x: Shape,
-    pad: usize,
     ctx: &mut Ctx,
 ) {
+    let Saved { mut u, mut v, x, pad } = saved;
     let g = Patches::new(x, dy.shape, pad, M);
     let (cin, cout, patches, positions) = (x.c, dy.shape.c, g.total(), T * T);
-    let Saved { mut u, mut v } = saved;
     let mut dp = ctx.take(positions * patches * cout);
     let part = part_size(x.n);
 
@@ -428,6 +427,7 @@ fn scatter_outputs<S: Scheme<M, T>, const M: usize, const T: usize>(planes: &[&[
 }
 
 /// `dP = A dy A^T` for the samples in `dy`.
+#[allow(clippy::needless_range_loop)] // rows and columns of a ragged patch: indices say it best
 #[inline(always)]
 fn spread_gradients<S: Scheme<M, T>, const M: usize, const T: usize>(
     dy: &[f32],
