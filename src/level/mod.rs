@@ -1,1 +1,26 @@
 //! 2. Weights to levels: device profiles and quantizers.
+//!
+//! ```text
+//! DeviceProfile (preset or FILE.toml) --transmissions by level--> Quantizer --weights--> LevelMatrix
+//! ```
+//!
+//! A [`DeviceProfile`] says what a PCM cell can hold and what writing it costs; a [`Quantizer`] turns a layer's weights
+//! into signed levels of that device; a [`LevelMatrix`] is what every later stage works on.
+//!
+//! `docs/device-model.md` lists every physical constant with its symbol, unit and source.
+
+mod device;
+mod device_error;
+mod device_file;
+mod kernel;
+mod matrix;
+mod quantize;
+
+#[cfg(test)]
+mod quantize_tests;
+
+pub use device::{DeviceProfile, MAX_FILE_BYTES, Transmission};
+pub use device_error::DeviceError;
+pub use device_file::{Origin, Provenance};
+pub use matrix::{LevelMatrix, Scales};
+pub use quantize::{Quantizer, Reparam, ScaleMode};

@@ -1,0 +1,209 @@
+//! The device file as it is written: TOML with the unit in every key. Checked here once, then [`super::DeviceProfile`].
+
+use super::device::Transmission;
+use super::device_error::DeviceError;
+use firmware_model::pcm::{WriteCost, top_level};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A device file before its values are checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDevice {
+    pub(super) name: String,
+    pub(super) title: String,
+    pub(super) source: String,
+    #[serde(default)]
+    pub(super) notes: Vec<String>,
+    /// Wider than needed, so that a number out of range gets our own error.
+    pub(super) bits: Option<i64>,
+    endurance_writes: Option<f64>,
+    pub(super) transmission: RawTransmission,
+    pub(super) write: RawWrite,
+    #[serde(default)]
+    pub(super) provenance: BTreeMap<String, Provenance>,
+}
+
+/// `[transmission]`: exactly one of the three.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTransmission {
+    beta_per_level: Option<f64>,
+    contrast_db: Option<f64>,
+    pub(super) table: Option<Vec<f64>>,
+}
+
+/// `[write]`: each energy either per level or per dB.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawWrite {
+    energy_up_pj_per_level: Option<f64>,
+    energy_up_pj_per_db: Option<f64>,
+    energy_down_pj_per_level: Option<f64>,
+    energy_down_pj_per_db: Option<f64>,
+    time_up_us_per_level: f64,
+    time_down_us_per_level: f64,
+}
+
+/// Where a number of a device file comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// How it was obtained.
+    pub kind: Origin,
+    /// From which publication, by which derivation, or why it was assumed.
+    pub from: String,
+}
+
+impl Provenance {
+    /// Whether nobody published the figure.
+    #[must_use]
+    pub fn is_assumed(&self) -> bool {
+        self.kind == Origin::Assumed
+    }
+}
+
+/// How a number was obtained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Read in the source.
+    Read,
+    /// Computed from numbers that were read.
+    Derived,
+    /// Not published: a stand-in.
+    Assumed,
+}
+
+impl RawDevice {
+    /// The keys of all numbers that this file sets.
+    pub(super) fn number_keys(&self) -> Vec<&'static str> {
+        let (t, w) = (&self.transmission, &self.write);
+        [
+            ("bits", self.bits.is_some()),
+            ("endurance_writes", self.endurance_writes.is_some()),
+            ("beta_per_level", t.beta_per_level.is_some()),
+            ("contrast_db", t.contrast_db.is_some()),
+            ("table", t.table.is_some()),
+            ("energy_up_pj_per_level", w.energy_up_pj_per_level.is_some()),
+            ("energy_up_pj_per_db", w.energy_up_pj_per_db.is_some()),
+            ("energy_down_pj_per_level", w.energy_down_pj_per_level.is_some()),
+            ("energy_down_pj_per_db", w.energy_down_pj_per_db.is_some()),
+            ("time_up_us_per_level", true),
+            ("time_down_us_per_level", true),
+        ]
+        .into_iter()
+        .filter_map(|(key, set)| set.then_some(key))
+        .collect()
+    }
+
+    /// Provenance speaks only of numbers that are there.
+    pub(super) fn check_provenance(&self, origin: &str) -> Result<(), DeviceError> {
+        let known = self.number_keys();
+        match self.provenance.keys().find(|key| !known.contains(&key.as_str())) {
+            None => Ok(()),
+            Some(key) => {
+                Err(DeviceError::Provenance { origin: origin.to_owned(), key: key.clone(), known: known.join(", ") })
+            }
+        }
+    }
+
+    /// The endurance: positive and finite, when given.
+    pub(super) fn endurance_writes(&self, origin: &str) -> Result<Option<f64>, DeviceError> {
+        match self.endurance_writes {
+            Some(got) if !(got.is_finite() && got > 0.0) => {
+                Err(DeviceError::Endurance { origin: origin.to_owned(), got })
+            }
+            endurance => Ok(endurance),
+        }
+    }
+}
+
+impl RawTransmission {
+    /// The one law that is given, for a cell of `bits` bits.
+    pub(super) fn resolve(&self, origin: &str, bits: u8) -> Result<Transmission, DeviceError> {
+        let owned = || origin.to_owned();
+        match (self.beta_per_level, self.contrast_db, &self.table) {
+            (Some(got), None, None) if !(got > 0.0 && got < 1.0) => Err(DeviceError::Beta { origin: owned(), got }),
+            (Some(beta), None, None) => Ok(Transmission::Geometric { beta }),
+            (None, Some(got), None) if !(got.is_finite() && got > 0.0) => {
+                Err(DeviceError::Contrast { origin: owned(), got })
+            }
+            // The contrast is shared out evenly: 10 log10(1 / beta) dB a level.
+            (None, Some(contrast_db), None) => {
+                let beta = 10f64.powf(-contrast_db / (10.0 * f64::from(top_level(bits))));
+                Ok(Transmission::Geometric { beta })
+            }
+            (None, None, Some(table)) => check_table(table, origin),
+            (None, None, None) => Err(DeviceError::TransmissionLaw { origin: owned(), given: "none of them" }),
+            _ => Err(DeviceError::TransmissionLaw { origin: owned(), given: "more than one" }),
+        }
+    }
+}
+
+fn check_table(table: &[f64], origin: &str) -> Result<Transmission, DeviceError> {
+    let mut previous = None;
+    for (index, &got) in table.iter().enumerate() {
+        if !(0.0..=1.0).contains(&got) {
+            return Err(DeviceError::TableEntry { origin: origin.to_owned(), index, got });
+        }
+        match previous {
+            Some(previous) if got <= previous => {
+                return Err(DeviceError::TableNotIncreasing { origin: origin.to_owned(), index, previous, got });
+            }
+            _ => previous = Some(got),
+        }
+    }
+    Ok(Transmission::Table(table.to_vec()))
+}
+
+impl RawWrite {
+    /// Costs per level; `db_per_level` is the mean contrast of one level step.
+    pub(super) fn resolve(&self, origin: &str, db_per_level: f64) -> Result<WriteCost, DeviceError> {
+        let energy = |per_level, per_db, keys| energy_per_level(per_level, per_db, keys, db_per_level, origin);
+        Ok(WriteCost {
+            energy_up_pj: energy(
+                self.energy_up_pj_per_level,
+                self.energy_up_pj_per_db,
+                ["energy_up_pj_per_level", "energy_up_pj_per_db"],
+            )?,
+            energy_down_pj: energy(
+                self.energy_down_pj_per_level,
+                self.energy_down_pj_per_db,
+                ["energy_down_pj_per_level", "energy_down_pj_per_db"],
+            )?,
+            time_up_us: cost(self.time_up_us_per_level, 1.0, "time_up_us_per_level", origin)?,
+            time_down_us: cost(self.time_down_us_per_level, 1.0, "time_down_us_per_level", origin)?,
+        })
+    }
+}
+
+fn energy_per_level(
+    per_level: Option<f64>,
+    per_db: Option<f64>,
+    [level_key, db_key]: [&'static str; 2],
+    db_per_level: f64,
+    origin: &str,
+) -> Result<f64, DeviceError> {
+    let keys_error =
+        |given| DeviceError::EnergyKeys { origin: origin.to_owned(), per_level: level_key, per_db: db_key, given };
+    match (per_level, per_db) {
+        (Some(got), None) => cost(got, 1.0, level_key, origin),
+        (None, Some(_)) if db_per_level.is_infinite() => {
+            Err(DeviceError::CostPerDb { origin: origin.to_owned(), key: db_key, per_level: level_key })
+        }
+        (None, Some(got)) => cost(got, db_per_level, db_key, origin),
+        (None, None) => Err(keys_error("neither")),
+        (Some(_), Some(_)) => Err(keys_error("both")),
+    }
+}
+
+/// `got * factor`, if that is a cost.
+fn cost(got: f64, factor: f64, key: &'static str, origin: &str) -> Result<f64, DeviceError> {
+    let cost = got * factor;
+    if cost.is_finite() && got >= 0.0 {
+        Ok(cost)
+    } else {
+        Err(DeviceError::Cost { origin: origin.to_owned(), key, got })
+    }
+}
