@@ -5,3 +5,5 @@
 #![forbid(unsafe_code)]
 
 pub mod pcm;
+
+pub mod wire;

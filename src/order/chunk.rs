@@ -1,0 +1,207 @@
+//! Cutting a sorted row into chunks, one for each cell.
+//!
+//! A row of `N` weights, sorted by level, is cut into `C` contiguous chunks of at most `Q` weights; cell `c` serves the c-th
+//! chunk. With `N = Q C` there is one way to do so. Otherwise `Q C - N` places stay idle, and where they are spent decides how
+//! many chunks straddle a level: a dynamic program over (cell, idle places spent) finds the cheapest cut.
+
+use super::timeline::{Ends, distance};
+
+/// A cut of one row, in buffers that are used again from row to row.
+#[derive(Clone, Debug, Default)]
+pub struct Cut {
+    /// Lowest level of each cell's chunk.
+    pub lo: Vec<i16>,
+    /// Highest level of each cell's chunk.
+    pub hi: Vec<i16>,
+    /// Weights in each cell's chunk; 0 for an idle cell.
+    pub len: Vec<u32>,
+    best: Vec<i32>,
+    choice: Vec<u32>,
+    enter: Vec<i16>,
+    leave: Vec<i16>,
+    /// First position behind the run of equal levels that a position lies in.
+    run_end: Vec<u32>,
+}
+
+/// What a chunk costs a cell.
+pub trait ChunkCost {
+    /// Cost for `cell` to visit all of `[lo, hi]`.
+    fn visit(&self, cell: usize, lo: i16, hi: i16) -> i32;
+    /// Cost for `cell` to idle.
+    fn idle(&self, cell: usize) -> i32;
+}
+
+/// The range alone: for a first cut, before it is known what lies around the row.
+pub struct RangeCost;
+
+impl ChunkCost for RangeCost {
+    fn visit(&self, _: usize, lo: i16, hi: i16) -> i32 {
+        i32::from(hi - lo)
+    }
+    fn idle(&self, _: usize) -> i32 {
+        0
+    }
+}
+
+/// The exact cost between two frontiers, tabulated by cell and level.
+struct TabulatedCost<'a> {
+    enter: &'a [i16],
+    leave: &'a [i16],
+    levels: usize,
+    top: i16,
+    past: Ends<'a>,
+    future: Ends<'a>,
+}
+
+impl ChunkCost for TabulatedCost<'_> {
+    #[inline]
+    fn visit(&self, cell: usize, lo: i16, hi: i16) -> i32 {
+        let (l, h) = (cell * self.levels + (lo + self.top) as usize, cell * self.levels + (hi + self.top) as usize);
+        i32::from((self.enter[l] + self.leave[h]).min(self.enter[h] + self.leave[l]) + distance(lo, hi))
+    }
+    fn idle(&self, cell: usize) -> i32 {
+        i32::from(self.past.meet(cell, &self.future))
+    }
+}
+
+impl Cut {
+    /// The cut of a sorted row with the smallest summed range, spending idle places where they save a straddle.
+    ///
+    /// `sorted`: the row's levels, ascending; at most `cells * steps` of them.
+    pub fn narrowest(&mut self, sorted: &[i16], cells: usize, steps: usize) {
+        if sorted.len() < cells {
+            self.spread(sorted, cells);
+        } else if sorted.len() == cells * steps {
+            self.exact(sorted, cells, steps);
+        } else {
+            self.solve(sorted, cells, steps, &RangeCost);
+        }
+    }
+
+    /// The cheapest cut of a sorted row between what lies before and after it. `top`: the highest level.
+    pub fn cheapest(&mut self, sorted: &[i16], top: i16, steps: usize, past: Ends<'_>, future: Ends<'_>, cells: usize) {
+        let levels = 2 * top as usize + 1;
+        let (mut enter, mut leave) = (std::mem::take(&mut self.enter), std::mem::take(&mut self.leave));
+        for (table, ends) in [(&mut enter, &past), (&mut leave, &future)] {
+            table.clear();
+            for cell in 0..cells {
+                table.extend((-top..=top).map(|x| ends.reach(cell, x)));
+            }
+        }
+        self.solve(sorted, cells, steps, &TabulatedCost { enter: &enter, leave: &leave, levels, top, past, future });
+        (self.enter, self.leave) = (enter, leave);
+    }
+
+    fn reset(&mut self, cells: usize) {
+        for levels in [&mut self.lo, &mut self.hi] {
+            levels.clear();
+            levels.resize(cells, 0);
+        }
+        self.len.clear();
+        self.len.resize(cells, 0);
+    }
+
+    /// No freedom: every chunk is full.
+    fn exact(&mut self, sorted: &[i16], cells: usize, steps: usize) {
+        self.reset(cells);
+        for (c, chunk) in sorted.chunks_exact(steps).enumerate() {
+            self.assign(c, chunk);
+        }
+    }
+
+    /// Fewer weights than cells: one weight each, spread evenly. A starting point only.
+    fn spread(&mut self, sorted: &[i16], cells: usize) {
+        self.reset(cells);
+        for i in 0..sorted.len() {
+            self.assign((2 * i + 1) * cells / (2 * sorted.len()), &sorted[i..=i]);
+        }
+    }
+
+    fn assign(&mut self, cell: usize, chunk: &[i16]) {
+        if let (Some(lo), Some(hi)) = (chunk.first(), chunk.last()) {
+            (self.lo[cell], self.hi[cell], self.len[cell]) = (*lo, *hi, chunk.len() as u32);
+        }
+    }
+
+    /// Exact over all cuts into contiguous chunks: a chunk is full, or ends where a run of equal levels ends (ending it
+    /// elsewhere only moves the next chunk's start within the run), or is empty. `best[c][z]` is the least cost of the first
+    /// c cells with z idle places spent. Time O(cells * idle places * levels in a chunk).
+    fn solve<C: ChunkCost>(&mut self, sorted: &[i16], cells: usize, steps: usize, cost: &C) {
+        let n = sorted.len();
+        let width = cells * steps - n + 1;
+        self.reset(cells);
+        self.best.clear();
+        self.best.resize((cells + 1) * width, i32::MAX);
+        self.choice.clear();
+        self.choice.resize((cells + 1) * width, 0);
+        self.run_end.clear();
+        self.run_end.resize(n, n as u32);
+        for i in (1..n).rev() {
+            self.run_end[i - 1] = if sorted[i] == sorted[i - 1] { self.run_end[i] } else { i as u32 };
+        }
+        self.best[0] = 0;
+        for cell in 0..cells {
+            let idle = cost.idle(cell);
+            for spent in 0..width {
+                let here = self.best[cell * width + spent];
+                if here == i32::MAX {
+                    continue;
+                }
+                // More places spent than lie behind us cannot be: best is MAX there.
+                let from = cell * steps - spent;
+                let reach = |len: usize, cost: i32, this: &mut Self| {
+                    let to = (cell + 1) * width + spent + steps - len;
+                    if this.best[to] > here + cost {
+                        this.best[to] = here + cost;
+                        this.choice[to] = len as u32;
+                    }
+                };
+                if spent + steps < width {
+                    reach(0, idle, self);
+                }
+                if from >= n {
+                    continue;
+                }
+                let shortest = steps.saturating_sub(width - 1 - spent).max(1);
+                let full = steps.min(n - from);
+                let mut end = self.run_end[from] as usize;
+                while end < from + full {
+                    if end - from >= shortest {
+                        reach(end - from, cost.visit(cell, sorted[from], sorted[end - 1]), self);
+                    }
+                    end = self.run_end[end] as usize;
+                }
+                if full >= shortest {
+                    reach(full, cost.visit(cell, sorted[from], sorted[from + full - 1]), self);
+                }
+            }
+        }
+        let mut spent = width - 1;
+        for cell in (0..cells).rev() {
+            let len = self.choice[(cell + 1) * width + spent] as usize;
+            spent = (spent + len) - steps;
+            let from = cell * steps - spent;
+            self.assign(cell, &sorted[from..from + len]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_places_are_spent_where_they_save_a_straddle() {
+        let mut cut = Cut::default();
+        cut.narrowest(&[0, 0, 3, 3, 3, 7], 3, 3);
+        assert_eq!(cut.len, [2, 3, 1]);
+        assert_eq!(cut.lo, cut.hi);
+    }
+
+    #[test]
+    fn a_full_row_is_cut_evenly() {
+        let mut cut = Cut::default();
+        cut.narrowest(&[-3, -1, 0, 0, 1, 2], 3, 2);
+        assert_eq!((cut.lo, cut.hi, cut.len), (vec![-3, 0, 1], vec![-1, 0, 2], vec![2; 3]));
+    }
+}

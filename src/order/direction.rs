@@ -1,0 +1,214 @@
+//! In which direction each cell sweeps each of its chunks: an exact dynamic program over two states a stage.
+
+use super::timeline::{Timeline, distance};
+
+/// Where a cell comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Anywhere, at no cost.
+    Free,
+    /// A known level.
+    At(i16),
+    /// Where the sequence itself ends: inference after inference.
+    Cycle,
+}
+
+/// Finds directions that minimise the level steps of one cell.
+///
+/// Reused from cell to cell; memory O(stages), time O(stages) a cell.
+#[derive(Clone, Debug, Default)]
+pub struct Directions {
+    /// `came[i][end]`: the end at which the previous interval was left, when interval i is left at `end` (0 lo, 1 hi).
+    came: Vec<[u8; 2]>,
+    trial: Vec<bool>,
+}
+
+impl Directions {
+    /// Writes to `rising[i]` whether interval i is swept upwards, and returns the level steps in all, with those from `start` and to
+    /// `end`. In a cycle `end` is ignored. Exact: theorem 2 of docs/ordering.md.
+    pub fn solve(&mut self, intervals: &[(i16, i16)], start: Start, end: Option<i16>, rising: &mut Vec<bool>) -> i64 {
+        rising.clear();
+        let Some(&(last_lo, last_hi)) = intervals.last() else { return 0 };
+        match start {
+            Start::Free => self.path(intervals, None, end, rising),
+            Start::At(level) => self.path(intervals, Some(level), end, rising),
+            Start::Cycle => {
+                // The cycle passes through one of the two ends of its last interval.
+                let at_lo = self.path(intervals, Some(last_lo), Some(last_lo), rising);
+                let mut trial = std::mem::take(&mut self.trial);
+                let at_hi = self.path(intervals, Some(last_hi), Some(last_hi), &mut trial);
+                if at_hi < at_lo {
+                    std::mem::swap(rising, &mut trial);
+                }
+                self.trial = trial;
+                at_lo.min(at_hi)
+            }
+        }
+    }
+
+    fn path(&mut self, intervals: &[(i16, i16)], start: Option<i16>, end: Option<i16>, rising: &mut Vec<bool>) -> i64 {
+        self.came.clear();
+        let from_start = |x: i16| start.map_or(0, |s| i64::from(distance(s, x)));
+        let mut before: Option<((i16, i16), [i64; 2])> = None;
+        for &(lo, hi) in intervals {
+            let (enter, came) = match before {
+                None => ([from_start(lo), from_start(hi)], [0, 0]),
+                Some(((l, h), cost)) => {
+                    let choose = |x: i16| {
+                        let (a, b) = (cost[0] + i64::from(distance(l, x)), cost[1] + i64::from(distance(h, x)));
+                        if a <= b { (a, 0) } else { (b, 1) }
+                    };
+                    let (at_lo, at_hi) = (choose(lo), choose(hi));
+                    ([at_lo.0, at_hi.0], [at_lo.1, at_hi.1])
+                }
+            };
+            let sweep = i64::from(hi - lo);
+            // Left at lo means entered at hi, and the other way round.
+            self.came.push([came[1], came[0]]);
+            before = Some(((lo, hi), [enter[1] + sweep, enter[0] + sweep]));
+        }
+        let Some(((lo, hi), cost)) = before else { return 0 };
+        let to_end = |x: i16| end.map_or(0, |e| i64::from(distance(x, e)));
+        let totals = [cost[0] + to_end(lo), cost[1] + to_end(hi)];
+        let mut left_at = u8::from(totals[1] < totals[0]);
+        let total = totals[usize::from(left_at)];
+        rising.clear();
+        rising.resize(intervals.len(), false);
+        for (rise, came) in rising.iter_mut().zip(&self.came).rev() {
+            *rise = left_at == 1;
+            left_at = came[usize::from(left_at)];
+        }
+        total
+    }
+}
+
+/// Where the cells of some layers come from and where they have to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closure {
+    /// The layers are a whole inference, repeated.
+    Cycle,
+    /// The layers are a part of one. Levels of all cells, row-major, where they are given.
+    Part {
+        /// Levels at the start.
+        start: Option<Vec<i16>>,
+        /// Levels to end at; a cell that is used nowhere after ends where it likes.
+        end: Option<Vec<Option<i16>>>,
+    },
+}
+
+/// An arrangement of some layers: which row sits where, its chunks, and the direction of each.
+#[derive(Clone, Debug)]
+pub struct Arrangement {
+    /// Rows and chunks by stage and core row.
+    pub timeline: Timeline,
+    /// `rising[(stage * core_rows + core_row) * cells + cell]`: the chunk is swept upwards.
+    pub rising: Vec<bool>,
+    /// Level steps of all cells, with those between inferences (in a cycle) or to the given ends.
+    pub writes: u64,
+}
+
+impl Arrangement {
+    /// Directions of a slot's cells.
+    #[must_use]
+    pub fn rising(&self, stage: usize, core_row: usize) -> &[bool] {
+        let cells = self.timeline.cells();
+        &self.rising[(stage * self.timeline.core_rows() + core_row) * cells..][..cells]
+    }
+}
+
+/// Chooses the directions of all chunks, exactly, and writes where the inference starts and ends into the timeline's boundary.
+///
+/// Returns the directions by slot and cell, and the level steps in all.
+pub fn choose_directions(timeline: &mut Timeline, closure: &Closure) -> (Vec<bool>, u64) {
+    let (core_rows, cells, stages) = (timeline.core_rows(), timeline.cells(), timeline.stages());
+    let mut all = vec![false; core_rows * stages * cells];
+    let mut directions = Directions::default();
+    let (mut intervals, mut slots, mut rising) = (Vec::new(), Vec::new(), Vec::new());
+    let mut total = 0;
+    for core_row in 0..core_rows {
+        let (mut first, mut last) = (vec![0; cells], vec![0; cells]);
+        for cell in 0..cells {
+            intervals.clear();
+            slots.clear();
+            for stage in 0..stages {
+                let chunks = timeline.chunks(stage, core_row);
+                if chunks.len[cell] != 0 {
+                    intervals.push((chunks.lo[cell], chunks.hi[cell]));
+                    slots.push(stage * core_rows + core_row);
+                }
+            }
+            let at = core_row * cells + cell;
+            let (start, end) = match closure {
+                Closure::Cycle => (Start::Cycle, None),
+                Closure::Part { start, end } => {
+                    (start.as_ref().map_or(Start::Free, |s| Start::At(s[at])), end.as_ref().and_then(|e| e[at]))
+                }
+            };
+            total += directions.solve(&intervals, start, end, &mut rising);
+            for (slot, rise) in slots.iter().zip(&rising) {
+                all[slot * cells + cell] = *rise;
+            }
+            let entered = |i: usize| if rising[i] { intervals[i].0 } else { intervals[i].1 };
+            let left = |i: usize| if rising[i] { intervals[i].1 } else { intervals[i].0 };
+            (first[cell], last[cell]) = match (start, intervals.len().checked_sub(1)) {
+                (Start::At(level), None) => (level, end.unwrap_or(level)),
+                (_, None) => (0, 0),
+                (Start::Free, Some(n)) => (entered(0), end.unwrap_or(left(n))),
+                (Start::At(level), Some(n)) => (level, end.unwrap_or(left(n))),
+                (Start::Cycle, Some(n)) => (left(n), left(n)),
+            };
+        }
+        timeline.set_boundary(core_row, &first, &last);
+    }
+    timeline.refresh();
+    (all, total as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Every sequence of directions, one by one.
+    fn brute_force(intervals: &[(i16, i16)], start: Start, end: Option<i16>) -> i64 {
+        (0..1u32 << intervals.len())
+            .map(|mask| {
+                let ends: Vec<(i16, i16)> = intervals
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &(lo, hi))| if mask >> i & 1 == 1 { (lo, hi) } else { (hi, lo) })
+                    .collect();
+                let mut total = ends.iter().map(|(a, b)| i64::from(distance(*a, *b))).sum::<i64>();
+                total += ends.windows(2).map(|w| i64::from(distance(w[0].1, w[1].0))).sum::<i64>();
+                let (first, last) = (ends[0].0, ends[ends.len() - 1].1);
+                total += match start {
+                    Start::Free => 0,
+                    Start::At(level) => i64::from(distance(level, first)),
+                    Start::Cycle => i64::from(distance(last, first)),
+                };
+                if start != Start::Cycle {
+                    total += end.map_or(0, |e| i64::from(distance(last, e)));
+                }
+                total
+            })
+            .min()
+            .unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn equals_brute_force(
+            pairs in prop::collection::vec((-15i16..=15, -15i16..=15), 1..9),
+            at in -15i16..=15,
+            end in prop::option::of(-15i16..=15),
+        ) {
+            let intervals: Vec<_> = pairs.iter().map(|&(a, b)| (a.min(b), a.max(b))).collect();
+            let mut rising = Vec::new();
+            for start in [Start::Free, Start::At(at), Start::Cycle] {
+                let got = Directions::default().solve(&intervals, start, end, &mut rising);
+                prop_assert_eq!(got, brute_force(&intervals, start, end));
+                prop_assert_eq!(rising.len(), intervals.len());
+            }
+        }
+    }
+}
