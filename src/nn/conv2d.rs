@@ -132,9 +132,7 @@ impl Convolution {
         let mut dx = self.input_gradient.then(|| ctx.tensor(self.x));
         match std::mem::take(&mut self.saved) {
             Saved::Nothing => {}
-            Saved::Winograd(size, saved) => {
-                winograd::backward(size, saved, &dy, dw, dx.as_mut(), ctx)
-            }
+            Saved::Winograd(size, saved) => winograd::backward(size, saved, &dy, dw, dx.as_mut(), ctx),
             Saved::Columns { x, filters } => {
                 im2col::backward(&x, &filters, &dy, dw, dx.as_mut(), self.spec.geometry(), ctx);
                 ctx.give(x.data);

@@ -117,15 +117,17 @@ impl PcmWeight {
         let unit: Vec<f32> = self.quantizer.unit_values().iter().map(|v| *v as f32).collect();
         let top = f32::from(self.quantizer.top_level());
         let cols = (*cols).max(1);
-        self.values.par_chunks_mut(cols).zip(levels.par_chunks(cols)).enumerate().for_each(|(row, (values, levels))| {
-            // Signed table, from level -B to B.
-            let scale = scales.of_row(row);
-            let table: Vec<f32> =
-                unit[1..].iter().rev().map(|v| -v * scale).chain(unit.iter().map(|v| v * scale)).collect();
-            for (v, l) in values.iter_mut().zip(levels) {
-                *v = table[(i32::from(*l) + top as i32) as usize];
-            }
-        });
+        self.values.par_chunks_mut(cols).zip(levels.par_chunks(cols)).enumerate().for_each(
+            |(row, (values, levels))| {
+                // Signed table, from level -B to B.
+                let scale = scales.of_row(row);
+                let table: Vec<f32> =
+                    unit[1..].iter().rev().map(|v| -v * scale).chain(unit.iter().map(|v| v * scale)).collect();
+                for (v, l) in values.iter_mut().zip(levels) {
+                    *v = table[(i32::from(*l) + top as i32) as usize];
+                }
+            },
+        );
     }
 
     /// Values and a zeroed buffer for their gradient, to hand to the layer's arithmetic.

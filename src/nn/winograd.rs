@@ -188,14 +188,7 @@ pub(crate) fn forward(size: Size, x: &Tensor, w: &[f32], y: &mut Tensor, pad: us
 }
 
 /// Adds to `dw`, and writes `dx` when it is asked for. Consumes what the forward pass saved.
-pub(crate) fn backward(
-    size: Size,
-    saved: Saved,
-    dy: &Tensor,
-    dw: &mut [f32],
-    dx: Option<&mut Tensor>,
-    ctx: &mut Ctx,
-) {
+pub(crate) fn backward(size: Size, saved: Saved, dy: &Tensor, dw: &mut [f32], dx: Option<&mut Tensor>, ctx: &mut Ctx) {
     match size {
         Size::Two => backward_with::<F2, 2, 4>(saved, dy, dw, dx, ctx),
         Size::Four => backward_with::<F4, 4, 6>(saved, dy, dw, dx, ctx),

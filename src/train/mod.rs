@@ -1,1 +1,3 @@
-//! The training loop.
+//! 6. Training: data, write-aware losses, optimiser, the loop.
+
+pub mod write_loss;
