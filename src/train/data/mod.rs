@@ -119,6 +119,22 @@ impl Dataset {
     }
 }
 
+impl Dataset {
+    /// Which data set's files a directory holds (the IDX sets cannot be told apart: `mnist` stands for both).
+    pub fn recognise(dir: &Path) -> Option<&'static str> {
+        let has = |names: &[&str]| names.iter().any(|n| dir.join(n).is_file());
+        if has(&["test_batch.bin", "test_batch.bin.gz"]) {
+            Some("cifar10")
+        } else if has(&["test.bin", "test.bin.gz"]) {
+            Some("cifar100")
+        } else if has(&["t10k-images-idx3-ubyte", "t10k-images-idx3-ubyte.gz"]) {
+            Some("mnist")
+        } else {
+            None
+        }
+    }
+}
+
 /// The digits that are shipped with the crate (scikit-learn's copy of UCI's).
 fn digits() -> Result<Split, DataError> {
     let images = include_bytes!("../../../fixtures/digits-images-idx3-ubyte.gz");
