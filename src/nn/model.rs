@@ -62,14 +62,14 @@ pub enum ModelError {
     #[error("model `{0}` is not known: choose one of {list}", list = MODELS.map(|(n, _)| n).join(", "))]
     Unknown(String),
     /// The architecture does not fit the data.
-    #[error("model `{model}` does not fit inputs of {input}: {source}")]
+    #[error("model `{model}` does not fit inputs of {input}: {cause}")]
     Shape {
         /// Architecture.
         model: String,
         /// The input.
         input: Shape,
         /// Which layer, and why.
-        source: ShapeError,
+        cause: ShapeError,
     },
 }
 
@@ -172,7 +172,7 @@ impl Builder<'_> {
 
     fn mlp(&mut self, spec: &ModelSpec) -> Sequential {
         let mut m = Sequential::new().with("flatten", Flatten::default());
-        let (mut inputs, mut n) = (spec.input.sample() / spec.input.n.max(1), 0);
+        let (mut inputs, mut n) = (spec.input.sample(), 0);
         for &h in &spec.hidden {
             self.linear(&mut m, format!("layers.{n}"), inputs, h);
             m.push(format!("layers.{}", n + 1), Relu::default());
@@ -231,7 +231,7 @@ pub fn build(spec: &ModelSpec) -> Result<Sequential, ModelError> {
         _ => return Err(ModelError::Unknown(spec.name.clone())),
     };
     let input = Shape { n: 1, ..spec.input };
-    let shaped = |source| ModelError::Shape { model: spec.name.clone(), input, source };
+    let shaped = |cause| ModelError::Shape { model: spec.name.clone(), input, cause };
     let out = model.out_shape(input).map_err(shaped)?;
     if out != Shape::new(1, 1, 1, spec.classes) || spec.classes == 0 {
         return Err(shaped(ShapeError::new(format!("the answer has {out}, {} classes expected", spec.classes))));

@@ -22,20 +22,20 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The operating system says no.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Io {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// Not a `.safetensors` file, or a damaged one.
-    #[error("{path}: not a readable safetensors file: {source}")]
+    #[error("{path}: not a readable safetensors file: {cause}")]
     Format {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: safetensors::SafeTensorError,
+        cause: safetensors::SafeTensorError,
     },
     /// A tensor cannot be taken over.
     #[error("{path}: tensor `{tensor}`: {problem}")]
@@ -71,7 +71,7 @@ pub struct LoadReport {
 /// # Errors
 /// Those of the operating system.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let io = |source| CheckpointError::Io { path: path.to_owned(), source };
+    let io = |cause| CheckpointError::Io { path: path.to_owned(), cause };
     let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(io)?;
     file.write_all(bytes).map_err(io)?;
@@ -92,7 +92,7 @@ pub(crate) fn to_bytes(
     metadata: &BTreeMap<String, String>,
     path: &Path,
 ) -> Result<Vec<u8>, CheckpointError> {
-    let format = |source| CheckpointError::Format { path: path.to_owned(), source };
+    let format = |cause| CheckpointError::Format { path: path.to_owned(), cause };
     let bytes: Vec<Vec<u8>> = arrays.iter().map(|(_, _, v)| v.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
     let views: Result<Vec<_>, _> = arrays
         .iter()
@@ -154,8 +154,8 @@ impl File {
     /// # Errors
     /// A file that cannot be read or is no safetensors file.
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
-        let bytes = std::fs::read(path).map_err(|source| CheckpointError::Io { path: path.to_owned(), source })?;
-        let format = |source| CheckpointError::Format { path: path.to_owned(), source };
+        let bytes = std::fs::read(path).map_err(|cause| CheckpointError::Io { path: path.to_owned(), cause })?;
+        let format = |cause| CheckpointError::Format { path: path.to_owned(), cause };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
         let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
         let file = SafeTensors::deserialize(&bytes).map_err(format)?;

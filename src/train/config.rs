@@ -192,12 +192,12 @@ fn keep() -> usize {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// Not TOML, or a key that is unknown, missing or of the wrong type.
     #[error("{origin}: {problem}")]
@@ -229,7 +229,7 @@ impl Config {
     /// # Errors
     /// An unreadable file, a key that is unknown, missing or of the wrong type, a value out of range.
     pub fn load(path: &Path, assignments: &[String]) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read { path: path.into(), cause })?;
         Self::parse(&text, &path.display().to_string(), assignments)
     }
 

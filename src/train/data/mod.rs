@@ -35,12 +35,12 @@ pub enum DataError {
     #[error("data set `{0}` needs the directory of its files: set data.dir in the config, or give --data DIR")]
     NoDirectory(String),
     /// A file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// None of the names under which a file may be stored exists.
     #[error("{dir}: found none of {names}")]
@@ -167,7 +167,7 @@ impl Split {
 
 /// Reads a file whole, unpacking it when it is gzipped.
 fn read(path: &Path) -> Result<Vec<u8>, DataError> {
-    let bytes = std::fs::read(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+    let bytes = std::fs::read(path).map_err(|cause| DataError::Read { path: path.to_owned(), cause })?;
     unpack(&bytes, path)
 }
 
@@ -181,7 +181,7 @@ fn unpack(bytes: &[u8], path: &Path) -> Result<Vec<u8>, DataError> {
     // The largest of these sets unpacks to 150 MB; whatever claims more is not one of them.
     let limit = 1 << 30;
     let read = flate2::read::GzDecoder::new(bytes).take(limit).read_to_end(&mut out);
-    read.map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+    read.map_err(|cause| DataError::Read { path: path.to_owned(), cause })?;
     if out.len() as u64 == limit {
         return Err(DataError::Format { path: path.to_owned(), problem: "unpacks to 1 GiB or more".into() });
     }
