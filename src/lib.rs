@@ -14,6 +14,12 @@ pub mod order;
 
 pub mod schedule;
 
+pub mod plan;
+
+pub mod replay;
+
+pub mod report;
+
 pub mod nn;
 
 pub mod train;

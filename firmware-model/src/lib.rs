@@ -1,9 +1,31 @@
 //! The controller of a photonic tensor core, without an operating system.
 //!
-//! The modules follow the data: [`pcm`] says what a cell is and what writing it costs.
+//! The modules follow the data, from bytes to light: [`wire`] is the schedule's frames, [`stream`] finds them in chunks of any
+//! size, [`bits`] reads the codes in them, and [`controller`] carries them out on a [`photonic_core`]; [`sim`] is such a core in memory. [`pcm`] says what a
+//! cell is and what writing it costs. Nothing is allocated, and the memory that a schedule needs is known from its header.
 #![no_std]
 #![forbid(unsafe_code)]
 
 pub mod pcm;
 
 pub mod wire;
+
+pub mod error;
+
+pub mod bits;
+
+pub mod stream;
+
+mod packed;
+
+mod lists;
+
+mod rules;
+
+mod decoder;
+
+pub mod photonic_core;
+
+pub mod controller;
+
+pub mod sim;

@@ -8,7 +8,7 @@ const MAX_CUTS: usize = 256;
 const LANES: usize = 16;
 
 /// Up to this many cuts, comparing with every one of them beats a search.
-const COUNT_UP_TO: usize = 15;
+const COUNT_UP_TO: usize = 31;
 
 /// The smallest `|w|` of each level, in weight space: a weight has level `k` or more just when `|w| >= cut[k - 1]`.
 ///
@@ -132,7 +132,8 @@ pub(super) fn max_abs(weights: &[f32]) -> f32 {
 /// The smallest `f32` that is not below `x`, for `x >= 0`.
 fn ceil_to_f32(x: f64) -> f32 {
     let nearest = x as f32;
-    if f64::from(nearest) < x { nearest.next_up() } else { nearest }
+    // Of positive floats, the next one up has the next bits; infinity is never below `x`.
+    f32::from_bits(nearest.to_bits() + u32::from(f64::from(nearest) < x))
 }
 
 #[cfg(test)]

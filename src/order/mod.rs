@@ -3,8 +3,37 @@
 pub mod profile;
 pub mod timeline;
 
+pub mod program;
+pub mod tally;
+
+pub mod bound;
 pub mod chunk;
 pub mod direction;
+pub mod lanes;
 pub mod quantile;
 pub mod rows;
 pub mod search;
+
+use serde::Serialize;
+
+/// The orders on offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// As stored.
+    Natural,
+    /// ELight's: each cell ascending, in every tile row.
+    Sorted,
+    /// The fewest writes for the given reach.
+    Optimal,
+}
+
+/// Which lanes a weight may move to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Reach {
+    /// It keeps its lane; only its step changes.
+    Lane,
+    /// Any lane of its row.
+    Row,
+}

@@ -1,1 +1,5 @@
-//! 5. An order to bytes.
+//! 5. An order to bytes: the encoder of docs/schedule-format.md. The decoder is the firmware's.
+
+pub mod bits;
+pub mod records;
+pub mod writer;

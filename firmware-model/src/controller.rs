@@ -1,0 +1,287 @@
+//! The controller: frames in their order, each carried out on the core as soon as it is complete.
+//!
+//! ```text
+//! Header -> Layer -> TileRow -> Steps -> ... -> Ended
+//!             ^  ^------ | <------ |
+//!             '----------' (tile rows and steps done)      any error -> Stopped
+//! ```
+
+use crate::decoder::{Tile, Work};
+use crate::error::{BadFrame, Error, FrameKind, Malformed, Refusal, Stop};
+use crate::photonic_core::{Core, Identity};
+use crate::rules::{LayerRules, Rules, equal};
+use crate::stream::{FrameAssembler, StreamError};
+use crate::wire::{Body, End, Frame};
+
+/// How far a schedule is carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Frames carried out.
+    pub frames: u32,
+    /// Layers begun.
+    pub layers: u32,
+    /// Tile rows begun, in all layers.
+    pub tile_rows: u64,
+    /// Steps carried out.
+    pub steps: u64,
+    /// Weights multiplied: active cells, summed over the steps.
+    pub weights: u64,
+    /// Whether the End frame has come.
+    pub ended: bool,
+}
+
+/// Which frame comes next, and what is needed to carry it out.
+// The layer's tables live in the state, so that no frame can be carried out without them; there is one state.
+#[allow(clippy::large_enum_variant)]
+enum State {
+    Header,
+    /// The next layer, or the end when all have come.
+    Layer {
+        rules: Rules,
+        next: u32,
+    },
+    TileRow {
+        run: LayerRun,
+        next: u32,
+    },
+    Steps {
+        run: LayerRun,
+        tile: Tile,
+        next: u32,
+    },
+    Ended(End),
+    Stopped,
+}
+
+/// A layer that is being carried out.
+struct LayerRun {
+    rules: Rules,
+    layer: LayerRules,
+    index: u32,
+}
+
+impl LayerRun {
+    /// The state when `done` tile rows are complete.
+    fn after(self, done: u32) -> State {
+        if done == self.layer.tile_rows {
+            State::Layer { rules: self.rules, next: self.index + 1 }
+        } else {
+            State::TileRow { run: self, next: done }
+        }
+    }
+}
+
+impl State {
+    const fn expected(&self) -> FrameKind {
+        match self {
+            Self::Header => FrameKind::Header,
+            Self::Layer { rules, next } if *next < rules.layers => FrameKind::Layer,
+            Self::TileRow { .. } => FrameKind::TileRow,
+            Self::Steps { .. } => FrameKind::Steps,
+            Self::Layer { .. } | Self::Ended(_) | Self::Stopped => FrameKind::End,
+        }
+    }
+
+    const fn rules(&self) -> Option<&Rules> {
+        match self {
+            Self::Layer { rules, .. } => Some(rules),
+            Self::TileRow { run, .. } | Self::Steps { run, .. } => Some(&run.rules),
+            Self::Header | Self::Ended(_) | Self::Stopped => None,
+        }
+    }
+}
+
+const fn kind(frame: &Frame<'_>) -> FrameKind {
+    match frame {
+        Frame::Header(_) => FrameKind::Header,
+        Frame::Layer(_) => FrameKind::Layer,
+        Frame::TileRow(_) => FrameKind::TileRow,
+        Frame::Steps(_) => FrameKind::Steps,
+        Frame::End(_) => FrameKind::End,
+    }
+}
+
+/// Carries out schedules on a core.
+///
+/// Needs no memory but what is lent: `wire::Header::working_memory` bytes, or, before it knows the header, the header's
+/// length. After an error it takes nothing more until [`Controller::rewind`].
+pub struct Controller<'m, C: Core> {
+    core: C,
+    identity: Identity,
+    memory: &'m mut [u8],
+    assembler: FrameAssembler,
+    state: State,
+    progress: Progress,
+}
+
+impl<'m, C: Core> Controller<'m, C> {
+    /// A controller of `core`, which is described by `identity`, with `memory` to work in.
+    pub fn new(core: C, identity: Identity, memory: &'m mut [u8]) -> Self {
+        Self {
+            core,
+            identity,
+            memory,
+            assembler: FrameAssembler::new(),
+            state: State::Header,
+            progress: Progress::default(),
+        }
+    }
+
+    /// Takes the next bytes of the stream, any number of them, and carries out every frame that they complete.
+    ///
+    /// # Errors
+    /// [`Error`]. A frame that is damaged, out of order or not for this core is refused before any of it reaches the core; one
+    /// that arrived whole but breaks a rule within its records is carried out up to the first bad record.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<Progress, Error<C::Fault>> {
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            match self.state {
+                State::Ended(_) => {
+                    self.state = State::Stopped;
+                    return Err(Error::Trailing);
+                }
+                State::Stopped => return Err(Error::Stopped),
+                _ => {}
+            }
+            let (taken, body) = match self.assembler.feed(rest, self.memory) {
+                Ok(fed) => fed,
+                Err(why) => {
+                    self.state = State::Stopped;
+                    return Err(self.stream_error(why));
+                }
+            };
+            rest = rest.get(taken..).unwrap_or_default();
+            if let Some(len) = body {
+                self.carry_out(len)?;
+            }
+        }
+        Ok(self.progress)
+    }
+
+    /// Says that the stream is at its end.
+    ///
+    /// # Errors
+    /// [`Error::Truncated`] when the End frame has not come, [`Error::Stopped`] after another error.
+    pub fn finish(&mut self) -> Result<End, Error<C::Fault>> {
+        match self.state {
+            State::Ended(end) => Ok(end),
+            State::Stopped => Err(Error::Stopped),
+            _ => {
+                self.state = State::Stopped;
+                Err(Error::Truncated { frame: self.progress.frames })
+            }
+        }
+    }
+
+    /// Ready for a schedule from its first byte, whatever came before: the next inference, or another try. The core
+    /// keeps its levels.
+    pub fn rewind(&mut self) {
+        self.assembler = FrameAssembler::new();
+        self.state = State::Header;
+        self.progress = Progress::default();
+    }
+
+    /// How far the schedule is carried out.
+    #[must_use]
+    pub const fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// The core.
+    #[must_use]
+    pub const fn core(&self) -> &C {
+        &self.core
+    }
+
+    /// The core, to be prepared for the next inference.
+    #[must_use]
+    pub const fn core_mut(&mut self) -> &mut C {
+        &mut self.core
+    }
+
+    /// Gives the core back.
+    #[must_use]
+    pub fn into_core(self) -> C {
+        self.core
+    }
+
+    /// Carries out the frame whose body is the first `len` bytes of the memory. On an error the state stays `Stopped`.
+    fn carry_out(&mut self, len: usize) -> Result<(), Error<C::Fault>> {
+        let frame = self.progress.frames;
+        let state = core::mem::replace(&mut self.state, State::Stopped);
+        self.state = self.next(state, len).map_err(|stop| stop.at(frame))?;
+        self.progress.frames += 1;
+        Ok(())
+    }
+
+    /// The state that the frame leads to.
+    fn next(&mut self, state: State, len: usize) -> Result<State, Stop<C::Fault>> {
+        let Some(rules) = state.rules() else {
+            // Before the header is accepted all of the memory is its buffer.
+            let frame = parse(self.memory, len, self.progress.frames)?;
+            let rules = header(&frame, &self.identity, self.memory.len())?;
+            self.assembler.set_max_frame(rules.max_frame);
+            return Ok(State::Layer { rules, next: 0 });
+        };
+        let (buffer, work) = Work::split(self.memory, &rules.map).ok_or(Malformed::Memory)?;
+        let (core, progress) = (&mut self.core, &mut self.progress);
+        match (state, parse(buffer, len, progress.frames)?) {
+            (State::Layer { rules, next }, Frame::Layer(frame)) if next < rules.layers => {
+                equal("index of the layer", frame.index.into(), next.into())?;
+                let layer = LayerRules::accept(&frame, &rules)?;
+                core.begin_layer(&frame).map_err(Stop::Core)?;
+                progress.layers += 1;
+                Ok(LayerRun { rules, layer, index: next }.after(0))
+            }
+            (State::Layer { rules, next }, Frame::End(end)) if next == rules.layers => {
+                equal("steps of the End frame", end.steps, progress.steps)?;
+                equal("weights of the End frame", end.weights, progress.weights)?;
+                progress.ended = true;
+                Ok(State::Ended(end))
+            }
+            (State::TileRow { run, next }, Frame::TileRow(frame)) => {
+                equal("index of the tile row", frame.index.into(), next.into())?;
+                let tile = Tile::begin(&frame, &run.rules, &run.layer, work, core)?;
+                progress.tile_rows += 1;
+                Ok(State::Steps { run, tile, next: next + 1 })
+            }
+            (State::Steps { run, mut tile, next }, Frame::Steps(frame)) => {
+                tile.records(&frame, &run.rules, &run.layer, work, core, progress)?;
+                Ok(if tile.complete() { run.after(next) } else { State::Steps { run, tile, next } })
+            }
+            (state, frame) => Err(Malformed::OutOfOrder { expected: state.expected(), got: kind(&frame) }.into()),
+        }
+    }
+
+    const fn stream_error(&self, why: StreamError) -> Error<C::Fault> {
+        let frame = self.progress.frames;
+        match why {
+            StreamError::NotASchedule => Error::NotASchedule,
+            StreamError::Version { got } => Error::Version { got },
+            StreamError::Length { got, max } => Error::BadFrame { frame, why: BadFrame::Length { got, max } },
+            StreamError::Crc { got, computed } => Error::BadFrame { frame, why: BadFrame::Crc { got, computed } },
+            StreamError::Memory { need, have } => Error::Refused(Refusal::Memory { need, have }),
+        }
+    }
+}
+
+/// The frame whose body is the first `len` bytes of `buffer`, and whose number has to be `seq`.
+fn parse<F>(buffer: &[u8], len: usize, seq: u32) -> Result<Frame<'_>, Stop<F>> {
+    let bytes = buffer.get(..len).ok_or(Malformed::Memory)?;
+    let (body, rest) = postcard::take_from_bytes::<Body<'_>>(bytes).map_err(|_| Malformed::Encoding)?;
+    if body.seq != seq {
+        return Err(Stop::Sequence { got: body.seq });
+    }
+    if !rest.is_empty() {
+        return Err(Malformed::LeftOver { bytes: rest.len() }.into());
+    }
+    Ok(body.frame)
+}
+
+/// The rules of a Header frame.
+fn header<F>(frame: &Frame<'_>, identity: &Identity, memory: usize) -> Result<Rules, Stop<F>> {
+    match frame {
+        Frame::Header(header) => Ok(Rules::accept(header, identity, memory)?),
+        other => Err(Malformed::OutOfOrder { expected: FrameKind::Header, got: kind(other) }.into()),
+    }
+}

@@ -1,0 +1,355 @@
+//! Tile rows and row records to calls of the core (`docs/schedule-format.md`, sections 2, 4 and 5).
+//!
+//! The decoder's memory between frames is one byte slice that the caller lends. Its parts, in [`MemoryMap`]'s order:
+//!
+//! ```text
+//! | frame body | state code of every cell | next index of every list | used columns | used rows |
+//! | max_frame  | R x C, 1 or 2 bytes      | R x lists, 2 or 4 bytes  | R x W bits   | R bits    |
+//! ```
+//!
+//! A list keeps `last + 1`, so that all of it is zero at the start of a tile row.
+
+use crate::bits::{BitError, BitReader};
+use crate::controller::Progress;
+use crate::error::{Malformed, Stop};
+use crate::lists::Window;
+use crate::packed::Packed;
+use crate::photonic_core::{Core, Output};
+use crate::rules::{LayerRules, Rules, equal, in_range};
+use crate::wire::{Lists, MemoryMap, Reach, Scale, Steps, TileRow, unzigzag};
+
+/// The working memory behind the frame, part by part.
+pub(crate) struct Work<'m> {
+    states: &'m mut [u8],
+    lists: &'m mut [u8],
+    windows: &'m mut [u8],
+    used_rows: &'m mut [u8],
+}
+
+impl<'m> Work<'m> {
+    /// Splits the frame buffer off and the rest into its parts; `None` when `memory` is shorter than the map.
+    pub(crate) fn split(memory: &'m mut [u8], map: &MemoryMap) -> Option<(&'m [u8], Self)> {
+        let (frame, rest) = memory.split_at_mut_checked(map.frame)?;
+        let (states, rest) = rest.split_at_mut_checked(map.states)?;
+        let (lists, rest) = rest.split_at_mut_checked(map.lists)?;
+        let (windows, rest) = rest.split_at_mut_checked(map.windows)?;
+        let used_rows = rest.get_mut(..map.used_rows)?;
+        Some((frame, Self { states, lists, windows, used_rows }))
+    }
+
+    fn clear(&mut self) {
+        for part in [&mut *self.states, &mut *self.lists, &mut *self.windows, &mut *self.used_rows] {
+            part.fill(0);
+        }
+    }
+
+    /// The first used core row from `row` on.
+    fn used_row(&self, row: u16, rows: u16) -> Option<u16> {
+        (row..rows).find(|r| self.used_rows.get(usize::from(r / 8)).is_some_and(|byte| byte >> (r % 8) & 1 == 1))
+    }
+
+    fn use_row(&mut self, row: u16) -> Option<()> {
+        *self.used_rows.get_mut(usize::from(row / 8))? |= 1 << (row % 8);
+        Some(())
+    }
+}
+
+/// Part `i` of `bytes`, cut into equal parts of `len` bytes.
+fn part(bytes: &mut [u8], i: u16, len: usize) -> Option<&mut [u8]> {
+    bytes.get_mut(usize::from(i) * len..)?.get_mut(..len)
+}
+
+/// Where in a tile row the next record belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tile {
+    steps: u32,
+    /// Step of the next record; `steps` when the tile row is complete.
+    step: u32,
+    /// First used core row.
+    first: u16,
+    /// Core row of the next record.
+    row: u16,
+    window: Window,
+}
+
+impl Tile {
+    /// Begins a tile row: everything is idle, and the core rows get their outputs. Nothing is assigned when any entry is
+    /// wrong.
+    pub(crate) fn begin<C: Core>(
+        tile: &TileRow<'_>,
+        rules: &Rules,
+        layer: &LayerRules,
+        mut work: Work<'_>,
+        core: &mut C,
+    ) -> Result<Self, Stop<C::Fault>> {
+        in_range("steps", tile.steps, 1, u32::MAX)?;
+        work.clear();
+        let mut entries = Entries { bytes: tile.rows, layer };
+        for row in 0..rules.rows {
+            if entries.next(row)?.is_some() {
+                work.use_row(row).ok_or(Malformed::Memory)?;
+            }
+        }
+        if !entries.bytes.is_empty() {
+            return Err(Malformed::LeftOver { bytes: entries.bytes.len() }.into());
+        }
+        let first = work.used_row(0, rules.rows).ok_or(Malformed::NoRows)?;
+        let mut entries = Entries { bytes: tile.rows, layer };
+        for row in 0..rules.rows {
+            core.assign(row, entries.next(row)?).map_err(Stop::Core)?;
+        }
+        Ok(Self { steps: tile.steps, step: 0, first, row: first, window: Window::new(rules.window) })
+    }
+
+    /// Whether all steps are carried out.
+    pub(crate) const fn complete(&self) -> bool {
+        self.step == self.steps
+    }
+
+    /// Carries out the records of a frame, each cell checked before the core hears of it.
+    pub(crate) fn records<C: Core>(
+        &mut self,
+        frame: &Steps<'_>,
+        rules: &Rules,
+        layer: &LayerRules,
+        mut work: Work<'_>,
+        core: &mut C,
+        done: &mut Progress,
+    ) -> Result<(), Stop<C::Fault>> {
+        equal("step", frame.step.into(), self.step.into())?;
+        equal("row", frame.row.into(), self.row.into())?;
+        in_range("records", frame.records.into(), 1, u16::MAX.into())?;
+        let mut bits = BitReader::new(frame.bits);
+        for _ in 0..frame.records {
+            if self.complete() {
+                return Err(Malformed::TooManyRecords { steps: self.steps }.into());
+            }
+            let record = Record::new(self, rules, layer, &mut work, &mut bits).ok_or(Malformed::Memory)?;
+            done.weights += u64::from(record.run(self.step == 0, core)?);
+            match work.used_row(self.row + 1, rules.rows) {
+                Some(row) => self.row = row,
+                None => {
+                    core.step().map_err(Stop::Core)?;
+                    done.steps += 1;
+                    self.next_step(rules, layer, &mut work);
+                }
+            }
+        }
+        let padding = bits.left();
+        if padding >= 8 || bits.bits(padding as u32) != Ok(0) {
+            return Err(Malformed::Padding.into());
+        }
+        Ok(())
+    }
+
+    /// Goes on to the first row of the next step and moves all windows.
+    fn next_step(&mut self, rules: &Rules, layer: &LayerRules, work: &mut Work<'_>) {
+        self.step += 1;
+        self.row = self.first;
+        if self.complete() {
+            return;
+        }
+        let ring = usize::from(rules.window) / 8;
+        self.window.advance(self.step, self.steps, layer.cols, |word| {
+            for row in work.windows.chunks_exact_mut(ring) {
+                if let Some(bytes) = row.get_mut(4 * word..4 * word + 4) {
+                    bytes.fill(0);
+                }
+            }
+        });
+    }
+}
+
+/// The entries of a TileRow frame, core row by core row.
+struct Entries<'a> {
+    bytes: &'a [u8],
+    layer: &'a LayerRules,
+}
+
+impl Entries<'_> {
+    /// The output of core row `row`, whose entry is next.
+    fn next(&mut self, row: u16) -> Result<Option<Output>, Malformed> {
+        let number: u32 = self.take()?;
+        let Some(output) = number.checked_sub(1) else {
+            return Ok(None);
+        };
+        let scale = match self.layer.scale {
+            Scale::Layer(scale) => scale,
+            Scale::Row => self.take()?,
+        };
+        self.layer.output(row, output, scale).map(Some)
+    }
+
+    fn take<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, Malformed> {
+        let (value, rest) = postcard::take_from_bytes(self.bytes).map_err(|_| Malformed::Encoding)?;
+        self.bytes = rest;
+        Ok(value)
+    }
+}
+
+/// One row record: the state of its core row, and the bits to read it from.
+struct Record<'a, 'b> {
+    row: u16,
+    rules: &'a Rules,
+    layer: &'a LayerRules,
+    window: &'a Window,
+    /// State code of each cell of the row: 0 idle, `v + 2^b` active at level v.
+    states: Packed<'a>,
+    /// `last + 1` of each list of the row.
+    lists: Packed<'a>,
+    /// Used columns of the row.
+    ring: &'a mut [u8],
+    bits: &'a mut BitReader<'b>,
+}
+
+impl<'a, 'b> Record<'a, 'b> {
+    fn new(
+        tile: &'a Tile,
+        rules: &'a Rules,
+        layer: &'a LayerRules,
+        work: &'a mut Work<'_>,
+        bits: &'a mut BitReader<'b>,
+    ) -> Option<Self> {
+        let row = tile.row;
+        let states = part(work.states, row, usize::from(rules.cols) * usize::from(rules.state_bytes))?;
+        let lists = part(work.lists, row, rules.lists_per_row * usize::from(rules.index_bytes))?;
+        let ring = part(work.windows, row, usize::from(rules.window) / 8)?;
+        Some(Self {
+            row,
+            rules,
+            layer,
+            window: &tile.window,
+            states: Packed::new(states, rules.state_bytes),
+            lists: Packed::new(lists, rules.index_bytes),
+            ring,
+            bits,
+        })
+    }
+
+    /// Carries the record out; returns the number of active cells.
+    fn run<C: Core>(mut self, key: bool, core: &mut C) -> Result<u32, Stop<C::Fault>> {
+        if key {
+            self.key(core)?;
+        } else {
+            self.changes(core)?;
+        }
+        self.inputs(core)
+    }
+
+    /// Step 0: which cells are active, and their levels as differences.
+    fn key<C: Core>(&mut self, core: &mut C) -> Result<(), Stop<C::Fault>> {
+        let all_active = self.read(|bits| bits.bits(1))? == 1;
+        for col in 0..self.rules.cols {
+            let active = if all_active { 1 } else { self.read(|bits| bits.bits(1))? };
+            self.set_state(col, active)?;
+        }
+        let mut level = 0i32;
+        for col in 0..self.rules.cols {
+            if self.state(col)? == 0 {
+                continue;
+            }
+            let k = self.layer.key_rice;
+            level = level.saturating_add(unzigzag(self.read(|bits| bits.rice(k))?));
+            let top = self.rules.top;
+            if !(-i32::from(top)..=i32::from(top)).contains(&level) {
+                return Err(Malformed::Level { row: self.row, col, top }.into());
+            }
+            self.set_state(col, (level + (1 << self.rules.bits)) as u32)?;
+            core.program(self.row, col, level as i16).map_err(Stop::Core)?;
+        }
+        Ok(())
+    }
+
+    /// A later step: the cells whose state code changes, ascending.
+    fn changes<C: Core>(&mut self, core: &mut C) -> Result<(), Stop<C::Fault>> {
+        let (change_rice, cell_rice) = (self.layer.change_rice, self.layer.cell_rice);
+        let code_bits = u32::from(self.rules.bits) + 1;
+        let beyond = Malformed::Cell { row: self.row, cols: self.rules.cols };
+        // A cell beyond the row ends the loop, so it runs at most C times whatever the count says.
+        let count = self.read(|bits| bits.rice(change_rice))?;
+        let mut next = 0u32;
+        for _ in 0..count {
+            let cell = next.checked_add(self.read(|bits| bits.rice(cell_rice))?);
+            let Some(cell) = cell.filter(|&cell| cell < u32::from(self.rules.cols)) else {
+                return Err(beyond.into());
+            };
+            next = cell + 1;
+            let col = cell as u16;
+            let code = self.read(|bits| bits.bits(code_bits))?;
+            self.set_state(col, code)?;
+            if self.rules.reach == Reach::Row && self.rules.lists == Lists::Cell {
+                self.lists.set(cell as usize, 0).ok_or(Malformed::Memory)?;
+            }
+            match code {
+                0 => core.route(self.row, col, None),
+                // b + 1 bits hold codes up to B + 2^b: the level is in range.
+                _ => core.program(self.row, col, (code as i32 - (1 << self.rules.bits)) as i16),
+            }
+            .map_err(Stop::Core)?;
+        }
+        Ok(())
+    }
+
+    /// The input of every active cell, ascending.
+    fn inputs<C: Core>(&mut self, core: &mut C) -> Result<u32, Stop<C::Fault>> {
+        let mut weights = 0;
+        for col in 0..self.rules.cols {
+            let code = self.state(col)?;
+            if code == 0 {
+                continue;
+            }
+            let level_list = code - 1;
+            let k = self.layer.index_rice(level_list).ok_or(Malformed::Memory)?;
+            let number = self.read(|bits| bits.rice(k))?;
+            let column = match (self.rules.reach, self.rules.lists) {
+                (Reach::Lane, _) => self.input_of_lane(col, number),
+                (Reach::Row, Lists::Level) => self.input_of_list(level_list as usize, number),
+                (Reach::Row, Lists::Cell) => self.input_of_list(usize::from(col), number),
+            };
+            let Some(column) = column else {
+                return Err(Malformed::Column { row: self.row, col, inputs: self.layer.cols }.into());
+            };
+            core.route(self.row, col, Some(column)).map_err(Stop::Core)?;
+            weights += 1;
+        }
+        Ok(weights)
+    }
+
+    /// Reach `Lane`: the lane's column of another tile. `None` beyond the layer's columns.
+    #[inline]
+    fn input_of_lane(&mut self, col: u16, number: u32) -> Option<u32> {
+        let cell = usize::from(col);
+        let tile = i64::from(self.lists.get(cell)?) + i64::from(unzigzag(number));
+        let column = tile * i64::from(self.rules.cols) + i64::from(col);
+        if tile < 0 || column >= i64::from(self.layer.cols) {
+            return None;
+        }
+        self.lists.set(cell, tile as u32 + 1)?;
+        Some(column as u32)
+    }
+
+    /// Reach `Row`: the next free column of the list behind `gap` others. `None` beyond the layer's columns.
+    #[inline]
+    fn input_of_list(&mut self, list: usize, gap: u32) -> Option<u32> {
+        let start = self.lists.get(list)?;
+        let column = self.window.find(self.ring, start, gap).filter(|&p| p < self.layer.cols)?;
+        self.lists.set(list, column + 1)?;
+        self.window.mark(self.ring, column)?;
+        Some(column)
+    }
+
+    #[inline]
+    fn read(&mut self, code: impl FnOnce(&mut BitReader<'b>) -> Result<u32, BitError>) -> Result<u32, Malformed> {
+        code(self.bits).map_err(|why| Malformed::Bits { row: self.row, why })
+    }
+
+    #[inline]
+    fn state(&self, col: u16) -> Result<u32, Malformed> {
+        self.states.get(usize::from(col)).ok_or(Malformed::Memory)
+    }
+
+    #[inline]
+    fn set_state(&mut self, col: u16, code: u32) -> Result<(), Malformed> {
+        self.states.set(usize::from(col), code).ok_or(Malformed::Memory)
+    }
+}

@@ -1,0 +1,128 @@
+//! The seam between the controller and the hardware: what a photonic tensor core is asked to do.
+
+use crate::wire;
+
+/// What the controller knows of the core that it drives, fixed when it is built.
+///
+/// A schedule for another core or another device is refused before anything is written. The inputs of the core are per
+/// cell (fanout 1): version 1 of the format knows no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Core rows R (outputs).
+    pub rows: u16,
+    /// Core columns C (lanes).
+    pub cols: u16,
+    /// Bits b of a PCM cell: `2^b` levels.
+    pub bits: u8,
+    /// [`device_crc`] of the transmissions of its levels.
+    pub device_crc: u32,
+}
+
+/// CRC-32 of a device's transmissions (level 0 first, dimensionless) as little-endian `f32`: its identity in a schedule.
+#[must_use]
+pub fn device_crc(transmissions: &[f32]) -> u32 {
+    let mut digest = wire::CRC.digest();
+    for t in transmissions {
+        digest.update(&t.to_le_bytes());
+    }
+    digest.finalize()
+}
+
+/// Which output row of a layer a core row computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Output {
+    /// Output row, below the layer's rows.
+    pub row: u32,
+    /// First element of the layer's input vector that the row uses: not 0 only in grouped layers.
+    pub base: u32,
+    /// What the accumulated sum is multiplied by.
+    pub scale: f32,
+}
+
+/// A photonic tensor core.
+///
+/// The controller calls, for one inference:
+///
+/// ```text
+/// (begin_layer, (assign for each core row, ((program*, route*) for each used core row, step)+)*)*
+/// ```
+///
+/// All arguments lie inside the core and the layer: the controller has checked them. An error of any call ends the
+/// schedule. Nothing that the calls ask for depends on what was called before a tile row's first `assign`, but for the levels that
+/// the cells hold: so a schedule may be run again, or from any tile row on, at any time.
+pub trait Core {
+    /// What can go wrong with the hardware.
+    type Fault: core::fmt::Debug + core::fmt::Display;
+
+    /// The following tile rows belong to `layer`.
+    ///
+    /// # Errors
+    /// The hardware's.
+    fn begin_layer(&mut self, layer: &wire::Layer<'_>) -> Result<(), Self::Fault>;
+
+    /// In the following steps core row `row` computes `output`, or nothing. All cells of the row become dark (no
+    /// input), and keep their levels.
+    ///
+    /// # Errors
+    /// The hardware's.
+    fn assign(&mut self, row: u16, output: Option<Output>) -> Result<(), Self::Fault>;
+
+    /// Weight cell (`row`, `col`) shall hold signed level `level`, within `-B..=B`: absolute, so saying it twice does no
+    /// harm, and a cell that is there already is not written.
+    ///
+    /// # Errors
+    /// The hardware's.
+    fn program(&mut self, row: u16, col: u16, level: i16) -> Result<(), Self::Fault>;
+
+    /// Cell (`row`, `col`) gets column `input` of its output row from now on: element `base + input` of the layer's input
+    /// vector, with the base of the row's [`Output`]. `None`: it is dark.
+    ///
+    /// # Errors
+    /// The hardware's.
+    fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Self::Fault>;
+
+    /// All cells of the step are programmed and routed: stream all input vectors through and add what comes out to the
+    /// assigned outputs.
+    ///
+    /// # Errors
+    /// The hardware's.
+    fn step(&mut self) -> Result<(), Self::Fault>;
+}
+
+impl<C: Core> Core for &mut C {
+    type Fault = C::Fault;
+
+    fn begin_layer(&mut self, layer: &wire::Layer<'_>) -> Result<(), Self::Fault> {
+        (**self).begin_layer(layer)
+    }
+
+    fn assign(&mut self, row: u16, output: Option<Output>) -> Result<(), Self::Fault> {
+        (**self).assign(row, output)
+    }
+
+    #[inline]
+    fn program(&mut self, row: u16, col: u16, level: i16) -> Result<(), Self::Fault> {
+        (**self).program(row, col, level)
+    }
+
+    #[inline]
+    fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Self::Fault> {
+        (**self).route(row, col, input)
+    }
+
+    fn step(&mut self) -> Result<(), Self::Fault> {
+        (**self).step()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_its_transmissions() {
+        // CRC-32 of the eight bytes of 0.0f32 and 1.0f32, as any zlib gives it.
+        assert_eq!(device_crc(&[0.0, 1.0]), wire::CRC.checksum(&[0, 0, 0, 0, 0, 0, 0x80, 0x3F]));
+        assert_ne!(device_crc(&[0.0, 1.0]), device_crc(&[1.0, 0.0]));
+    }
+}

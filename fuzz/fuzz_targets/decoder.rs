@@ -1,0 +1,100 @@
+//! Arbitrary bytes into a controller that drives a simulated core: no input may panic, loop for long, or make the core
+//! do what it forbids.
+//!
+//! The first byte says how the rest is used: bit 0, mend the length, sequence number and CRC of every frame, so that mutations get
+//! past them; bits 1 to 3, the identity of the core; bits 4 to 7, the size of the chunks.
+#![no_main]
+
+use firmware_model::controller::Controller;
+use firmware_model::error::Error;
+use firmware_model::photonic_core::Identity;
+use firmware_model::sim::{SimConfig, SimCore, SimMemory, Wear};
+use firmware_model::wire::{CRC, FRAME_OVERHEAD, MAGIC};
+use libfuzzer_sys::fuzz_target;
+
+/// Device CRC of all seeds.
+const DEVICE: u32 = 77;
+/// Core rows, columns and bits, by the first byte.
+const CORES: [(u16, u16, u8); 8] =
+    [(2, 2, 1), (3, 2, 2), (4, 4, 4), (9, 9, 4), (2, 5, 6), (5, 3, 7), (1, 4, 8), (8, 8, 8)];
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&how, stream)) = data.split_first() else { return };
+    let mended;
+    let stream = if how & 1 == 1 {
+        mended = mend(stream);
+        &mended
+    } else {
+        stream
+    };
+    run(CORES[usize::from(how >> 1 & 7)], stream, 1 << (how >> 4));
+});
+
+/// A schedule whose framing is right whatever the bytes are: magic, and frames whose lengths stay inside the data, whose
+/// numbers follow each other and whose CRCs are theirs.
+fn mend(data: &[u8]) -> Vec<u8> {
+    let mut stream = MAGIC.to_vec();
+    let mut rest = data.get(MAGIC.len()..).unwrap_or_default();
+    let mut seq = 0u8;
+    while rest.len() > FRAME_OVERHEAD {
+        let len = usize::from(u16::from_le_bytes([rest[0], rest[1]])).clamp(1, rest.len() - FRAME_OVERHEAD);
+        let start = stream.len();
+        stream.extend((len as u16).to_le_bytes());
+        stream.extend(&rest[2..2 + len]);
+        // Numbers up to 127 take one byte; later frames keep what they have.
+        if seq < 128 {
+            stream[start + 2] = seq;
+            seq += 1;
+        }
+        let crc = CRC.checksum(&stream[start..]);
+        stream.extend(crc.to_le_bytes());
+        rest = &rest[FRAME_OVERHEAD + len..];
+    }
+    stream
+}
+
+fn run((rows, cols, bits): (u16, u16, u8), stream: &[u8], chunk: usize) {
+    let cells = usize::from(rows) * usize::from(cols);
+    let (mut levels, mut wear, mut routes) = (vec![0; cells], vec![Wear::default(); cells], vec![0; cells]);
+    let mut assigned = vec![None; usize::from(rows)];
+    let values: Vec<i32> = (0..1 << bits).collect();
+    let inputs = vec![1; 4096];
+    let mut outputs = vec![0; 4096];
+    let memory = SimMemory {
+        levels: &mut levels,
+        wear: &mut wear,
+        routes: &mut routes,
+        assigned: &mut assigned,
+        values: &values,
+        inputs: &inputs,
+        outputs: &mut outputs,
+        stuck: &[],
+    };
+    let mut core = SimCore::new(SimConfig { rows, cols, bits, cost: None }, memory).expect("the buffers fit");
+    let mut arena = vec![0; 32_768];
+    let identity = Identity { rows, cols, bits, device_crc: DEVICE };
+    let mut controller = Controller::new(&mut core, identity, &mut arena);
+    // Twice, as two inferences: a rewound controller has to behave the same.
+    let mut before = None;
+    for _ in 0..2 {
+        let mut result = Ok(());
+        for chunk in stream.chunks(chunk) {
+            result = controller.feed(chunk).map(|_| ());
+            if result.is_err() {
+                break;
+            }
+        }
+        let result = result.and_then(|()| controller.finish());
+        // Faults of the simulated core that the controller should have prevented; layers larger than the buffers are
+        // the core's own business.
+        if let Err(Error::Core { fault, .. }) = result {
+            use firmware_model::sim::Fault::Lent;
+            assert!(matches!(fault, Lent { .. }), "the controller let through: {fault}");
+        }
+        let progress = controller.progress();
+        assert!(result.is_err() || progress.ended);
+        assert!(before.is_none_or(|b| b == (result, progress)), "the second inference differs");
+        before = Some((result, progress));
+        controller.rewind();
+    }
+}

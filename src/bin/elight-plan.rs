@@ -1,2 +1,0 @@
-//! Placeholder of the command line.
-fn main() {}

@@ -1,0 +1,145 @@
+//! The command line.
+
+use std::io;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser, ValueEnum};
+use clap_complete::Shell;
+use elight::level::{Reparam, ScaleMode};
+use elight::order::{Order, Reach};
+use elight::plan::CoreSize;
+use elight::weights::Layout;
+
+/// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
+/// the controller, and a replay that proves it.
+#[derive(Debug, Parser)]
+#[command(name = "elight-plan", version, arg_required_else_help = true)]
+pub struct Args {
+    /// Weights: a `.safetensors` file, or the `.index.json` of a sharded set.
+    #[arg(required_unless_present_any = ["completions", "man"])]
+    pub weights: Option<PathBuf>,
+
+    /// Size of the core, rows (outputs) x columns (lanes), as in 9x9 or 64x64.
+    #[arg(long, value_name = "RxC", required_unless_present_any = ["completions", "man"])]
+    pub core: Option<CoreSize>,
+
+    /// Where the schedule goes [default: beside the weights, with the extension .elight].
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// PCM device: a preset (elight, gst-optical, gst-doped-si-heater, gsse-heater, pcm-soi-heater) or a TOML file [default:
+    /// elight, or what the weights file was trained for].
+    #[arg(long, value_name = "PRESET|FILE.toml")]
+    pub device: Option<String>,
+
+    /// Bits of a PCM cell, 1 to 8 [default: 4, or the device's, or what the weights file was trained for].
+    #[arg(long, value_name = "B")]
+    pub bits: Option<u8>,
+
+    /// What is quantized: the weight, or its tanh as ELight trains it [default: none, or what the weights file says].
+    #[arg(long)]
+    pub reparam: Option<ReparamArg>,
+
+    /// Over what the scale is taken [default: row, or what the weights file says].
+    #[arg(long)]
+    pub scale: Option<ScaleArg>,
+
+    /// Which lanes a weight may move to.
+    #[arg(long, default_value = "row")]
+    pub reach: Reach,
+
+    /// The order that goes into the schedule.
+    #[arg(long, default_value = "optimal")]
+    pub order: Order,
+
+    /// How tensors are read: as layers, as plain matrices, or as ELight's [P, Q, k, k] blocks.
+    #[arg(long, default_value = "auto")]
+    pub layout: Layout,
+
+    /// Plan only tensors that match; may be given several times.
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+
+    /// Leave out tensors that match; may be given several times.
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+
+    /// Threads [default: all]; the schedule is the same for any number.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroU16>,
+
+    /// Seed of the search for good row orders.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Print the report as one JSON object (docs/report.md).
+    #[arg(long)]
+    pub json: bool,
+
+    /// Do not replay the schedule.
+    #[arg(long)]
+    pub no_verify: bool,
+
+    /// Print nothing but errors (and the JSON object, if asked for).
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// A line for each layer and each skipped tensor.
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Print the completions of a shell, and nothing else.
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    pub completions: Option<Shell>,
+
+    /// Print the man page, and nothing else.
+    #[arg(long, exclusive = true)]
+    pub man: bool,
+}
+
+/// What is quantized.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ReparamArg {
+    /// The weight.
+    None,
+    /// Its hyperbolic tangent.
+    Tanh,
+}
+
+impl From<ReparamArg> for Reparam {
+    fn from(arg: ReparamArg) -> Self {
+        match arg {
+            ReparamArg::None => Self::None,
+            ReparamArg::Tanh => Self::Tanh,
+        }
+    }
+}
+
+/// Over what the scale is taken.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ScaleArg {
+    /// Each output row.
+    Row,
+    /// The whole layer.
+    Layer,
+}
+
+impl From<ScaleArg> for ScaleMode {
+    fn from(arg: ScaleArg) -> Self {
+        match arg {
+            ScaleArg::Row => Self::Row,
+            ScaleArg::Layer => Self::Layer,
+        }
+    }
+}
+
+/// Prints the completions of a shell.
+pub fn completions(shell: Shell) {
+    clap_complete::generate(shell, &mut Args::command(), "elight-plan", &mut io::stdout());
+}
+
+/// Prints the man page.
+pub fn man() -> io::Result<()> {
+    clap_mangen::Man::new(Args::command()).render(&mut io::stdout())
+}

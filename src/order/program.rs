@@ -1,0 +1,183 @@
+//! What one slot does, step by step: the level of every cell, and the input that feeds it.
+//!
+//! Whatever the order, a row's work on its core row comes down to two tables of `steps x cells`. Everything behind the order
+//! (the tally of writes, the encoder) reads these tables and nothing else.
+
+use super::timeline::Chunks;
+
+/// A cell that rests: its input is dark, its level stays.
+pub const IDLE: i16 = i16::MIN;
+
+/// One output row's work in one slot; buffers are used again from slot to slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// Cells of the core row, C.
+    pub cells: usize,
+    /// Programmings of the core, Q.
+    pub steps: usize,
+    /// Signed level of each cell at each step or [`IDLE`]; step-major, `steps x cells`.
+    pub level: Vec<i16>,
+    /// Column of the row's weight that the cell holds at that step; unspecified where idle; step-major.
+    pub input: Vec<u32>,
+    /// Columns of the row, by level and then ascending; and where each level begins.
+    columns: Vec<u32>,
+    next: Vec<u32>,
+}
+
+impl Program {
+    fn reset(&mut self, steps: usize, cells: usize) {
+        (self.steps, self.cells) = (steps, cells);
+        self.level.clear();
+        self.level.resize(steps * cells, IDLE);
+        self.input.clear();
+        self.input.resize(steps * cells, 0);
+    }
+
+    /// Weights in the order in which they are stored: column `t * cells + c` sits in cell c at step t.
+    pub fn natural(&mut self, row: &[i16], cells: usize) {
+        self.reset(row.len().div_ceil(cells), cells);
+        self.level[..row.len()].copy_from_slice(row);
+        for (i, input) in self.input.iter_mut().enumerate() {
+            *input = i as u32;
+        }
+    }
+
+    /// Each cell works through the weights of its lane by level, upwards where `rising(cell)`, else downwards; equal levels
+    /// in the order of their columns. With every cell rising this is ELight's order.
+    pub fn lanes(&mut self, row: &[i16], cells: usize, top: i16, rising: impl Fn(usize) -> bool) {
+        self.reset(row.len().div_ceil(cells), cells);
+        let levels = 2 * top as usize + 1;
+        for cell in 0..cells.min(row.len()) {
+            // A counting sort of one lane.
+            self.next.clear();
+            self.next.resize(levels + 1, 0);
+            let key = |level: i16| if rising(cell) { (level + top) as usize } else { (top - level) as usize };
+            for &level in row[cell..].iter().step_by(cells) {
+                self.next[key(level) + 1] += 1;
+            }
+            for i in 1..=levels {
+                self.next[i] += self.next[i - 1];
+            }
+            for (t, &level) in row[cell..].iter().step_by(cells).enumerate() {
+                let step = &mut self.next[key(level)];
+                let at = *step as usize * cells + cell;
+                *step += 1;
+                self.level[at] = level;
+                self.input[at] = (t * cells + cell) as u32;
+            }
+        }
+    }
+
+    /// Each cell serves its chunk of the sorted row, upwards or downwards. Within a level, columns go to the cells in ascending
+    /// order as time goes on, so that the gaps between them are small and cheap to send.
+    pub fn chunks(&mut self, row: &[i16], steps: usize, top: i16, chunks: Chunks<'_>, rising: &[bool]) {
+        let cells = chunks.len.len();
+        self.reset(steps, cells);
+        self.sort_columns(row, top);
+        let levels = 2 * top as usize + 1;
+        // `next[v]` is where level v begins in the sorted row, and `next[v + 1]` where it ends.
+        let (mut from, mut level) = (0, 0);
+        for cell in 0..cells {
+            let to = from + chunks.len[cell];
+            let mut at = from;
+            while at < to {
+                while level + 1 < levels && self.next[level + 1] <= at {
+                    level += 1;
+                }
+                let end = if level + 1 < levels { self.next[level + 1].min(to) } else { to };
+                for i in at..end {
+                    let step = if rising[cell] { i - from } else { to - 1 - i };
+                    self.level[step as usize * cells + cell] = level as i16 - top;
+                }
+                at = end;
+            }
+            from = to;
+        }
+        for (level, input) in self.level.iter().zip(&mut self.input) {
+            if *level != IDLE {
+                let next = &mut self.next[(level + top) as usize];
+                *input = self.columns[*next as usize];
+                *next += 1;
+            }
+        }
+    }
+
+    /// Sorts the columns of a row by level; `next[v + top]` is where level v begins.
+    fn sort_columns(&mut self, row: &[i16], top: i16) {
+        let levels = 2 * top as usize + 1;
+        self.next.clear();
+        self.next.resize(levels + 1, 0);
+        for level in row {
+            self.next[(level + top) as usize + 1] += 1;
+        }
+        for i in 1..=levels {
+            self.next[i] += self.next[i - 1];
+        }
+        self.columns.clear();
+        self.columns.resize(row.len(), 0);
+        for (column, level) in row.iter().enumerate() {
+            let next = &mut self.next[(level + top) as usize];
+            self.columns[*next as usize] = column as u32;
+            *next += 1;
+        }
+        // The fill has moved every start to the next one.
+        self.next.copy_within(0..levels, 1);
+        self.next[0] = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::chunk::Cut;
+    use proptest::prelude::*;
+
+    fn multiplied_once(program: &Program, row: &[i16]) -> Result<(), TestCaseError> {
+        let mut seen = vec![false; row.len()];
+        for (level, input) in program.level.iter().zip(&program.input) {
+            if *level != IDLE {
+                prop_assert_eq!(*level, row[*input as usize]);
+                prop_assert!(!std::mem::replace(&mut seen[*input as usize], true));
+            }
+        }
+        prop_assert!(seen.iter().all(|s| *s));
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn every_weight_has_its_place(
+            row in prop::collection::vec(-7i16..=7, 1..60),
+            cells in 1usize..9,
+            directions in any::<u64>(),
+        ) {
+            let rising: Vec<bool> = (0..cells).map(|c| directions >> c & 1 == 1).collect();
+            let mut program = Program::default();
+            program.natural(&row, cells);
+            multiplied_once(&program, &row)?;
+            program.lanes(&row, cells, 7, |c| rising[c]);
+            multiplied_once(&program, &row)?;
+            for (i, level) in program.level.iter().enumerate().filter(|(_, l)| **l != IDLE) {
+                prop_assert_eq!(program.input[i] as usize % cells, i % cells);
+                if let Some(&next) = program.level.get(i + cells).filter(|l| **l != IDLE) {
+                    prop_assert!(if rising[i % cells] { *level <= next } else { *level >= next });
+                }
+            }
+            let steps = row.len().div_ceil(cells);
+            let mut sorted = row.clone();
+            sorted.sort_unstable();
+            let mut cut = Cut::default();
+            cut.narrowest(&sorted, cells, steps);
+            program.chunks(&row, steps, 7, Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len }, &rising);
+            multiplied_once(&program, &row)?;
+            for cell in 0..cells {
+                let visited: Vec<i16> = program.level[cell..].iter().step_by(cells).copied().filter(|l| *l != IDLE).collect();
+                prop_assert_eq!(visited.len(), cut.len[cell] as usize);
+                if let (Some(lo), Some(hi)) = (visited.iter().min(), visited.iter().max()) {
+                    prop_assert_eq!((*lo, *hi), (cut.lo[cell], cut.hi[cell]));
+                    prop_assert!(if rising[cell] { visited.is_sorted() } else { visited.iter().rev().is_sorted() });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! What an order costs: every write of every PCM cell, at the first load and in every inference after it.
+//!
+//! A schedule programs absolute levels, so two inferences differ only where a cell is touched for the first time: at the first load
+//! it comes from level 0, later from where the inference before left it. One walk through the programs therefore gives both:
+//! first touches are kept apart, and added at the end once with each of the two origins.
+
+use std::collections::BTreeMap;
+
+use firmware_model::pcm::{Move, WriteCost};
+use serde::{Deserialize, Serialize};
+
+use super::program::{IDLE, Program};
+
+/// What one run of a schedule costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Level steps of all PCM cells.
+    pub writes: u64,
+    /// PCM cells changed, summed over the steps.
+    pub events: u64,
+    /// Energy of the writes, pJ.
+    pub energy_pj: f64,
+    /// Time to program the core, microseconds: in each step the slowest cell, as all are written side by side.
+    pub time_us: f64,
+    /// Writes of the PCM cell that is written most.
+    pub max_cell_writes: u64,
+}
+
+/// Costs of the first load (from an erased core) and of every later inference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Costs {
+    /// From an erased core.
+    pub first_load: Cost,
+    /// From where the inference before has left the core.
+    pub per_inference: Cost,
+}
+
+/// ELight's own count, for comparison with its tables only: every tile row starts from an erased core, the erase is free.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElightAccounting {
+    /// Sum of `|delta|` of the signed levels.
+    pub total_writes: u64,
+    /// Largest sum of one weight cell within one tile row.
+    pub max_writes: u64,
+}
+
+impl ElightAccounting {
+    /// The count of two disjoint parts together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { total_writes: self.total_writes + other.total_writes, max_writes: self.max_writes.max(other.max_writes) }
+    }
+}
+
+/// Level steps and events of the two PCM cells of a weight cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PairWear {
+    /// Level steps up, by `[plus, minus]` cell.
+    pub up: [u64; 2],
+    /// Level steps down, by `[plus, minus]` cell.
+    pub down: [u64; 2],
+    /// Changes, by `[plus, minus]` cell.
+    pub events: [u64; 2],
+}
+
+impl PairWear {
+    fn add(&mut self, m: Move) {
+        for i in 0..2 {
+            self.up[i] += u64::from(m.up[i]);
+            self.down[i] += u64::from(m.down[i]);
+            self.events[i] += u64::from(m.up[i] + m.down[i] != 0);
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for i in 0..2 {
+            self.up[i] += other.up[i];
+            self.down[i] += other.down[i];
+            self.events[i] += other.events[i];
+        }
+    }
+}
+
+/// Largest steps up and down of any PCM cell in one step of the schedule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Slowest {
+    up: u16,
+    down: u16,
+}
+
+impl Slowest {
+    fn with(self, other: Self) -> Self {
+        Self { up: self.up.max(other.up), down: self.down.max(other.down) }
+    }
+
+    fn with_move(self, m: Move) -> Self {
+        self.with(Self { up: m.up[0].max(m.up[1]), down: m.down[0].max(m.down[1]) })
+    }
+
+    fn time_us(self, cost: &WriteCost) -> f64 {
+        (f64::from(self.up) * cost.time_up_us).max(f64::from(self.down) * cost.time_down_us)
+    }
+}
+
+/// A cell programmed for the first time in the schedule.
+#[derive(Clone, Copy, Debug)]
+struct Touch {
+    cell: usize,
+    level: i16,
+    step: u64,
+}
+
+/// The state of one core row and its counters in the layer at hand; core rows are independent of each other.
+#[derive(Clone, Debug)]
+pub struct RowTally {
+    /// Level of each cell, once touched.
+    level: Vec<i16>,
+    touched: Vec<bool>,
+    untouched: usize,
+    wear: Vec<PairWear>,
+    touches: Vec<Touch>,
+    /// By step since the layer's first.
+    slowest: Vec<Slowest>,
+    elight: ElightAccounting,
+    up: [Vec<u32>; 2],
+    down: [Vec<u32>; 2],
+    events: [Vec<u32>; 2],
+}
+
+impl RowTally {
+    fn new(cells: usize) -> Self {
+        let zero = || [vec![0; cells], vec![0; cells]];
+        Self {
+            level: vec![0; cells],
+            touched: vec![false; cells],
+            untouched: cells,
+            wear: vec![PairWear::default(); cells],
+            touches: Vec::new(),
+            slowest: Vec::new(),
+            elight: ElightAccounting::default(),
+            up: zero(),
+            down: zero(),
+            events: zero(),
+        }
+    }
+
+    /// Counts one slot; `first_step` is its first step since the layer began.
+    pub fn slot(&mut self, program: &Program, first_step: u64) {
+        let cells = program.cells;
+        let first = first_levels(program);
+        for (cell, &(level, step)) in first.iter().enumerate() {
+            if level != IDLE && !self.touched[cell] {
+                // Counted at the end, when it is known where the cell comes from.
+                (self.touched[cell], self.level[cell]) = (true, level);
+                self.untouched -= 1;
+                self.touches.push(Touch { cell, level, step: first_step + step as u64 });
+            }
+        }
+        let entry: Vec<i16> = self.level.clone();
+        let end = first_step as usize + program.steps;
+        if self.slowest.len() < end {
+            self.slowest.resize(end, Slowest::default());
+        }
+        let mut before: &[i16] = &[];
+        for (t, levels) in program.level.chunks_exact(cells).enumerate() {
+            if levels == before {
+                continue; // most steps of a good order change nothing
+            }
+            before = levels;
+            self.slowest[first_step as usize + t] = self.step(levels);
+        }
+        self.settle(&first, &entry);
+    }
+
+    /// Counts one step and returns its slowest changes.
+    fn step(&mut self, levels: &[i16]) -> Slowest {
+        let n = levels.len();
+        let level = &mut self.level[..n];
+        let [up_plus, up_minus] = &mut self.up;
+        let [down_plus, down_minus] = &mut self.down;
+        let [events_plus, events_minus] = &mut self.events;
+        let (up_plus, up_minus) = (&mut up_plus[..n], &mut up_minus[..n]);
+        let (down_plus, down_minus) = (&mut down_plus[..n], &mut down_minus[..n]);
+        let (events_plus, events_minus) = (&mut events_plus[..n], &mut events_minus[..n]);
+        let (mut most_up, mut most_down) = (0i16, 0i16);
+        for c in 0..n {
+            let (from, to) = (level[c], if levels[c] == IDLE { level[c] } else { levels[c] });
+            let plus = to.max(0) - from.max(0);
+            let minus = (-to).max(0) - (-from).max(0);
+            up_plus[c] += plus.max(0) as u32;
+            down_plus[c] += (-plus).max(0) as u32;
+            up_minus[c] += minus.max(0) as u32;
+            down_minus[c] += (-minus).max(0) as u32;
+            events_plus[c] += u32::from(plus != 0);
+            events_minus[c] += u32::from(minus != 0);
+            most_up = most_up.max(plus).max(minus);
+            most_down = most_down.max(-plus).max(-minus);
+            level[c] = to;
+        }
+        Slowest { up: most_up as u16, down: most_down as u16 }
+    }
+
+    /// Moves the slot's counters to the layer's, and counts the slot as ELight does.
+    fn settle(&mut self, first: &[(i16, usize)], entry: &[i16]) {
+        for (cell, &(level, _)) in first.iter().enumerate() {
+            let mut here = PairWear::default();
+            for i in 0..2 {
+                here.up[i] = u64::from(std::mem::take(&mut self.up[i][cell]));
+                here.down[i] = u64::from(std::mem::take(&mut self.down[i][cell]));
+                here.events[i] = u64::from(std::mem::take(&mut self.events[i][cell]));
+            }
+            self.wear[cell].merge(&here);
+            if level != IDLE {
+                let writes = here.up[0] + here.up[1] + here.down[0] + here.down[1];
+                let elight = writes - u64::from(level.abs_diff(entry[cell])) + u64::from(level.unsigned_abs());
+                self.elight = self.elight.and(ElightAccounting { total_writes: elight, max_writes: elight });
+            }
+        }
+    }
+}
+
+/// The first level of each cell in a program, and its step; [`IDLE`] for a cell that is not used.
+fn first_levels(program: &Program) -> Vec<(i16, usize)> {
+    let mut first = vec![(IDLE, 0); program.cells];
+    let mut missing = program.cells;
+    for (t, levels) in program.level.chunks_exact(program.cells).enumerate() {
+        for (f, &level) in first.iter_mut().zip(levels) {
+            if f.0 == IDLE && level != IDLE {
+                *f = (level, t);
+                missing -= 1;
+            }
+        }
+        if missing == 0 {
+            break;
+        }
+    }
+    first
+}
+
+/// One finished layer.
+#[derive(Clone, Debug)]
+struct Layer {
+    /// Sum of all moves but the first touches.
+    wear: Vec<PairWear>,
+    touches: Vec<(usize, Touch)>,
+    /// Steps in which a cell is touched first, without those touches.
+    touched_steps: BTreeMap<u64, Slowest>,
+    /// Time of all other steps.
+    time_us: f64,
+    elight: ElightAccounting,
+}
+
+/// Counts a whole schedule, layer by layer.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    cells: usize,
+    cost: WriteCost,
+    rows: Vec<RowTally>,
+    layers: Vec<LayerTally>,
+}
+
+/// A layer that may still wait for its first touches' origins.
+#[derive(Clone, Debug)]
+enum LayerTally {
+    Done(Cost, ElightAccounting),
+    Waiting(Box<Layer>),
+}
+
+/// The costs of a schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Totals {
+    /// All layers together.
+    pub costs: Costs,
+    /// ELight's count of all layers.
+    pub elight: ElightAccounting,
+    /// Each layer: a layer's `max_cell_writes` is that of its own writes.
+    pub layers: Vec<(Costs, ElightAccounting)>,
+    /// Wear of every weight cell by the first load, core row by core row.
+    pub first_load_wear: Vec<PairWear>,
+    /// Wear of every weight cell by a later inference.
+    pub per_inference_wear: Vec<PairWear>,
+}
+
+/// A tally and the sum of the wear of its finished layers.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    tally: Tally,
+    wear: Vec<PairWear>,
+}
+
+impl Counter {
+    /// A counter for a core of `core_rows x cells`, all erased.
+    #[must_use]
+    pub fn new(core_rows: usize, cells: usize, cost: WriteCost) -> Self {
+        Self {
+            tally: Tally { cells, cost, rows: vec![RowTally::new(cells); core_rows], layers: Vec::new() },
+            wear: vec![PairWear::default(); core_rows * cells],
+        }
+    }
+
+    /// The core rows' own counters, to be filled in parallel.
+    pub fn rows(&mut self) -> &mut [RowTally] {
+        &mut self.tally.rows
+    }
+
+    /// Ends a layer.
+    pub fn end_layer(&mut self) {
+        let cells = self.tally.cells;
+        let mut layer = Layer {
+            wear: Vec::with_capacity(self.wear.len()),
+            touches: Vec::new(),
+            touched_steps: BTreeMap::new(),
+            time_us: 0.0,
+            elight: ElightAccounting::default(),
+        };
+        let mut slowest: Vec<Slowest> = Vec::new();
+        for (core_row, row) in self.tally.rows.iter_mut().enumerate() {
+            layer.wear.append(&mut row.wear);
+            row.wear.resize(cells, PairWear::default());
+            layer.touches.extend(row.touches.drain(..).map(|t| (core_row * cells + t.cell, t)));
+            layer.elight = layer.elight.and(std::mem::take(&mut row.elight));
+            if slowest.len() < row.slowest.len() {
+                slowest.resize(row.slowest.len(), Slowest::default());
+            }
+            for (s, r) in slowest.iter_mut().zip(row.slowest.drain(..)) {
+                *s = s.with(r);
+            }
+        }
+        for (_, touch) in &layer.touches {
+            let step = slowest.get(touch.step as usize).copied().unwrap_or_default();
+            layer.touched_steps.insert(touch.step, step);
+        }
+        for (step, s) in slowest.iter().enumerate() {
+            if !layer.touched_steps.contains_key(&(step as u64)) {
+                layer.time_us += s.time_us(&self.tally.cost);
+            }
+        }
+        for (sum, wear) in self.wear.iter_mut().zip(&layer.wear) {
+            sum.merge(wear);
+        }
+        self.tally.layers.push(if layer.touches.is_empty() {
+            LayerTally::Done(cost_of(&layer.wear, layer.time_us, &self.tally.cost), layer.elight)
+        } else {
+            LayerTally::Waiting(Box::new(layer))
+        });
+    }
+
+    /// Level of every cell after the layers so far, 0 where it was never touched.
+    #[must_use]
+    pub fn levels(&self) -> Vec<i16> {
+        self.tally.rows.iter().flat_map(|row| row.level.iter().copied()).collect()
+    }
+
+    /// Level that each cell is programmed to first, if it has been programmed at all.
+    #[must_use]
+    pub fn first_levels(&self) -> Vec<Option<i16>> {
+        let mut first = vec![None; self.wear.len()];
+        for layer in &self.tally.layers {
+            if let LayerTally::Waiting(layer) = layer {
+                for (cell, touch) in &layer.touches {
+                    first[*cell] = Some(touch.level);
+                }
+            }
+        }
+        first
+    }
+
+    /// All costs.
+    #[must_use]
+    pub fn finish(self) -> Totals {
+        let last = self.levels();
+        let cost = self.tally.cost;
+        let erased = vec![0; last.len()];
+        let first = self.with_origins(&erased, &cost);
+        let later = self.with_origins(&last, &cost);
+        let layers: Vec<(Costs, ElightAccounting)> = first
+            .1
+            .iter()
+            .zip(&later.1)
+            .zip(&self.tally.layers)
+            .map(|((f, l), layer)| {
+                let elight = match layer {
+                    LayerTally::Done(_, e) => *e,
+                    LayerTally::Waiting(layer) => layer.elight,
+                };
+                (Costs { first_load: *f, per_inference: *l }, elight)
+            })
+            .collect();
+        let total = |wear: &[PairWear], layers: &[Cost]| cost_of(wear, layers.iter().map(|l| l.time_us).sum(), &cost);
+        Totals {
+            costs: Costs { first_load: total(&first.0, &first.1), per_inference: total(&later.0, &later.1) },
+            elight: layers.iter().fold(ElightAccounting::default(), |sum, (_, e)| sum.and(*e)),
+            layers,
+            first_load_wear: first.0,
+            per_inference_wear: later.0,
+        }
+    }
+
+    /// Wear of the whole schedule and cost of each layer, when the cells start at the levels `origin`.
+    fn with_origins(&self, origin: &[i16], cost: &WriteCost) -> (Vec<PairWear>, Vec<Cost>) {
+        let mut total = self.wear.clone();
+        let layers = self.tally.layers.iter().map(|layer| match layer {
+            LayerTally::Done(done, _) => *done,
+            LayerTally::Waiting(layer) => {
+                let mut wear = layer.wear.clone();
+                let mut steps = layer.touched_steps.clone();
+                for &(cell, touch) in &layer.touches {
+                    let m = Move::between(origin[cell], touch.level);
+                    wear[cell].add(m);
+                    total[cell].add(m);
+                    steps.entry(touch.step).and_modify(|s| *s = s.with_move(m));
+                }
+                cost_of(&wear, layer.time_us + steps.values().map(|s| s.time_us(cost)).sum::<f64>(), cost)
+            }
+        });
+        let layers = layers.collect();
+        (total, layers)
+    }
+}
+
+fn cost_of(wear: &[PairWear], time_us: f64, cost: &WriteCost) -> Cost {
+    let (mut up, mut down, mut events, mut most) = (0, 0, 0, 0);
+    for pair in wear {
+        for i in 0..2 {
+            up += pair.up[i];
+            down += pair.down[i];
+            events += pair.events[i];
+            most = most.max(pair.up[i] + pair.down[i]);
+        }
+    }
+    Cost {
+        writes: up + down,
+        events,
+        energy_pj: up as f64 * cost.energy_up_pj + down as f64 * cost.energy_down_pj,
+        time_us,
+        max_cell_writes: most,
+    }
+}

@@ -1,0 +1,280 @@
+//! The second pass over the layers: programs of all three orders counted, those of the chosen one encoded.
+
+use std::io::{self, Write};
+
+use firmware_model::pcm::top_level;
+use firmware_model::wire::End;
+use rayon::prelude::*;
+
+use super::PlanOptions;
+use super::segment::Segment;
+use crate::level::{LevelMatrix, Scales};
+use crate::order::program::Program;
+use crate::order::tally::{Counter, RowTally, Totals};
+use crate::order::timeline::EMPTY;
+use crate::order::{Order, Reach};
+use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Survey, walk};
+use crate::schedule::writer::{LayerSpec, RowSlot, ScheduleWriter};
+use crate::weights::{LayerInfo, Network};
+
+/// An input vector, and the value of each level in fixed point: with integers, outputs are exact in any order of summation.
+#[derive(Clone, Debug)]
+pub struct Stimulus {
+    /// Value of the levels 0..=B.
+    pub values: Vec<i32>,
+    /// Inputs; a layer uses as many as it has.
+    pub inputs: Vec<i32>,
+}
+
+/// Core rows whose first slot is looked at to choose a layer's coding.
+const SURVEYED_ROWS: usize = 4;
+
+/// Everything that is gathered in the second pass.
+pub struct Emitter<'a> {
+    network: &'a Network,
+    options: &'a PlanOptions,
+    format: RecordFormat,
+    natural: Counter,
+    sorted: Counter,
+    optimal: Counter,
+    stimuli: &'a [Stimulus],
+    expected: Vec<Vec<i64>>,
+    steps: u64,
+    weights: u64,
+}
+
+/// What the second pass has found.
+pub struct Emitted {
+    pub natural: Totals,
+    pub sorted: Totals,
+    pub optimal: Totals,
+    pub end: End,
+    pub expected_outputs: Vec<Vec<i64>>,
+}
+
+impl<'a> Emitter<'a> {
+    pub fn new(network: &'a Network, options: &'a PlanOptions, format: RecordFormat, stimuli: &'a [Stimulus]) -> Self {
+        let counter = || Counter::new(options.core.rows, options.core.cols, options.device.cost);
+        Self {
+            network,
+            options,
+            format,
+            natural: counter(),
+            sorted: counter(),
+            optimal: counter(),
+            stimuli,
+            expected: vec![Vec::new(); stimuli.len()],
+            steps: 0,
+            weights: 0,
+        }
+    }
+
+    /// The counter of the optimal order.
+    pub fn optimal(&self) -> &Counter {
+        &self.optimal
+    }
+
+    /// Counts a layer in all orders, and writes the chosen one's frames.
+    pub fn layer<W: Write>(
+        &mut self,
+        layer: usize,
+        levels: &LevelMatrix,
+        segment: &Segment,
+        writer: &mut ScheduleWriter<W>,
+    ) -> io::Result<()> {
+        let info = &self.network.layers()[layer];
+        let work = LayerWork {
+            options: self.options,
+            format: self.format,
+            levels,
+            segment,
+            first_stage: segment.stage(layer),
+            top: self.options.device.top_level(),
+        };
+        let coding = work.survey();
+        let rows = self.natural.rows().par_iter_mut().zip(self.sorted.rows().par_iter_mut());
+        let rows = rows.zip(self.optimal.rows().par_iter_mut()).enumerate();
+        let slots: Vec<Vec<Option<Slot>>> = rows
+            .map(|(core_row, ((natural, sorted), optimal))| work.core_row(core_row, natural, sorted, optimal, &coding))
+            .collect();
+        for counter in [&mut self.natural, &mut self.sorted, &mut self.optimal] {
+            counter.end_layer();
+        }
+        write_layer(layer, info, levels, &coding, work.steps(), &slots, writer)?;
+        self.steps += (work.tile_rows() * work.steps()) as u64;
+        self.weights += levels.levels.len() as u64;
+        for (expected, stimulus) in self.expected.iter_mut().zip(self.stimuli) {
+            expected.extend(multiply(info, levels, stimulus));
+        }
+        Ok(())
+    }
+
+    /// All totals.
+    pub fn finish(self) -> Emitted {
+        let (natural, sorted, optimal) = (self.natural.finish(), self.sorted.finish(), self.optimal.finish());
+        let chosen = match self.options.order {
+            Order::Natural => &natural,
+            Order::Sorted => &sorted,
+            Order::Optimal => &optimal,
+        };
+        let end = End {
+            steps: self.steps,
+            weights: self.weights,
+            first_writes: chosen.costs.first_load.writes,
+            first_events: chosen.costs.first_load.events,
+            writes: chosen.costs.per_inference.writes,
+            events: chosen.costs.per_inference.events,
+        };
+        Emitted { end, natural, sorted, optimal, expected_outputs: self.expected }
+    }
+}
+
+/// One core row's records in one stage.
+struct Slot {
+    output: u32,
+    records: Records,
+}
+
+struct LayerWork<'a> {
+    options: &'a PlanOptions,
+    format: RecordFormat,
+    levels: &'a LevelMatrix,
+    segment: &'a Segment,
+    first_stage: usize,
+    top: i16,
+}
+
+impl LayerWork<'_> {
+    fn steps(&self) -> usize {
+        self.levels.cols.div_ceil(self.options.core.cols)
+    }
+
+    fn tile_rows(&self) -> usize {
+        self.levels.rows.div_ceil(self.options.core.rows)
+    }
+
+    /// The program of an order for one slot, and the output row that it computes.
+    fn program(&self, order: Order, tile_row: usize, core_row: usize, program: &mut Program) -> Option<u32> {
+        let cells = self.options.core.cols;
+        let (stage, timeline) = (self.first_stage + tile_row, &self.segment.arrangement.timeline);
+        let row = match order {
+            Order::Optimal => timeline.row(stage, core_row),
+            _ => (tile_row * self.options.core.rows + core_row) as u32,
+        };
+        if row == EMPTY || row as usize >= self.levels.rows {
+            return None;
+        }
+        let levels = self.levels.row(row as usize);
+        match (order, self.options.reach) {
+            (Order::Natural, _) => program.natural(levels, cells),
+            (Order::Sorted, _) => program.lanes(levels, cells, self.top, |_| true),
+            (Order::Optimal, Reach::Lane) => {
+                let rising = self.segment.arrangement.rising(stage, core_row);
+                program.lanes(levels, cells, self.top, |cell| rising[cell]);
+            }
+            (Order::Optimal, Reach::Row) => {
+                let rising = self.segment.arrangement.rising(stage, core_row);
+                program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, core_row), rising);
+            }
+        }
+        Some(row)
+    }
+
+    /// Chooses the coding from a few slots.
+    fn survey(&self) -> Coding {
+        let mut survey = Survey::new(top_level(self.format.bits));
+        let (mut program, mut memory) = (Program::default(), Memory::default());
+        for core_row in 0..self.options.core.rows.min(SURVEYED_ROWS) {
+            if self.program(self.options.order, 0, core_row, &mut program).is_some() {
+                walk(&program, self.levels.cols, self.format, &mut memory, &mut survey);
+            }
+        }
+        survey.coding()
+    }
+
+    /// Counts and encodes one core row's slots, tile row by tile row.
+    fn core_row(
+        &self,
+        core_row: usize,
+        natural: &mut RowTally,
+        sorted: &mut RowTally,
+        optimal: &mut RowTally,
+        coding: &Coding,
+    ) -> Vec<Option<Slot>> {
+        let (mut program, mut memory) = (Program::default(), Memory::default());
+        let mut slots = Vec::with_capacity(self.tile_rows());
+        for tile_row in 0..self.tile_rows() {
+            let first_step = (tile_row * self.steps()) as u64;
+            let mut written = None;
+            let tallies =
+                [(Order::Natural, &mut *natural), (Order::Sorted, &mut *sorted), (Order::Optimal, &mut *optimal)];
+            for (order, tally) in tallies {
+                let Some(output) = self.program(order, tile_row, core_row, &mut program) else { continue };
+                tally.slot(&program, first_step);
+                if order == self.options.order {
+                    let mut records = Records::default();
+                    let mut encoder = Encoder::new(coding, self.format.bits, &mut records);
+                    walk(&program, self.levels.cols, self.format, &mut memory, &mut encoder);
+                    written = Some(Slot { output, records });
+                }
+            }
+            slots.push(written);
+        }
+        slots
+    }
+}
+
+fn write_layer<W: Write>(
+    index: usize,
+    info: &LayerInfo,
+    levels: &LevelMatrix,
+    coding: &Coding,
+    steps: usize,
+    slots: &[Vec<Option<Slot>>],
+    writer: &mut ScheduleWriter<W>,
+) -> io::Result<()> {
+    let tile_rows = slots.first().map_or(0, Vec::len);
+    let scale = match levels.scales {
+        Scales::Layer(scale) => Some(scale),
+        Scales::Rows(_) => None,
+    };
+    let spec = LayerSpec {
+        index: index as u32,
+        name: &info.name,
+        rows: info.rows as u32,
+        cols: info.cols as u32,
+        groups: info.groups as u32,
+        tile_rows: tile_rows as u32,
+        scale,
+    };
+    writer.layer(&spec, coding)?;
+    for tile_row in 0..tile_rows {
+        let row_slots: Vec<Option<RowSlot<'_>>> = slots
+            .iter()
+            .map(|core_row| {
+                core_row[tile_row].as_ref().map(|slot| RowSlot {
+                    output: slot.output,
+                    scale: scale.is_none().then(|| levels.scales.of_row(slot.output as usize)),
+                    records: &slot.records,
+                })
+            })
+            .collect();
+        writer.tile_row(tile_row as u32, steps as u32, &row_slots)?;
+    }
+    Ok(())
+}
+
+/// The layer's outputs for an input vector, exactly.
+fn multiply(info: &LayerInfo, levels: &LevelMatrix, stimulus: &Stimulus) -> Vec<i64> {
+    (0..levels.rows)
+        .into_par_iter()
+        .map(|row| {
+            let inputs = &stimulus.inputs[info.input_base(row)..][..levels.cols];
+            let products = levels.row(row).iter().zip(inputs).map(|(&level, &input)| {
+                let value = i64::from(stimulus.values[usize::from(level.unsigned_abs())]);
+                i64::from(level.signum()) * value * i64::from(input)
+            });
+            products.sum()
+        })
+        .collect()
+}

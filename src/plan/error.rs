@@ -1,0 +1,82 @@
+//! What can go wrong between weights and a schedule.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::CoreSize;
+use crate::weights::WeightsError;
+
+/// Why there is no plan.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The weights cannot be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A core size that is not `RxC`, or outside 1..=1024.
+    #[error("core `{got}`: expected ROWSxCOLUMNS, each 1 to 1024, as in --core 9x9")]
+    Core {
+        /// What was given.
+        got: String,
+    },
+    /// Blocks larger than the core.
+    #[error(
+        "tensor `{tensor}` has {k}x{k} blocks, which do not fit a core of {core}: plan for a core of at least {k}x{k}"
+    )]
+    BlockSize {
+        /// The tensor.
+        tensor: String,
+        /// Its block size.
+        k: usize,
+        /// The core.
+        core: CoreSize,
+    },
+    /// A flag says another thing than the weights file.
+    #[error(
+        "{path}: the file was trained with {key} = {file}, but the command line asks for {flag}: leave the flag out, or train again"
+    )]
+    Contradiction {
+        /// The weights file.
+        path: PathBuf,
+        /// The metadata key.
+        key: &'static str,
+        /// What the file says.
+        file: String,
+        /// What the flag says.
+        flag: String,
+    },
+    /// Metadata that cannot be understood.
+    #[error("{path}: metadata {key} = `{got}`: expected {expected}")]
+    Metadata {
+        /// The weights file.
+        path: PathBuf,
+        /// The metadata key.
+        key: &'static str,
+        /// What it says.
+        got: String,
+        /// What it could say.
+        expected: &'static str,
+    },
+    /// The device profile cannot be used.
+    #[error(transparent)]
+    Device(#[from] crate::level::DeviceError),
+    /// The schedule cannot be written.
+    #[error("cannot write {path}: {source}; nothing was left behind, and an older file of that name is untouched")]
+    Output {
+        /// The output file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The user stopped it.
+    #[error("interrupted: no schedule was written")]
+    Interrupted,
+}
+
+impl PlanError {
+    pub(super) fn output(path: &Path, source: io::Error) -> Self {
+        Self::Output { path: path.to_owned(), source }
+    }
+}

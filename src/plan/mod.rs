@@ -1,0 +1,302 @@
+//! The whole pipeline: weights, levels, order, schedule, one layer after the other.
+//!
+//! ```text
+//! for each segment of layers:
+//!     read, quantize, summarise   each layer        (weights, level)
+//!     arrange                     all of them       (order)
+//!     program, tally, encode      each layer        (order, schedule) -> the output file
+//! ```
+//!
+//! A segment is as many layers as fit a fixed amount of memory; most networks are one segment, and then the order is closed over the whole
+//! inference. Only one layer's weights are in memory at a time, however large the file; levels are kept from the first pass to the second
+//! while they are few.
+
+mod emit;
+mod error;
+mod options;
+mod segment;
+
+use std::io::BufWriter;
+use std::path::Path;
+use std::time::Instant;
+
+use firmware_model::photonic_core::device_crc;
+use firmware_model::wire::End;
+
+use crate::level::{DeviceProfile, LevelMatrix, Quantizer};
+use crate::order::Order;
+use crate::order::tally::Totals;
+use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
+use crate::weights::{LayerKind, Network};
+
+pub use emit::Stimulus;
+pub use error::PlanError;
+pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest};
+
+use segment::Segment;
+
+/// Told how far planning is; and asked whether to go on.
+pub trait Observer: Sync {
+    /// A phase begins that goes through this many weights.
+    fn begin(&self, phase: &'static str, weights: u64);
+    /// So many more of them are done.
+    fn advance(&self, weights: u64);
+    /// Whether the user wants to stop: the plan then ends with [`PlanError::Interrupted`], and leaves no file.
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Nobody watches.
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn begin(&self, _: &'static str, _: u64) {}
+    fn advance(&self, _: u64) {}
+}
+
+/// One layer of a finished plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerOutcome {
+    /// Tiles: P x Q.
+    pub tiles: u64,
+    /// Programmings of the core.
+    pub steps: u64,
+    /// `||t - t_q|| / ||t||` of the layer's weights.
+    pub relative_error: f64,
+    /// Writes that no order of this layer alone can go below; none with reach `lane`, where layers are bounded together.
+    pub lower_bound_writes: Option<u64>,
+    /// Weights at each signed level, `-B..=B`.
+    pub level_counts: Vec<u64>,
+}
+
+/// A finished plan: what was written to the schedule, and what it costs.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Each layer, in the network's order.
+    pub layers: Vec<LayerOutcome>,
+    /// Cost as stored.
+    pub natural: Totals,
+    /// Cost of ELight's order.
+    pub sorted: Totals,
+    /// Cost of the optimal order.
+    pub optimal: Totals,
+    /// Proven: no plan of this reach needs fewer writes per inference.
+    pub lower_bound_writes: u64,
+    /// Totals in the End frame.
+    pub end: End,
+    /// Size of the schedule, bytes.
+    pub bytes: u64,
+    /// Frames of the schedule.
+    pub frames: u64,
+    /// Memory that a decoder needs, bytes.
+    pub decoder_ram_bytes: u32,
+    /// Outputs that the replay must show, for each stimulus.
+    pub expected_outputs: Vec<Vec<i64>>,
+    /// Time of planning and writing.
+    pub seconds: f64,
+}
+
+impl Outcome {
+    /// Cost of one order.
+    #[must_use]
+    pub fn of(&self, order: Order) -> &Totals {
+        match order {
+            Order::Natural => &self.natural,
+            Order::Sorted => &self.sorted,
+            Order::Optimal => &self.optimal,
+        }
+    }
+}
+
+/// Plans a network and writes its schedule to `output`, which appears whole or not at all.
+///
+/// `stimuli`: input vectors for which the exact outputs are computed on the way, for a replay to show.
+///
+/// # Errors
+/// [`PlanError`]: a core or options that do not fit the network, weights that cannot be read, an output that cannot be written, an
+/// interruption.
+pub fn plan(
+    network: &Network,
+    options: &PlanOptions,
+    output: &Path,
+    stimuli: &[Stimulus],
+    observer: &dyn Observer,
+) -> Result<Outcome, PlanError> {
+    let begun = Instant::now();
+    check_blocks(network, options.core)?;
+    let spec = schedule_spec(network, options);
+    let mut file = OutputFile::create(output)?;
+    let mut writer =
+        ScheduleWriter::new(BufWriter::new(file.temporary()), &spec).map_err(|e| PlanError::output(output, e))?;
+
+    let mut planner = Planner::new(network, options, observer);
+    let segments = segment::split(network, options);
+    let mut emitter = emit::Emitter::new(network, options, spec.format, stimuli);
+    for (i, layers) in segments.iter().enumerate() {
+        let part = (i, segments.len());
+        let segment = Segment::arrange(&mut planner, layers.clone(), part, &emitter)?;
+        planner.observer.begin("writing", planner.weights(layers.clone()));
+        for layer in layers.clone() {
+            let quantized = planner.quantized(layer)?;
+            emitter.layer(layer, &quantized, &segment, &mut writer).map_err(|e| PlanError::output(output, e))?;
+            planner.done(layer)?;
+        }
+    }
+    let emitted = emitter.finish();
+    let (_, bytes, frames) = writer.end(emitted.end).map_err(|e| PlanError::output(output, e))?;
+    file.keep(output)?;
+    Ok(Outcome {
+        layers: planner.outcomes,
+        lower_bound_writes: planner.bound.writes(),
+        natural: emitted.natural,
+        sorted: emitted.sorted,
+        optimal: emitted.optimal,
+        end: emitted.end,
+        expected_outputs: emitted.expected_outputs,
+        bytes,
+        frames,
+        decoder_ram_bytes: spec.header().ram,
+        seconds: begun.elapsed().as_secs_f64(),
+    })
+}
+
+fn check_blocks(network: &Network, core: CoreSize) -> Result<(), PlanError> {
+    for layer in network.layers() {
+        if let LayerKind::Blocks { k, .. } = layer.kind
+            && (k > core.rows || k > core.cols)
+        {
+            return Err(PlanError::BlockSize { tensor: layer.name.clone(), k, core });
+        }
+    }
+    Ok(())
+}
+
+fn schedule_spec(network: &Network, options: &PlanOptions) -> ScheduleSpec {
+    let (rows, cols) = (options.core.rows as u16, options.core.cols as u16);
+    let layers = network.layers();
+    ScheduleSpec {
+        rows,
+        cols,
+        format: ScheduleSpec::format(cols, options.device.bits, options.schedule_reach().into()),
+        layers: layers.len() as u32,
+        most_cols: layers.iter().map(|l| l.cols).max().unwrap_or(0),
+        longest_name: layers.iter().map(|l| l.name.len()).max().unwrap_or(0),
+        device: options.device.name.chars().take(16).collect(),
+        device_crc: identity_crc(&options.device),
+    }
+}
+
+/// The identity of a device in schedules.
+#[must_use]
+pub fn identity_crc(device: &DeviceProfile) -> u32 {
+    let transmissions: Vec<f32> = device.transmissions().iter().map(|&t| t as f32).collect();
+    device_crc(&transmissions)
+}
+
+/// Levels kept from the first pass to the second, bytes.
+const KEPT_LEVELS: usize = 24 << 20;
+
+/// Reads and quantizes layers, and collects what is known of them.
+struct Planner<'a> {
+    network: &'a Network,
+    options: &'a PlanOptions,
+    quantizer: Quantizer,
+    observer: &'a dyn Observer,
+    kept: Vec<Option<LevelMatrix>>,
+    kept_bytes: usize,
+    outcomes: Vec<LayerOutcome>,
+    bound: segment::Bound,
+}
+
+impl<'a> Planner<'a> {
+    fn new(network: &'a Network, options: &'a PlanOptions, observer: &'a dyn Observer) -> Self {
+        Self {
+            network,
+            options,
+            quantizer: Quantizer::new(&options.device, options.quantization.reparam, options.quantization.scale),
+            observer,
+            kept: vec![None; network.layers().len()],
+            kept_bytes: 0,
+            outcomes: Vec::new(),
+            bound: segment::Bound::new(options),
+        }
+    }
+
+    fn weights(&self, layers: std::ops::Range<usize>) -> u64 {
+        self.network.layers()[layers].iter().map(|l| l.weights() as u64).sum()
+    }
+
+    /// Reads and quantizes a layer for the first time; returns the levels and the relative error of the weights.
+    fn read(&self, layer: usize) -> Result<(LevelMatrix, f64), PlanError> {
+        let matrix = self.network.read(layer)?;
+        let levels = self.quantizer.quantize(matrix.rows, matrix.cols, &matrix.data);
+        let error = self.quantizer.relative_error(&matrix.data, &levels);
+        Ok((levels, error))
+    }
+
+    /// Keeps a layer's levels for the second pass if there is room.
+    fn keep(&mut self, layer: usize, levels: LevelMatrix) {
+        let bytes = size_of_val(levels.levels.as_slice());
+        if self.kept_bytes + bytes <= KEPT_LEVELS {
+            self.kept_bytes += bytes;
+            self.kept[layer] = Some(levels);
+        }
+    }
+
+    /// The levels of a layer in the second pass.
+    fn quantized(&mut self, layer: usize) -> Result<LevelMatrix, PlanError> {
+        if let Some(levels) = self.kept[layer].take() {
+            self.kept_bytes -= size_of_val(levels.levels.as_slice());
+            return Ok(levels);
+        }
+        let matrix = self.network.read(layer)?;
+        Ok(self.quantizer.quantize(matrix.rows, matrix.cols, &matrix.data))
+    }
+
+    /// Reports a layer as done in the present phase.
+    fn done(&self, layer: usize) -> Result<(), PlanError> {
+        self.observer.advance(self.network.layers()[layer].weights() as u64);
+        if self.observer.interrupted() { Err(PlanError::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// A file that appears under its name only when it is whole; until then, and after an error, nothing is there (or what was there before).
+struct OutputFile(tempfile::NamedTempFile);
+
+impl OutputFile {
+    fn create(output: &Path) -> Result<Self, PlanError> {
+        if output.is_dir() {
+            return Err(PlanError::output(output, std::io::ErrorKind::IsADirectory.into()));
+        }
+        let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        tempfile::Builder::new()
+            .prefix(".elight-")
+            .suffix(".partial")
+            .permissions(permissions())
+            .tempfile_in(folder)
+            .map(Self)
+            .map_err(|e| PlanError::output(output, e))
+    }
+
+    fn temporary(&mut self) -> &mut std::fs::File {
+        self.0.as_file_mut()
+    }
+
+    fn keep(self, output: &Path) -> Result<(), PlanError> {
+        self.0.as_file().sync_all().map_err(|e| PlanError::output(output, e))?;
+        self.0.persist(output).map_err(|e| PlanError::output(output, e.error))?;
+        Ok(())
+    }
+}
+
+/// A schedule is an ordinary file, readable as the user's umask allows: not a secret, as temporary files are by default.
+#[cfg(unix)]
+fn permissions() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}
+
+#[cfg(not(unix))]
+fn permissions() -> std::fs::Permissions {
+    std::fs::Permissions::from(std::fs::File::open(".").and_then(|f| f.metadata()).map(|m| m.permissions()).unwrap())
+}

@@ -1,0 +1,162 @@
+//! What the user may choose, and what a trained file has chosen already.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use firmware_model::wire;
+
+use super::PlanError;
+use crate::level::{DeviceProfile, Reparam, ScaleMode};
+use crate::order::{Order, Reach};
+
+/// Size of a core: R rows (outputs), C columns (lanes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoreSize {
+    /// Rows R, 1 to 1024.
+    pub rows: usize,
+    /// Columns C, 1 to 1024.
+    pub cols: usize,
+}
+
+impl FromStr for CoreSize {
+    type Err = PlanError;
+
+    fn from_str(text: &str) -> Result<Self, PlanError> {
+        let refuse = || PlanError::Core { got: text.to_owned() };
+        let (rows, cols) = text.split_once(['x', 'X']).ok_or_else(refuse)?;
+        let side = |t: &str| {
+            t.parse::<usize>().ok().filter(|n| (1..=usize::from(wire::MAX_CORE)).contains(n)).ok_or_else(refuse)
+        };
+        Ok(Self { rows: side(rows)?, cols: side(cols)? })
+    }
+}
+
+impl fmt::Display for CoreSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.rows, self.cols)
+    }
+}
+
+/// Everything that a plan depends on, besides the weights.
+#[derive(Clone, Debug)]
+pub struct PlanOptions {
+    /// The core.
+    pub core: CoreSize,
+    /// Its PCM cells.
+    pub device: DeviceProfile,
+    /// How weights become levels.
+    pub quantization: Quantization,
+    /// Which lanes a weight may move to, in the optimal order.
+    pub reach: Reach,
+    /// The order to write.
+    pub order: Order,
+    /// Seed of the search.
+    pub seed: u64,
+}
+
+impl PlanOptions {
+    /// The reach that the schedule needs: natural and sorted orders keep lanes.
+    #[must_use]
+    pub fn schedule_reach(&self) -> Reach {
+        if self.order == Order::Optimal { self.reach } else { Reach::Lane }
+    }
+}
+
+impl From<Reach> for wire::Reach {
+    fn from(reach: Reach) -> Self {
+        match reach {
+            Reach::Lane => Self::Lane,
+            Reach::Row => Self::Row,
+        }
+    }
+}
+
+/// How weights become levels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quantization {
+    /// What is quantized.
+    pub reparam: Reparam,
+    /// Over what the scale is taken.
+    pub scale: ScaleMode,
+}
+
+/// What the command line asks for; `None` where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QuantizationRequest {
+    /// A preset's name or a TOML file.
+    pub device: Option<String>,
+    /// Bits of a PCM cell.
+    pub bits: Option<u8>,
+    /// What is quantized.
+    pub reparam: Option<Reparam>,
+    /// Over what the scale is taken.
+    pub scale: Option<ScaleMode>,
+}
+
+impl QuantizationRequest {
+    /// Decides device and quantization: the file's metadata first, then the flags, then the defaults (4 bits of ELight's device, plain
+    /// weights, a scale for each row).
+    ///
+    /// # Errors
+    /// A flag that contradicts the metadata, metadata that cannot be understood, a device that cannot be loaded.
+    pub fn resolve(
+        &self,
+        path: &Path,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(DeviceProfile, Quantization), PlanError> {
+        let file = Metadata { path, metadata };
+        let bits = file.choose("elight.bits", "1 to 8", self.bits, |t| t.parse().ok(), |b| b.to_string())?;
+        let device =
+            file.choose("elight.device", "a device", self.device.clone(), |t| Some(t.to_owned()), Clone::clone)?;
+        let reparam = file.choose(
+            "elight.reparam",
+            "`none` or `tanh`",
+            self.reparam,
+            |t| named(t, [("none", Reparam::None), ("tanh", Reparam::Tanh)]),
+            |r| format!("{r:?}").to_lowercase(),
+        )?;
+        let scale = file.choose(
+            "elight.scale",
+            "`row` or `layer`",
+            self.scale,
+            |t| named(t, [("row", ScaleMode::Row), ("layer", ScaleMode::Layer)]),
+            |s| format!("{s:?}").to_lowercase(),
+        )?;
+        let device = DeviceProfile::load(device.as_deref().unwrap_or("elight"), bits)?;
+        Ok((device, Quantization { reparam: reparam.unwrap_or_default(), scale: scale.unwrap_or_default() }))
+    }
+}
+
+fn named<T>(text: &str, names: [(&str, T); 2]) -> Option<T> {
+    names.into_iter().find(|(name, _)| *name == text).map(|(_, value)| value)
+}
+
+struct Metadata<'a> {
+    path: &'a Path,
+    metadata: &'a BTreeMap<String, String>,
+}
+
+impl Metadata<'_> {
+    fn choose<T: PartialEq>(
+        &self,
+        key: &'static str,
+        expected: &'static str,
+        flag: Option<T>,
+        parse: impl Fn(&str) -> Option<T>,
+        show: impl Fn(&T) -> String,
+    ) -> Result<Option<T>, PlanError> {
+        let Some(text) = self.metadata.get(key) else { return Ok(flag) };
+        let path = self.path.to_owned();
+        let Some(value) = parse(text) else {
+            return Err(PlanError::Metadata { path, key, got: text.clone(), expected });
+        };
+        match flag {
+            Some(flag) if flag != value => {
+                Err(PlanError::Contradiction { path, key, file: show(&value), flag: show(&flag) })
+            }
+            _ => Ok(Some(value)),
+        }
+    }
+}

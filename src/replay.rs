@@ -1,0 +1,165 @@
+//! 6. Bytes to a controller: a schedule replayed on the firmware's own decoder and simulated core.
+//!
+//! Two inferences are run. What the core has counted, cell by cell, must be what the plan promised, and its outputs must be
+//! those of the quantized matrices, exactly.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use firmware_model::controller::Controller;
+use firmware_model::photonic_core::Identity;
+use firmware_model::sim::{DARK, Fault, PcmWear, SimConfig, SimCore, SimMemory, Wear};
+use firmware_model::wire::{End, MAX_HEADER};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use thiserror::Error;
+
+use crate::level::{DeviceProfile, Quantizer};
+use crate::order::tally::{PairWear, Totals};
+use crate::plan::{CoreSize, Observer, Stimulus, identity_crc};
+
+/// Why a replay failed: each is a fault of the schedule or of this program, not of the user.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The schedule cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The schedule.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The controller refuses it.
+    #[error("the controller refuses the schedule: {0}")]
+    Controller(#[from] firmware_model::error::Error<Fault>),
+    /// The simulated core cannot be built.
+    #[error("the simulated core: {0}")]
+    Core(#[from] Fault),
+    /// The user stopped it.
+    #[error("interrupted while replaying")]
+    Interrupted,
+}
+
+/// What a replay has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// Every PCM cell was written, up and down and in as many steps, as planned, at the first load and after.
+    pub writes_match: bool,
+    /// Every output equals the quantized matrix times the inputs.
+    pub outputs_match: bool,
+    /// Inferences run.
+    pub inferences: u32,
+}
+
+/// Binary places of a weight in the replay's fixed point.
+const FRACTION_BITS: u32 = 24;
+
+/// Random input vectors for the replay, one for each inference: `width` numbers in -128..128.
+#[must_use]
+pub fn stimuli(quantizer: &Quantizer, width: usize, seed: u64) -> Vec<Stimulus> {
+    let values: Vec<i32> =
+        quantizer.unit_values().iter().map(|v| (v * f64::from(1 << FRACTION_BITS)).round() as i32).collect();
+    (0..2)
+        .map(|inference| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed ^ inference);
+            let inputs = (0..width).map(|_| (rng.next_u32() & 0xff) as i32 - 128).collect();
+            Stimulus { values: values.clone(), inputs }
+        })
+        .collect()
+}
+
+/// The planned figures that a replay must show.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise<'a> {
+    /// Planned wear.
+    pub totals: &'a Totals,
+    /// Planned totals.
+    pub end: End,
+    /// Working memory that the header asks for, bytes.
+    pub ram: usize,
+    /// Outputs of each inference.
+    pub outputs: &'a [Vec<i64>],
+}
+
+/// Replays a schedule once for each stimulus on an erased core, and compares.
+///
+/// # Errors
+/// [`ReplayError`] when it cannot be carried out at all.
+pub fn replay(
+    schedule: &Path,
+    core: CoreSize,
+    device: &DeviceProfile,
+    stimuli: &[Stimulus],
+    promise: Promise<'_>,
+    observer: &dyn Observer,
+) -> Result<Replay, ReplayError> {
+    let cells = core.rows * core.cols;
+    let (rows, cols) = (core.rows as u16, core.cols as u16);
+    let identity = Identity { rows, cols, bits: device.bits, device_crc: identity_crc(device) };
+    let config = SimConfig { rows, cols, bits: device.bits, cost: Some(device.cost) };
+    let (mut levels, mut wear) = (vec![0i16; cells], vec![Wear::default(); cells]);
+    let (mut routes, mut assigned) = (vec![DARK; cells], vec![None; core.rows]);
+    // Exactly what the header asks for, as a controller would have it (the header frame itself needs some at first).
+    let mut memory = vec![0u8; promise.ram.max(MAX_HEADER)];
+    let mut result = Replay { writes_match: true, outputs_match: true, inferences: 0 };
+    observer.begin("replaying", promise.end.weights * stimuli.len() as u64);
+    for (stimulus, outputs) in stimuli.iter().zip(promise.outputs) {
+        let before = wear.clone();
+        let mut got = vec![0i64; outputs.len()];
+        let sim = SimCore::new(
+            config,
+            SimMemory {
+                levels: &mut levels,
+                wear: &mut wear,
+                routes: &mut routes,
+                assigned: &mut assigned,
+                values: &stimulus.values,
+                inputs: &stimulus.inputs,
+                outputs: &mut got,
+                stuck: &[],
+            },
+        )?;
+        let mut controller = Controller::new(sim, identity, &mut memory);
+        feed(schedule, &mut controller, observer)?;
+        let end = controller.finish()?;
+        drop(controller);
+        let planned =
+            if result.inferences == 0 { &promise.totals.first_load_wear } else { &promise.totals.per_inference_wear };
+        let counted: Vec<PairWear> = wear.iter().zip(&before).map(|(now, then)| difference(now, then)).collect();
+        result.writes_match &= end == promise.end && counted == *planned;
+        result.outputs_match &= got == *outputs;
+        result.inferences += 1;
+    }
+    Ok(result)
+}
+
+fn feed(
+    schedule: &Path,
+    controller: &mut Controller<'_, SimCore<'_>>,
+    observer: &dyn Observer,
+) -> Result<(), ReplayError> {
+    let unreadable = |source| ReplayError::Read { path: schedule.to_owned(), source };
+    let mut file = File::open(schedule).map_err(unreadable)?;
+    let mut chunk = vec![0; 1 << 16];
+    let mut done = 0;
+    loop {
+        let n = file.read(&mut chunk).map_err(unreadable)?;
+        if n == 0 {
+            return Ok(());
+        }
+        let progress = controller.feed(&chunk[..n])?;
+        observer.advance(progress.weights - done);
+        done = progress.weights;
+        if observer.interrupted() {
+            return Err(ReplayError::Interrupted);
+        }
+    }
+}
+
+fn difference(now: &Wear, then: &Wear) -> PairWear {
+    let part =
+        |of: fn(&PcmWear) -> u32| [of(&now.plus) - of(&then.plus), of(&now.minus) - of(&then.minus)].map(u64::from);
+    PairWear { up: part(|w| w.up), down: part(|w| w.down), events: part(|w| w.events) }
+}

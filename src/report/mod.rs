@@ -1,0 +1,261 @@
+//! What the user is told of a plan: one set of figures, shown as a table or as JSON.
+//!
+//! The JSON keys are stable and documented in docs/report.md.
+
+mod table;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::level::{Reparam, ScaleMode};
+use crate::order::tally::{Costs, ElightAccounting, Totals};
+use crate::order::{Order, Reach};
+use crate::plan::{Outcome, PlanOptions};
+use crate::replay::Replay;
+use crate::weights::Network;
+
+pub use table::{print, thousands};
+
+/// One value for each order.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ByOrder<T> {
+    /// As stored.
+    pub natural: T,
+    /// ELight's.
+    pub sorted: T,
+    /// The fewest writes.
+    pub optimal: T,
+}
+
+impl<T> ByOrder<T> {
+    /// The value of one order.
+    pub fn of(&self, order: Order) -> &T {
+        match order {
+            Order::Natural => &self.natural,
+            Order::Sorted => &self.sorted,
+            Order::Optimal => &self.optimal,
+        }
+    }
+}
+
+/// The report of a plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The weights file.
+    pub network: String,
+    /// `RxC`.
+    pub core: String,
+    /// Name of the device profile.
+    pub device: String,
+    /// Bits of a PCM cell.
+    pub bits: u8,
+    /// What was quantized: `none` or `tanh`.
+    pub reparam: &'static str,
+    /// Over what the scale is taken: `row` or `layer`.
+    pub scale: &'static str,
+    /// Rows that share an input.
+    pub fanout: u32,
+    /// Which lanes a weight may move to.
+    pub reach: Reach,
+    /// The order in the schedule.
+    pub order: Order,
+    /// Weights planned.
+    pub weights: u64,
+    /// Tiles.
+    pub tiles: u64,
+    /// Programmings of the core in an inference.
+    pub steps: u64,
+    /// Each layer.
+    pub layers: Vec<LayerReport>,
+    /// What was left out.
+    pub skipped: Vec<SkippedReport>,
+    /// Costs of each order.
+    pub orders: ByOrder<Costs>,
+    /// ELight's own count, for comparison with its tables.
+    pub elight_accounting: ByOrder<ElightAccounting>,
+    /// No plan of this reach, core and number of steps needs fewer writes per inference.
+    pub lower_bound_writes: u64,
+    /// `optimal / lower bound - 1` of the writes per inference; none when the bound is 0 and the plan's writes are not.
+    pub gap: Option<f64>,
+    /// Writes that one PCM cell bears; none when not known.
+    pub endurance_writes: Option<f64>,
+    /// Inferences until the worst cell has reached it, by order; none when not known, or when nothing is written.
+    pub lifetime_inferences: ByOrder<Option<f64>>,
+    /// The schedule.
+    pub schedule: ScheduleReport,
+    /// What the replay has shown; none with `--no-verify`.
+    pub verified: Option<VerifiedReport>,
+    /// Time of planning and writing, without the replay.
+    pub seconds: f64,
+}
+
+/// One layer.
+#[derive(Clone, Debug, Serialize)]
+pub struct LayerReport {
+    /// The tensor.
+    pub name: String,
+    /// What kind of layer it was taken for.
+    pub kind: String,
+    /// Output rows.
+    pub rows: usize,
+    /// Inputs per row.
+    pub cols: usize,
+    /// Groups of inputs.
+    pub groups: usize,
+    /// Weights.
+    pub weights: u64,
+    /// Tiles.
+    pub tiles: u64,
+    /// Programmings of the core.
+    pub steps: u64,
+    /// `||t - t_q|| / ||t||`.
+    pub relative_error: f64,
+    /// Costs of each order; `max_cell_writes` counts this layer's writes only.
+    pub orders: ByOrder<Costs>,
+    /// ELight's own count.
+    pub elight_accounting: ByOrder<ElightAccounting>,
+    /// Writes that the layer's rows force, whatever the order; none with reach `lane`.
+    pub lower_bound_writes: Option<u64>,
+}
+
+/// A tensor that was left out.
+#[derive(Clone, Debug, Serialize)]
+pub struct SkippedReport {
+    /// The tensor.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The schedule file.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScheduleReport {
+    /// Where it is.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// `8 bytes / weights`.
+    pub bits_per_weight: f64,
+    /// Its frames.
+    pub frames: u64,
+    /// Working memory of a decoder.
+    pub decoder_ram_bytes: u32,
+}
+
+/// What the replay has shown.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct VerifiedReport {
+    /// Every PCM cell was written as planned.
+    pub writes_match: bool,
+    /// Every output was exact.
+    pub outputs_match: bool,
+    /// Inferences run.
+    pub inferences: u32,
+}
+
+impl From<Replay> for VerifiedReport {
+    fn from(replay: Replay) -> Self {
+        Self { writes_match: replay.writes_match, outputs_match: replay.outputs_match, inferences: replay.inferences }
+    }
+}
+
+impl Report {
+    /// Gathers the figures of a plan.
+    #[must_use]
+    pub fn new(
+        weights: &Path,
+        network: &Network,
+        options: &PlanOptions,
+        outcome: &Outcome,
+        schedule: &Path,
+        replay: Option<Replay>,
+    ) -> Self {
+        let totals = ByOrder { natural: &outcome.natural, sorted: &outcome.sorted, optimal: &outcome.optimal };
+        let of = |f: &dyn Fn(&Totals) -> Option<f64>| ByOrder {
+            natural: f(totals.natural),
+            sorted: f(totals.sorted),
+            optimal: f(totals.optimal),
+        };
+        let writes = outcome.optimal.costs.per_inference.writes;
+        let bound = outcome.lower_bound_writes;
+        let layers = network.layers().iter().zip(&outcome.layers).enumerate().map(|(i, (info, layer))| LayerReport {
+            name: info.name.clone(),
+            kind: info.kind.to_string(),
+            rows: info.rows,
+            cols: info.cols,
+            groups: info.groups,
+            weights: info.weights() as u64,
+            tiles: layer.tiles,
+            steps: layer.steps,
+            relative_error: layer.relative_error,
+            orders: ByOrder {
+                natural: outcome.natural.layers[i].0,
+                sorted: outcome.sorted.layers[i].0,
+                optimal: outcome.optimal.layers[i].0,
+            },
+            elight_accounting: ByOrder {
+                natural: outcome.natural.layers[i].1,
+                sorted: outcome.sorted.layers[i].1,
+                optimal: outcome.optimal.layers[i].1,
+            },
+            lower_bound_writes: layer.lower_bound_writes,
+        });
+        Self {
+            network: weights.display().to_string(),
+            core: options.core.to_string(),
+            device: options.device.name.clone(),
+            bits: options.device.bits,
+            reparam: match options.quantization.reparam {
+                Reparam::None => "none",
+                Reparam::Tanh => "tanh",
+            },
+            scale: match options.quantization.scale {
+                ScaleMode::Row => "row",
+                ScaleMode::Layer => "layer",
+            },
+            fanout: 1,
+            reach: options.reach,
+            order: options.order,
+            weights: outcome.end.weights,
+            tiles: outcome.layers.iter().map(|l| l.tiles).sum(),
+            steps: outcome.end.steps,
+            layers: layers.collect(),
+            skipped: network
+                .skipped()
+                .iter()
+                .map(|s| SkippedReport { name: s.name.clone(), reason: s.reason.clone() })
+                .collect(),
+            orders: ByOrder {
+                natural: outcome.natural.costs,
+                sorted: outcome.sorted.costs,
+                optimal: outcome.optimal.costs,
+            },
+            elight_accounting: ByOrder {
+                natural: outcome.natural.elight,
+                sorted: outcome.sorted.elight,
+                optimal: outcome.optimal.elight,
+            },
+            lower_bound_writes: bound,
+            gap: match (writes, bound) {
+                (0, _) => Some(0.0),
+                (_, 0) => None,
+                _ => Some(writes as f64 / bound as f64 - 1.0),
+            },
+            endurance_writes: options.device.endurance_writes,
+            lifetime_inferences: of(&|t| {
+                let worst = t.costs.per_inference.max_cell_writes;
+                options.device.endurance_writes.filter(|_| worst > 0).map(|e| (e / worst as f64).floor())
+            }),
+            schedule: ScheduleReport {
+                path: schedule.display().to_string(),
+                bytes: outcome.bytes,
+                bits_per_weight: 8.0 * outcome.bytes as f64 / outcome.end.weights as f64,
+                frames: outcome.frames,
+                decoder_ram_bytes: outcome.decoder_ram_bytes,
+            },
+            verified: replay.map(Into::into),
+            seconds: outcome.seconds,
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The report as a person reads it.
+
+use std::fmt::Write;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+use super::Report;
+use crate::level::DeviceProfile;
+use crate::order::tally::Costs;
+use crate::order::{Order, Reach};
+
+/// Skipped tensors named in a short report.
+const SKIPPED_SHOWN: usize = 4;
+
+/// The whole report as text; `verbose`: with a line for each layer and each skipped tensor.
+#[must_use]
+pub fn print(report: &Report, device: &DeviceProfile, verbose: bool) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = heading(&mut out, report, device, verbose);
+    let _ = writeln!(out, "\n{}", orders(report));
+    let _ = conclusions(&mut out, report, device);
+    if verbose {
+        let _ = writeln!(out, "\n{}", layers(report));
+    }
+    out
+}
+
+fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: bool) -> std::fmt::Result {
+    let skipped = match report.skipped.len() {
+        0 => String::new(),
+        1 => ", 1 tensor skipped".to_owned(),
+        n => format!(", {n} tensors skipped"),
+    };
+    writeln!(out, "network   {}", report.network)?;
+    writeln!(
+        out,
+        "          {} layers, {} weights, {} tiles in {} steps{skipped}",
+        report.layers.len(),
+        thousands(report.weights),
+        thousands(report.tiles),
+        thousands(report.steps)
+    )?;
+    let shown = if verbose { report.skipped.len() } else { 0 };
+    for skipped in report.skipped.iter().take(shown) {
+        writeln!(out, "          skipped {}: {}", skipped.name, skipped.reason)?;
+    }
+    if !verbose && !report.skipped.is_empty() {
+        for (reason, names) in by_reason(report) {
+            let more = names.len().saturating_sub(SKIPPED_SHOWN);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let names = names[..names.len().min(SKIPPED_SHOWN)].join(", ");
+            writeln!(out, "          skipped ({reason}): {names}{more}")?;
+        }
+    }
+    writeln!(out, "core      {}, one input per weight cell, reach {}", report.core, reach(report.reach))?;
+    writeln!(out, "device    {}: {}", device.name, device.title)?;
+    writeln!(
+        out,
+        "          {} levels a PCM cell; a level up {} pJ, {} us; down {} pJ, {} us; endurance {}",
+        1u32 << report.bits,
+        short(device.cost.energy_up_pj),
+        short(device.cost.time_up_us),
+        short(device.cost.energy_down_pj),
+        short(device.cost.time_down_us),
+        device.endurance_writes.map_or("not known".to_owned(), |e| format!("{} writes", short(e)))
+    )?;
+    let worst = report.layers.iter().max_by(|a, b| a.relative_error.total_cmp(&b.relative_error));
+    if let Some(worst) = worst {
+        writeln!(
+            out,
+            "          weights quantized with a scale per {}; largest relative error {:.1} % ({})",
+            report.scale,
+            100.0 * worst.relative_error,
+            worst.name
+        )?;
+    }
+    Ok(())
+}
+
+/// Reasons for skipping, each with its tensors, in the order of their first.
+fn by_reason(report: &Report) -> Vec<(&str, Vec<&str>)> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for skipped in &report.skipped {
+        match reasons.iter_mut().find(|(reason, _)| *reason == skipped.reason) {
+            Some((_, names)) => names.push(&skipped.name),
+            None => reasons.push((&skipped.reason, vec![&skipped.name])),
+        }
+    }
+    reasons
+}
+
+const ORDERS: [(Order, &str); 3] =
+    [(Order::Natural, "natural"), (Order::Sorted, "sorted (ELight)"), (Order::Optimal, "optimal")];
+
+fn orders(report: &Report) -> Table {
+    let mut table = plain_table([
+        "order",
+        "writes/inference",
+        "first load",
+        "events",
+        "energy",
+        "programming",
+        "worst cell",
+        "lifetime",
+        "fewer writes",
+    ]);
+    let natural = report.orders.natural.per_inference.writes;
+    for (order, name) in ORDERS {
+        let Costs { first_load, per_inference } = *report.orders.of(order);
+        let chosen = if order == report.order { " *" } else { "" };
+        table.add_row([
+            format!("{name}{chosen}"),
+            thousands(per_inference.writes),
+            thousands(first_load.writes),
+            thousands(per_inference.events),
+            energy(per_inference.energy_pj),
+            time(per_inference.time_us),
+            thousands(per_inference.max_cell_writes),
+            report.lifetime_inferences.of(order).map_or("-".to_owned(), |n| format!("{} inf.", thousands(n as u64))),
+            factor(natural, per_inference.writes),
+        ]);
+    }
+    table
+}
+
+fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std::fmt::Result {
+    let optimal = report.orders.optimal.per_inference.writes;
+    writeln!(
+        out,
+        "          * in the schedule; figures per inference in steady state, \"first load\" from erased cells"
+    )?;
+    let bound = match report.gap {
+        Some(gap) if gap == 0.0 => "the plan is optimal".to_owned(),
+        Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),
+        None => "no statement about the gap".to_owned(),
+    };
+    writeln!(out, "bound     no plan needs fewer than {} writes: {bound}", thousands(report.lower_bound_writes))?;
+    writeln!(
+        out,
+        "          {} than ELight's order; in ELight accounting (erase free, tile rows apart) {} against {}",
+        factor(report.orders.sorted.per_inference.writes, optimal),
+        thousands(report.elight_accounting.optimal.total_writes),
+        thousands(report.elight_accounting.sorted.total_writes)
+    )?;
+    if device.endurance_writes.is_none() {
+        writeln!(out, "          lifetime needs the device's endurance, which is not known for `{}`", device.name)?;
+    }
+    let schedule = &report.schedule;
+    writeln!(
+        out,
+        "schedule  {}: {} bytes, {:.2} bits a weight, {} frames; a controller needs {} bytes of RAM",
+        schedule.path,
+        thousands(schedule.bytes),
+        schedule.bits_per_weight,
+        thousands(schedule.frames),
+        thousands(schedule.decoder_ram_bytes.into())
+    )?;
+    match report.verified {
+        None => writeln!(out, "verified  no (--no-verify)")?,
+        Some(v) if v.writes_match && v.outputs_match => writeln!(
+            out,
+            "verified  {} inferences replayed on the firmware model: every write of every cell as planned, every output exact",
+            v.inferences
+        )?,
+        Some(v) => writeln!(
+            out,
+            "verified  FAILED: writes {}, outputs {}",
+            if v.writes_match { "as planned" } else { "NOT as planned" },
+            if v.outputs_match { "exact" } else { "WRONG" }
+        )?,
+    }
+    writeln!(out, "time      {:.2} s to plan and write", report.seconds)
+}
+
+fn layers(report: &Report) -> Table {
+    let mut table =
+        plain_table(["layer", "kind", "matrix", "error", "natural", "sorted", "optimal", "bound", "fewer writes"]);
+    for layer in &report.layers {
+        let writes = |order| layer.orders.of(order).per_inference.writes;
+        table.add_row([
+            layer.name.clone(),
+            layer.kind.clone(),
+            format!("{}x{}", layer.rows, layer.cols),
+            format!("{:.1} %", 100.0 * layer.relative_error),
+            thousands(writes(Order::Natural)),
+            thousands(writes(Order::Sorted)),
+            thousands(writes(Order::Optimal)),
+            layer.lower_bound_writes.map_or("-".to_owned(), thousands),
+            factor(writes(Order::Natural), writes(Order::Optimal)),
+        ]);
+    }
+    table
+}
+
+fn plain_table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn reach(reach: Reach) -> &'static str {
+    match reach {
+        Reach::Lane => "lane (a weight keeps its lane)",
+        Reach::Row => "row (a weight may sit in any lane)",
+    }
+}
+
+/// 1234567 as `1,234,567`.
+#[must_use]
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn factor(from: u64, to: u64) -> String {
+    match (from, to) {
+        (0, 0) => "1.0x fewer".to_owned(),
+        (_, 0) => "none left".to_owned(),
+        _ => {
+            let factor = from as f64 / to as f64;
+            if factor >= 100.0 { format!("{factor:.0}x fewer") } else { format!("{factor:.1}x fewer") }
+        }
+    }
+}
+
+fn energy(pj: f64) -> String {
+    scaled(pj, &[("pJ", 1.0), ("nJ", 1e3), ("uJ", 1e6), ("mJ", 1e9), ("J", 1e12)])
+}
+
+fn time(us: f64) -> String {
+    scaled(us, &[("us", 1.0), ("ms", 1e3), ("s", 1e6)])
+}
+
+fn scaled(value: f64, units: &[(&str, f64)]) -> String {
+    let (unit, size) = units.iter().rev().find(|(_, size)| value >= *size).unwrap_or(&units[0]);
+    let value = value / size;
+    if value >= 100.0 { format!("{value:.0} {unit}") } else { format!("{value:.2} {unit}") }
+}
+
+/// A number in few digits.
+fn short(value: f64) -> String {
+    if value != 0.0 && (value.abs() >= 1e6 || value.abs() < 1e-3) {
+        return format!("{value:.2e}");
+    }
+    let digits = format!("{value:.3}");
+    digits.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_people_write_them() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(short(0.5), "0.5");
+        assert_eq!(short(20.0), "20");
+        assert_eq!(energy(2_500_000.0), "2.50 uJ");
+        assert_eq!(factor(100, 0), "none left");
+    }
+}

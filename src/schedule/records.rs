@@ -1,0 +1,311 @@
+//! Programs to row records (docs/schedule-format.md, sections 4 and 5).
+//!
+//! One walk over a program produces the numbers that its records consist of; a [`Sink`] either measures them, to choose
+//! the Rice parameters, or writes them.
+
+use firmware_model::wire::{Lists, Reach, window_base, zigzag};
+
+use super::bits::{BitString, rice_len};
+use crate::order::program::{IDLE, Program};
+
+/// How the records of a schedule are written: what the header says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordFormat {
+    /// Bits of a PCM cell.
+    pub bits: u8,
+    /// Which lanes a weight may move to.
+    pub reach: Reach,
+    /// What an index list belongs to.
+    pub lists: Lists,
+    /// Window of used positions.
+    pub window: u16,
+}
+
+/// The Rice parameters of one layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coding {
+    /// Number of changes in a record.
+    pub change: u8,
+    /// Gaps between changed cells.
+    pub cell: u8,
+    /// Level differences in a key record.
+    pub key: u8,
+    /// Inputs by level, `v + B`.
+    pub index: Vec<u8>,
+}
+
+/// Takes the numbers of the records as they come.
+pub trait Sink {
+    /// One plain bit of a key record.
+    fn flag(&mut self, yes: bool);
+    /// A zigzag level difference of a key record.
+    fn key(&mut self, x: u32);
+    /// Number of changes.
+    fn changes(&mut self, n: u32);
+    /// A changed cell, as a gap, and its new state code.
+    fn change(&mut self, gap: u32, code: u16);
+    /// The input of a cell at the level `v + B`.
+    fn input(&mut self, level: usize, gap: u32);
+    /// The record ends.
+    fn end(&mut self);
+}
+
+/// Walks a program; `cols`: inputs of the row.
+pub fn walk(program: &Program, cols: usize, format: RecordFormat, memory: &mut Memory, sink: &mut impl Sink) {
+    let top = firmware_model::pcm::top_level(format.bits);
+    let cells = program.cells;
+    let mut lists = memory.begin(format, top, cells, cols);
+    let mut before: &[i16] = &[];
+    for (t, (levels, inputs)) in program.level.chunks_exact(cells).zip(program.input.chunks_exact(cells)).enumerate() {
+        lists.base = window_base(t as u32, program.steps as u32, cols as u32, format.window) as usize;
+        if t == 0 {
+            key_record(levels, sink);
+        } else if levels == before {
+            sink.changes(0);
+        } else {
+            changes(before, levels, format.bits, &mut lists, sink);
+        }
+        for (cell, (&level, &input)) in levels.iter().zip(inputs).enumerate() {
+            if level != IDLE {
+                let index = (level + top) as usize;
+                let gap = lists.gap(format, index, cell, cells, input as usize);
+                sink.input(index, gap);
+            }
+        }
+        sink.end();
+        before = levels;
+    }
+}
+
+fn key_record(levels: &[i16], sink: &mut impl Sink) {
+    let all_active = levels.iter().all(|&l| l != IDLE);
+    sink.flag(all_active);
+    if !all_active {
+        levels.iter().for_each(|&l| sink.flag(l != IDLE));
+    }
+    let mut previous = 0;
+    for &level in levels.iter().filter(|&&l| l != IDLE) {
+        sink.key(zigzag(i32::from(level) - previous));
+        previous = i32::from(level);
+    }
+}
+
+fn changes(before: &[i16], levels: &[i16], bits: u8, lists: &mut ListState<'_>, sink: &mut impl Sink) {
+    let changed = || before.iter().zip(levels).enumerate().filter(|(_, (b, l))| b != l);
+    sink.changes(changed().count() as u32);
+    let mut next = 0;
+    for (cell, (_, &level)) in changed() {
+        let code = if level == IDLE { 0 } else { (level + (1 << bits)) as u16 };
+        sink.change((cell - next) as u32, code);
+        lists.changed(cell);
+        next = cell + 1;
+    }
+}
+
+/// Memory of the walk, used again from program to program.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// One past the last index of each list.
+    next: Vec<u32>,
+    /// Bit set of used positions of the row.
+    used: Vec<u64>,
+}
+
+impl Memory {
+    fn begin(&mut self, format: RecordFormat, top: i16, cells: usize, cols: usize) -> ListState<'_> {
+        let per_cell = format.reach == Reach::Lane || format.lists == Lists::Cell;
+        self.next.clear();
+        self.next.resize(if per_cell { cells } else { 2 * top as usize + 1 }, 0);
+        self.used.clear();
+        if format.window > 0 {
+            self.used.resize(cols.div_ceil(64), 0);
+        }
+        let resets = format.reach == Reach::Row && format.lists == Lists::Cell;
+        ListState {
+            next: &mut self.next,
+            used: &mut self.used,
+            per_cell,
+            resets,
+            base: 0,
+            window: format.window.into(),
+        }
+    }
+}
+
+struct ListState<'a> {
+    next: &'a mut [u32],
+    used: &'a mut [u64],
+    per_cell: bool,
+    resets: bool,
+    base: usize,
+    window: usize,
+}
+
+impl ListState<'_> {
+    fn changed(&mut self, cell: usize) {
+        if self.resets {
+            self.next[cell] = 0;
+        }
+    }
+
+    /// The number that names `input`; brings the list and the window up to date.
+    #[inline]
+    fn gap(&mut self, format: RecordFormat, level: usize, cell: usize, cells: usize, input: usize) -> u32 {
+        let next = &mut self.next[if self.per_cell { cell } else { level }];
+        if format.reach == Reach::Lane {
+            let column = (input / cells) as u32;
+            let gap = zigzag(column as i32 - *next as i32);
+            *next = column + 1;
+            return gap;
+        }
+        let from = *next as usize;
+        debug_assert!(from <= input, "a list runs upwards");
+        *next = input as u32 + 1;
+        let mut gap = (input - from) as u32;
+        if self.window > 0 {
+            let end = self.base + self.window;
+            gap -= count_ones(self.used, from.max(self.base), input.min(end));
+            if (self.base..end).contains(&input) {
+                self.used[input / 64] |= 1 << (input % 64);
+            }
+        }
+        gap
+    }
+}
+
+/// Ones among the bits `from..to`.
+#[inline]
+fn count_ones(words: &[u64], from: usize, to: usize) -> u32 {
+    if from >= to {
+        return 0;
+    }
+    let (first, last) = (from / 64, (to - 1) / 64);
+    let head = !0 << (from % 64);
+    let tail = !0 >> (63 - (to - 1) % 64);
+    if first == last {
+        return (words[first] & head & tail).count_ones();
+    }
+    (words[first] & head).count_ones()
+        + words[first + 1..last].iter().map(|w| w.count_ones()).sum::<u32>()
+        + (words[last] & tail).count_ones()
+}
+
+/// The records of one slot: bits, and where each record ends.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    /// All records, one after the other.
+    pub bits: BitString,
+    /// Behind each record.
+    pub ends: Vec<u32>,
+}
+
+/// Writes records.
+pub struct Encoder<'a> {
+    coding: &'a Coding,
+    state_bits: u32,
+    out: &'a mut Records,
+}
+
+impl<'a> Encoder<'a> {
+    /// Writes over `out`.
+    pub fn new(coding: &'a Coding, bits: u8, out: &'a mut Records) -> Self {
+        out.bits.clear();
+        out.ends.clear();
+        Self { coding, state_bits: u32::from(bits) + 1, out }
+    }
+}
+
+impl Sink for Encoder<'_> {
+    fn flag(&mut self, yes: bool) {
+        self.out.bits.push(yes.into(), 1);
+    }
+    fn key(&mut self, x: u32) {
+        self.out.bits.push_rice(x, self.coding.key);
+    }
+    fn changes(&mut self, n: u32) {
+        self.out.bits.push_rice(n, self.coding.change);
+    }
+    fn change(&mut self, gap: u32, code: u16) {
+        self.out.bits.push_rice(gap, self.coding.cell);
+        self.out.bits.push(code.into(), self.state_bits);
+    }
+    #[inline]
+    fn input(&mut self, level: usize, gap: u32) {
+        self.out.bits.push_rice(gap, self.coding.index[level]);
+    }
+    fn end(&mut self) {
+        self.out.ends.push(self.out.bits.len() as u32);
+    }
+}
+
+/// Measures numbers, to choose the coding of a layer from a sample of its rows.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    change: Lengths,
+    cell: Lengths,
+    key: Lengths,
+    index: Vec<Lengths>,
+}
+
+/// Total code length for each Rice parameter.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lengths([u64; 16]);
+
+impl Lengths {
+    fn add(&mut self, x: u32) {
+        for (k, sum) in self.0.iter_mut().enumerate() {
+            *sum += rice_len(x, k as u8);
+        }
+    }
+
+    fn best(&self) -> Option<u8> {
+        (0..16u8).min_by_key(|&k| self.0[usize::from(k)]).filter(|_| self.0[15] > 0)
+    }
+}
+
+impl Survey {
+    /// Nothing measured yet; `top`: the highest level.
+    #[must_use]
+    pub fn new(top: i16) -> Self {
+        let none = Lengths::default();
+        Self { change: none, cell: none, key: none, index: vec![none; 2 * top as usize + 1] }
+    }
+
+    /// Adds another survey's measurements.
+    pub fn merge(&mut self, other: &Self) {
+        let pairs = [(&mut self.change, &other.change), (&mut self.cell, &other.cell), (&mut self.key, &other.key)];
+        for (a, b) in pairs.into_iter().chain(self.index.iter_mut().zip(&other.index)) {
+            a.0.iter_mut().zip(b.0).for_each(|(x, y)| *x += y);
+        }
+    }
+
+    /// The parameters that make what was measured shortest. A level that was not met is taken to be rarer than all that were.
+    #[must_use]
+    pub fn coding(&self) -> Coding {
+        let met: Vec<Option<u8>> = self.index.iter().map(Lengths::best).collect();
+        let rarest = met.iter().flatten().max().copied().unwrap_or(4);
+        Coding {
+            change: self.change.best().unwrap_or(0),
+            cell: self.cell.best().unwrap_or(2),
+            key: self.key.best().unwrap_or(1),
+            index: met.iter().map(|k| k.unwrap_or((rarest + 1).min(15))).collect(),
+        }
+    }
+}
+
+impl Sink for Survey {
+    fn flag(&mut self, _: bool) {}
+    fn key(&mut self, x: u32) {
+        self.key.add(x);
+    }
+    fn changes(&mut self, n: u32) {
+        self.change.add(n);
+    }
+    fn change(&mut self, gap: u32, _: u16) {
+        self.cell.add(gap);
+    }
+    fn input(&mut self, level: usize, gap: u32) {
+        self.index[level].add(gap);
+    }
+    fn end(&mut self) {}
+}
