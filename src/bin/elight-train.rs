@@ -197,10 +197,8 @@ fn line(e: &Epoch, epochs: u64) -> String {
         e.samples_per_second
     );
     if e.writes.natural > 0 {
-        s += &format!("  writes: natural {}, sorted {}", e.writes.natural, e.writes.sorted);
-        if let Some(n) = e.optimal {
-            s += &format!(", optimal {n}");
-        }
+        let w = &e.writes;
+        s += &format!("  writes: natural {}, sorted {}, optimal {}", w.natural, w.sorted, w.optimal);
     }
     s
 }

@@ -22,7 +22,6 @@ pub mod schedule;
 pub mod trainer;
 
 pub mod eval;
-pub mod order_seam;
 pub mod writes;
 
 pub mod checkpoint;

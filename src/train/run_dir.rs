@@ -81,11 +81,10 @@ pub(super) fn write_history(dir: &Path, history: &[Epoch]) -> Result<(), Checkpo
     let mut lines = String::new();
     for e in history {
         let w = &e.writes;
-        let optimal = e.optimal.map_or(String::new(), |n| n.to_string());
         // Writing to a string cannot fail.
         let _ = writeln!(
             csv,
-            "{},{},{},{},{},{},{},{},{},{},{},{optimal},{:.3},{:.1}",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{:.3},{:.1}",
             e.epoch,
             e.lr,
             e.train_loss,
@@ -97,6 +96,7 @@ pub(super) fn write_history(dir: &Path, history: &[Epoch]) -> Result<(), Checkpo
             w.elight_sorted,
             w.natural,
             w.sorted,
+            w.optimal,
             e.seconds,
             e.samples_per_second
         );

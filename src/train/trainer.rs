@@ -9,9 +9,9 @@ use super::config::{Config, ConfigError};
 use super::data::{Batches, DataError, Dataset, Normalization, Order};
 use super::eval::evaluate;
 use super::optim::{Optimizer, clip_gradients};
+use super::run_dir;
 use super::write_loss::{self, Core};
 use super::writes::{self, Writes};
-use super::{order_seam, run_dir};
 use crate::level::LevelMatrix;
 use crate::nn::loss::cross_entropy;
 use crate::nn::model::{ModelError, ModelSpec, build};
@@ -76,8 +76,6 @@ pub struct Epoch {
     pub test_accuracy: f64,
     /// Writes per inference of the present weights.
     pub writes: Writes,
-    /// Writes per inference of the optimal order, steady state.
-    pub optimal: Option<u64>,
     /// Wall-clock seconds of training, without evaluation.
     pub seconds: f64,
     /// Training images per second.
@@ -319,7 +317,7 @@ impl Trainer {
     /// Evaluates, stores everything, begins the next epoch.
     fn finish_epoch(&mut self) -> Result<Epoch, TrainError> {
         let test = evaluate(&mut self.model, &self.data.test, &self.norm, self.config.data.batch.max(64), |_| {});
-        let (writes, optimal) = self.count_writes();
+        let writes = self.count_writes();
         let p = &mut self.progress;
         let (steps, samples) = (p.step.max(1), p.samples.max(1) as f64);
         let last = (p.epoch + 1) * steps - 1;
@@ -333,7 +331,6 @@ impl Trainer {
             test_loss: test.loss / test.samples.max(1) as f64,
             test_accuracy: test.correct as f64 / test.samples.max(1) as f64,
             writes,
-            optimal,
             seconds: p.seconds,
             samples_per_second: samples / p.seconds.max(1e-9),
         };
@@ -349,11 +346,11 @@ impl Trainer {
     }
 
     /// Writes of the present weights under the orders.
-    fn count_writes(&mut self) -> (Writes, Option<u64>) {
-        let Some(core) = self.core else { return (Writes::default(), None) };
+    fn count_writes(&mut self) -> Writes {
+        let Some(core) = self.core else { return Writes::default() };
         let slots = self.model.all_pcm();
         let layers: Vec<&LevelMatrix> = slots.iter().map(|s| s.pcm.levels()).collect();
-        (writes::count(&layers, core), order_seam::optimal(&layers, core))
+        writes::count(&layers, core, slots.first().map_or(1, |s| s.pcm.top_level()))
     }
 
     fn store_epoch(&mut self, epoch: &Epoch, dropped: &[(f64, u64)]) -> Result<(), TrainError> {

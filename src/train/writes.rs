@@ -6,6 +6,9 @@
 
 use super::write_loss::Core;
 use crate::level::LevelMatrix;
+use crate::order::direction::Closure;
+use crate::order::profile::Profiles;
+use crate::order::quantile;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -20,13 +23,17 @@ pub struct Writes {
     pub natural: u64,
     /// Steady state, every cell in ascending order.
     pub sorted: u64,
+    /// Steady state, the planner's best order (inputs per cell, any lane of a row).
+    pub optimal: u64,
 }
 
-/// Counts the writes of layers, given in the order in which they run.
-pub fn count(layers: &[&LevelMatrix], core: Core) -> Writes {
+/// Counts the writes of layers, given in the order in which they run; `top` is the highest level.
+pub fn count(layers: &[&LevelMatrix], core: Core, top: i16) -> Writes {
+    let profiles: Vec<Profiles> = layers.iter().map(|m| Profiles::of(&m.levels, m.rows, m.cols, top)).collect();
+    let optimal = quantile::arrange(&profiles, core.rows, core.columns, &Closure::Cycle, 0).writes;
     let (elight_natural, natural) = both(layers, core, false);
     let (elight_sorted, sorted) = both(layers, core, true);
-    Writes { elight_natural, elight_sorted, natural, sorted }
+    Writes { elight_natural, elight_sorted, natural, sorted, optimal }
 }
 
 /// ELight accounting and steady state. Cells do not influence each other: each core row is counted on its own.
@@ -80,13 +87,15 @@ mod tests {
             scales: Scales::Layer(1.0),
         };
         let (a, b) = (m(5, &[3, 0, -2, 4, 1]), m(2, &[-1, 2]));
-        let w = count(&[&a, &b], Core { rows: 1, columns: 2 });
+        let w = count(&[&a, &b], Core { rows: 1, columns: 2 }, 15);
         // Lane 0: 3, -2, 1 | -1; lane 1: 0, 4 | 2.
         assert_eq!(w.elight_natural, (3 + 5 + 3) + 4 + 1 + 2);
         assert_eq!(w.natural, (4 + 5 + 3 + 2) + (2 + 4 + 2));
         // Sorted: -2, 1, 3 | -1; 0, 4 | 2.
         assert_eq!(w.elight_sorted, (2 + 5) + 4 + 1 + 2);
         assert_eq!(w.sorted, (1 + 5 + 4) + (2 + 4 + 2));
+        // -2, 0, 1 | -1 in one lane: up to 1 and back; 3, 4 | 2 in the other: up to 4 and back.
+        assert_eq!(w.optimal, 2 * 3 + 2 * 2);
     }
 
     #[test]
@@ -100,7 +109,7 @@ mod tests {
         let at = |row: usize, col: usize| blocks[((row / 9 * 3 + col / 9) * 9 + row % 9) * 9 + col % 9];
         let levels = (0..18 * 27).map(|i| at(i / 27, i % 27)).collect();
         let m = LevelMatrix { rows: 18, cols: 27, levels, scales: Scales::Layer(1.0) };
-        let w = count(&[&m], Core { rows: 9, columns: 9 });
+        let w = count(&[&m], Core { rows: 9, columns: 9 }, 15);
         assert_eq!((w.elight_natural, w.elight_sorted), (3291, 2801));
     }
 }
