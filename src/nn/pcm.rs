@@ -147,37 +147,31 @@ impl PcmWeight {
         }
     }
 
-    /// Multiplies `g` (derivatives by the signed level, in units of B) of one row by `d(signed level / B) / d(t / a)`, and
-    /// returns `sum g t` after that.
-    pub fn through_levels(&self, row: usize, w: &[f32], g: &mut [f32]) -> f64 {
+    /// From `g`, the derivatives of a loss by `level / B` of one row: adds `scale` times those by `w`, for a constant `a`,
+    /// to `dw`, and returns `scale sum dL/dx t`, from which follows the derivative by `a`.
+    pub fn add_level_gradient(&self, row: usize, w: &[f32], g: &[f32], scale: f32, dw: &mut [f32]) -> f64 {
         let a = self.matrix.scales.of_row(row);
         if a <= 0.0 {
-            g.fill(0.0);
             return 0.0;
         }
-        let t_is_tanh = self.reparam == Reparam::Tanh;
-        match &self.slope {
-            Slope::Geometric { r, s, scale } => simd(|| geometric_slopes(g, w, t_is_tanh, 1.0 / a, *r, *s, *scale)),
-            Slope::Table(slopes) => {
+        let inv_a = 1.0 / a;
+        match (&self.slope, self.reparam) {
+            (Slope::Geometric { r, s, scale: k }, reparam) => {
+                let law = Geometric { r: *r, s: *s * inv_a, k: *k * scale, inv_a };
+                match reparam {
+                    Reparam::Tanh => simd(|| geometric(g, w, dw, law, tanh, |t| 1.0 - t * t)),
+                    Reparam::None => simd(|| geometric(g, w, dw, law, |w| w, |_| 1.0)),
+                }
+            }
+            (Slope::Table(slopes), reparam) => {
                 let mut sum = 0.0;
-                for ((g, w), l) in g.iter_mut().zip(w).zip(self.matrix.row(row)) {
-                    *g *= slopes[usize::from(l.unsigned_abs())];
-                    sum += f64::from(*g) * self.reparam.target(*w);
+                for (((dw, g), w), l) in dw.iter_mut().zip(g).zip(w).zip(self.matrix.row(row)) {
+                    let g = g * scale * slopes[usize::from(l.unsigned_abs())];
+                    sum += f64::from(g) * reparam.target(*w);
+                    *dw += g * inv_a * self.dt_dw(*w);
                 }
                 sum
             }
-        }
-    }
-
-    /// Turns `g` of one row, the derivative by `t / a`, into that by `w` for a constant `a`, and adds it to `dw`.
-    pub fn add_row_gradient(&self, row: usize, w: &[f32], g: &[f32], dw: &mut [f32]) {
-        let a = self.matrix.scales.of_row(row);
-        if a <= 0.0 {
-            return;
-        }
-        match self.reparam {
-            Reparam::Tanh => simd(|| scaled_through_tanh(dw, w, g, 1.0 / a)),
-            Reparam::None => dw.iter_mut().zip(g).for_each(|(d, g)| *d += g / a),
         }
     }
 
@@ -198,30 +192,35 @@ fn through_tanh(dw: &mut [f32], w: &[f32], dv: &[f32]) {
     }
 }
 
-#[inline(always)]
-fn scaled_through_tanh(dw: &mut [f32], w: &[f32], g: &[f32], scale: f32) {
-    for ((dw, w), g) in dw.iter_mut().zip(w).zip(g) {
-        let t = tanh(*w);
-        *dw += g * scale * (1.0 - t * t);
-    }
+/// `dL/dx = g k / (|t| s + r)`, with `s` already divided by `a`.
+#[derive(Clone, Copy)]
+struct Geometric {
+    r: f32,
+    s: f32,
+    k: f32,
+    inv_a: f32,
 }
 
-/// Multiplies by the slopes of the geometric law; returns `sum g t`, summed in eight interleaved streams.
+/// The geometric law's gradient in one pass; returns `sum dL/dx t`, summed in eight interleaved streams.
 #[inline(always)]
-fn geometric_slopes(g: &mut [f32], w: &[f32], t_is_tanh: bool, inv_a: f32, r: f32, s: f32, scale: f32) -> f64 {
+fn geometric(
+    g: &[f32],
+    w: &[f32],
+    dw: &mut [f32],
+    law: Geometric,
+    t_of: impl Fn(f32) -> f32,
+    dt_of: impl Fn(f32) -> f32,
+) -> f64 {
     let mut sums = [0.0f32; 8];
-    let mut total = 0.0f64;
-    for (g, w) in g.chunks_mut(8).zip(w.chunks(8)) {
-        for ((g, w), sum) in g.iter_mut().zip(w).zip(&mut sums) {
-            let t = if t_is_tanh { tanh(*w) } else { *w };
-            *g *= scale / (t.abs() * inv_a * s + r);
-            *sum += *g * t;
+    for ((g, w), dw) in g.chunks(8).zip(w.chunks(8)).zip(dw.chunks_mut(8)) {
+        for (((g, w), dw), sum) in g.iter().zip(w).zip(dw).zip(&mut sums) {
+            let t = t_of(*w);
+            let dx = g * law.k / (t.abs() * law.s + law.r);
+            *sum += dx * t;
+            *dw += dx * law.inv_a * dt_of(t);
         }
     }
-    for s in sums {
-        total += f64::from(s);
-    }
-    total
+    sums.iter().map(|s| f64::from(*s)).sum()
 }
 
 /// The role of PCM weights for the optimiser.

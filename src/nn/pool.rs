@@ -79,12 +79,19 @@ fn max_forward(windows: Windows, x: &[f32], xs: Shape, y: &mut [f32], ys: Shape,
 #[inline(always)]
 fn max_backward(windows: Windows, dx: &mut [f32], xs: Shape, dy: &[f32], ys: Shape, tap: &[u8]) {
     let c = xs.c;
-    dx.fill(0.0);
+    // Windows that tile the whole image touch every pixel once: no need to clear and add.
+    let tiles = windows.k == windows.stride && ys.h * windows.k == xs.h && ys.w * windows.k == xs.w;
+    if !tiles {
+        dx.fill(0.0);
+    }
     for ((dx, dy), tap) in dx.chunks_mut(xs.sample()).zip(dy.chunks(ys.sample())).zip(tap.chunks(ys.sample())) {
         windows.visit(xs, ys, |from, t, to| {
-            let (dy, tap) = (&dy[from * c..][..c], &tap[from * c..][..c]);
-            for ((dx, dy), tap) in dx[to * c..][..c].iter_mut().zip(dy).zip(tap) {
-                *dx += if usize::from(*tap) == t { *dy } else { 0.0 };
+            let (dy, tap, t) = (&dy[from * c..][..c], &tap[from * c..][..c], t as u8);
+            let pixels = dx[to * c..][..c].iter_mut().zip(dy).zip(tap);
+            if tiles {
+                pixels.for_each(|((dx, dy), tap)| *dx = if *tap == t { *dy } else { 0.0 });
+            } else {
+                pixels.for_each(|((dx, dy), tap)| *dx += if *tap == t { *dy } else { 0.0 });
             }
         });
     }
@@ -231,6 +238,9 @@ mod tests {
         check_at(&mut MaxPool::new(2, 2), Tensor { shape, data }, 1e-2);
         let data = (0..120u32).map(|i| (i * 37 % 121) as f32 / 10.0).collect();
         check_at(&mut MaxPool::new(3, 1), Tensor { shape, data }, 1e-2);
+        let shape = Shape::new(2, 6, 4, 3);
+        let data = (0..144u32).map(|i| (i * 37 % 145) as f32 / 10.0).collect();
+        check_at(&mut MaxPool::new(2, 2), Tensor { shape, data }, 1e-2);
     }
 
     #[test]

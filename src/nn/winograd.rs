@@ -3,13 +3,13 @@
 //! all patches of the batch:
 //!
 //! ```text
-//! U = G w G^T      filters       [t*t][cin][cout]
+//! U = G w G^T      filters       [t*t][cout][cin]
 //! V = B^T x B      input patches [t*t][patches][cin]
-//! P = V U          products      [t*t][patches][cout]     t*t matrix products
+//! P = V U^T        products      [t*t][patches][cout]     t*t matrix products
 //! y = A^T P A      output patches
 //! ```
 //!
-//! The backward pass differentiates exactly these lines: `dP = A dy A^T`, `dU = V^T dP`, `dV = dP U^T`, `dw = G^T dU G`,
+//! The backward pass differentiates exactly these lines: `dP = A dy A^T`, `dU = dP^T V`, `dV = dP U`, `dw = G^T dU G`,
 //! `dx = B dV B^T`, the last added where patches overlap.
 
 use super::ctx::Ctx;
@@ -209,20 +209,21 @@ fn forward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
     let mut p = ctx.take(positions * patches * cout);
     let part = part_size(g.x.n);
 
-    // U = G w G^T, a few input channels at a time.
-    let step = cin.div_ceil(16).max(1);
-    split_planes(&mut u, positions, step * cout).into_par_iter().enumerate().for_each(|(i, mut planes)| {
-        simd(|| filters_in::<S, M, T>(w, &mut planes, i * step, cin, cout));
-    });
+    // U = G w G^T, a few output channels at a time.
+    let step = cout.div_ceil(16);
+    split_planes(&mut u, positions, step * cin)
+        .into_par_iter()
+        .zip(w.par_chunks(step * cin * 9))
+        .for_each(|(mut planes, w)| simd(|| filters_in::<S, M, T>(w, &mut planes)));
     // V = B^T x B, a few samples at a time.
     split_planes(&mut v, positions, part * g.per_sample() * cin)
         .into_par_iter()
         .zip(x.data.par_chunks(part * x.shape.sample()))
         .for_each(|(mut planes, x)| simd(|| gather_patches::<T>(x, g.x, g, M, g.pad, &S::BT, &mut planes)));
-    // P = V U, position by position.
+    // P = V U^T, position by position.
     let planes = v.par_chunks(patches * cin).zip(u.par_chunks(cin * cout)).zip(p.par_chunks_mut(patches * cout));
     planes.for_each(|((v, u), p)| {
-        gemm(matrix(v, patches, cin), matrix(u, cin, cout), 0.0, matrix_mut(p, patches, cout));
+        gemm(matrix(v, patches, cin), matrix(u, cout, cin).t(), 0.0, matrix_mut(p, patches, cout));
     });
     // y = A^T P A.
     let pieces = planes_of(&p, positions, part * g.per_sample() * cout);
@@ -241,7 +242,7 @@ fn backward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
     dx: Option<&mut Tensor>,
     ctx: &mut Ctx,
 ) {
-    let Saved { mut u, mut v, x, pad } = saved;
+    let Saved { u, mut v, x, pad } = saved;
     let g = Patches::new(x, dy.shape, pad, M);
     let (cin, cout, patches, positions) = (x.c, dy.shape.c, g.total(), T * T);
     let mut dp = ctx.take(positions * patches * cout);
@@ -252,24 +253,23 @@ fn backward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
         .into_par_iter()
         .zip(dy.data.par_chunks(part * dy.shape.sample()))
         .for_each(|(mut planes, dy)| simd(|| spread_gradients::<S, M, T>(dy, g, &mut planes)));
-    // P = V U  =>  dU = V^T dP, dV = dP U^T. Both overwrite what they replace, one after the other.
+    // P = V U^T  =>  dU = dP^T V, dV = dP U; dV replaces V.
     let want_dx = dx.is_some();
-    v.par_chunks_mut(patches * cin).zip(u.par_chunks_mut(cin * cout)).zip(dp.par_chunks(patches * cout)).for_each_init(
-        Vec::new,
-        |du, ((v, u), dp)| {
-            du.resize(cin * cout, 0.0);
-            gemm(matrix(v, patches, cin).t(), matrix(dp, patches, cout), 0.0, matrix_mut(du, cin, cout));
-            if want_dx {
-                gemm(matrix(dp, patches, cout), matrix(u, cin, cout).t(), 0.0, matrix_mut(v, patches, cin));
-            }
-            u.copy_from_slice(du);
-        },
-    );
-    // U = G w G^T  =>  dw += G^T dU G, a few output channels at a time.
-    let step = LANES * cout.div_ceil(16 * LANES);
-    dw.par_chunks_mut(step * cin * 9).enumerate().for_each(|(i, dw)| {
-        simd(|| filters_back::<S, M, T>(&u, i * step, cin, cout, dw));
+    let mut du = ctx.take(positions * cin * cout);
+    let planes = v.par_chunks_mut(patches * cin).zip(u.par_chunks(cin * cout)).zip(du.par_chunks_mut(cin * cout));
+    planes.zip(dp.par_chunks(patches * cout)).for_each(|(((v, u), du), dp)| {
+        gemm(matrix(dp, patches, cout).t(), matrix(v, patches, cin), 0.0, matrix_mut(du, cout, cin));
+        if want_dx {
+            gemm(matrix(dp, patches, cout), matrix(u, cout, cin), 0.0, matrix_mut(v, patches, cin));
+        }
     });
+    // U = G w G^T  =>  dw += G^T dU G, a few output channels at a time.
+    let step = cout.div_ceil(16);
+    let pieces = planes_of(&du, positions, step * cin);
+    dw.par_chunks_mut(step * cin * 9)
+        .zip(pieces)
+        .for_each(|(dw, planes)| simd(|| filters_back::<S, M, T>(&planes, dw)));
+    ctx.give(du);
     // V = B^T x B  =>  dx = B dV B^T, summed where patches overlap.
     if let Some(dx) = dx {
         let pieces = planes_of(&v, positions, part * g.per_sample() * cin);
@@ -298,53 +298,35 @@ fn load(x: &[f32], at: usize) -> V {
     v
 }
 
-/// Filters of the input channels from `first` on, as many as the planes hold: `U = G w G^T`.
+/// `U = G w G^T` for as many filters as `w` holds; LANES neighbouring input channels at once.
 #[inline(always)]
-fn filters_in<S: Scheme<M, T>, const M: usize, const T: usize>(
-    w: &[f32],
-    planes: &mut [&mut [f32]],
-    first: usize,
-    cin: usize,
-    cout: usize,
-) {
-    for i in 0..planes[0].len() / cout {
-        for o in (0..cout).step_by(LANES) {
-            let mut k = [[[0.0; LANES]; 3]; 3];
-            for l in 0..LANES {
-                let f = &w[((o + l) * cin + first + i) * 9..][..9];
-                for t in 0..9 {
-                    k[t / 3][t % 3][l] = f[t];
-                }
+fn filters_in<S: Scheme<M, T>, const M: usize, const T: usize>(w: &[f32], planes: &mut [&mut [f32]]) {
+    for (group, w) in w.chunks_exact(9 * LANES).enumerate() {
+        let mut k = [[[0.0; LANES]; 3]; 3];
+        for (l, f) in w.chunks_exact(9).enumerate() {
+            for t in 0..9 {
+                k[t / 3][t % 3][l] = f[t];
             }
-            let u = sandwich(&S::G, &k);
-            for (t, plane) in planes.iter_mut().enumerate() {
-                plane[i * cout + o..][..LANES].copy_from_slice(&u[t / T][t % T]);
-            }
+        }
+        let u = sandwich(&S::G, &k);
+        for (t, plane) in planes.iter_mut().enumerate() {
+            plane[group * LANES..][..LANES].copy_from_slice(&u[t / T][t % T]);
         }
     }
 }
 
-/// `dw += G^T dU G` for the output channels from `first` on.
+/// `dw += G^T dU G` for as many filters as `dw` holds.
 #[inline(always)]
-fn filters_back<S: Scheme<M, T>, const M: usize, const T: usize>(
-    du: &[f32],
-    first: usize,
-    cin: usize,
-    cout: usize,
-    dw: &mut [f32],
-) {
-    for o in (0..dw.len() / (cin * 9)).step_by(LANES) {
-        for i in 0..cin {
-            let mut k = [[[0.0; LANES]; T]; T];
-            for t in 0..T * T {
-                k[t / T][t % T] = load(du, (t * cin + i) * cout + first + o);
-            }
-            let d = sandwich(&S::GT, &k);
-            for l in 0..LANES {
-                let f = &mut dw[((o + l) * cin + i) * 9..][..9];
-                for t in 0..9 {
-                    f[t] += d[t / 3][t % 3][l];
-                }
+fn filters_back<S: Scheme<M, T>, const M: usize, const T: usize>(planes: &[&[f32]], dw: &mut [f32]) {
+    for (group, dw) in dw.chunks_exact_mut(9 * LANES).enumerate() {
+        let mut k = [[[0.0; LANES]; T]; T];
+        for (t, plane) in planes.iter().enumerate() {
+            k[t / T][t % T] = load(plane, group * LANES);
+        }
+        let d = sandwich(&S::GT, &k);
+        for (l, f) in dw.chunks_exact_mut(9).enumerate() {
+            for t in 0..9 {
+                f[t] += d[t / 3][t % 3][l];
             }
         }
     }

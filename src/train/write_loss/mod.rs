@@ -71,57 +71,67 @@ pub enum Method {
     Quantile,
 }
 
+/// What a method knows of a layer before it looks at a single row.
+enum Plan {
+    Tiles(tiles::Tiles),
+    Quantile(quantile::Quantile),
+}
+
+impl Plan {
+    fn new(method: Method, core: Core, levels: &LevelMatrix, top: i16, w: &[f32]) -> Self {
+        match method {
+            Method::Quantile => Self::Quantile(quantile::Quantile::new(levels, top, core.columns, w)),
+            _ => Self::Tiles(tiles::Tiles::new(method, levels, top, core)),
+        }
+    }
+
+    /// Writes `dL/dY` of a row to `g`, and returns the row's part of the loss.
+    fn row(&self, row: usize, levels: &[i16], w: &[f32], g: &mut [f32]) -> f64 {
+        match self {
+            Self::Tiles(t) => t.row(row, levels, w, g),
+            Self::Quantile(q) => q.row(row, levels, g),
+        }
+    }
+}
+
 /// The loss of one layer; `scale` times its gradient is added to the weights' gradient.
 ///
-/// The levels are those of the layer's last forward pass.
+/// The levels are those of the layer's last forward pass. After the plan is made, one pass over the weights does everything.
 pub fn apply(method: Method, core: Core, slot: &mut PcmSlot<'_>, scale: f32) -> f64 {
-    let levels = slot.pcm.levels();
+    let pcm = slot.pcm;
+    let levels = pcm.levels();
     if levels.levels.is_empty() {
         return 0.0;
     }
-    let mut g = vec![0.0f32; levels.levels.len()];
-    let top = f32::from(slot.pcm.top_level());
-    let loss = match method {
-        Method::Quantile => quantile::gradient(levels, top, core.columns, &slot.weight.value, &mut g),
-        _ => tiles::gradient(method, levels, top, core, &slot.weight.value, &mut g),
-    };
-    chain(slot, &mut g, scale);
-    loss
+    let (cols, w) = (levels.cols, &slot.weight.value);
+    let plan = Plan::new(method, core, levels, pcm.top_level(), w);
+    let rows = slot.weight.grad.par_chunks_mut(cols).zip(w.par_chunks(cols)).enumerate();
+    // Loss, and sum of dL/dx t, of every row.
+    let sums: Vec<(f64, f64)> = rows
+        .map_init(
+            || vec![0.0f32; cols],
+            |g, (row, (dw, w))| {
+                let loss = plan.row(row, levels.row(row), w, g);
+                (loss, pcm.add_level_gradient(row, w, g, scale, dw))
+            },
+        )
+        .collect();
+    match &levels.scales {
+        Scales::Layer(a) => add_scale_gradient(slot, 0..w.len(), *a, sums.iter().map(|s| s.1).sum()),
+        Scales::Rows(a) => {
+            for (row, (a, (_, sum))) in a.iter().zip(&sums).enumerate() {
+                add_scale_gradient(slot, row * cols..(row + 1) * cols, *a, *sum);
+            }
+        }
+    }
+    sums.iter().map(|s| s.0).sum()
 }
 
 /// The loss of one layer alone.
 pub fn value(method: Method, core: Core, levels: &LevelMatrix, top: i16, w: &[f32]) -> f64 {
-    let mut g = vec![0.0f32; levels.levels.len()];
-    match method {
-        Method::Quantile => quantile::gradient(levels, f32::from(top), core.columns, w, &mut g),
-        _ => tiles::gradient(method, levels, f32::from(top), core, w, &mut g),
-    }
-}
-
-/// From `g = dL/dY` to the weights' gradient: see the head of this file.
-fn chain(slot: &mut PcmSlot<'_>, g: &mut [f32], scale: f32) {
-    let pcm = slot.pcm;
-    let cols = pcm.levels().cols;
-    let w = &slot.weight.value;
-    let sums: Vec<f64> = g
-        .par_chunks_mut(cols)
-        .zip(w.par_chunks(cols))
-        .enumerate()
-        .map(|(row, (g, w))| {
-            g.iter_mut().for_each(|g| *g *= scale);
-            pcm.through_levels(row, w, g)
-        })
-        .collect();
-    let dw = slot.weight.grad.par_chunks_mut(cols).zip(w.par_chunks(cols)).zip(g.par_chunks(cols)).enumerate();
-    dw.for_each(|(row, ((dw, w), g))| pcm.add_row_gradient(row, w, g, dw));
-    match &pcm.levels().scales {
-        Scales::Layer(a) => add_scale_gradient(slot, 0..w.len(), *a, sums.iter().sum()),
-        Scales::Rows(a) => {
-            for (row, (a, sum)) in a.iter().zip(sums).enumerate() {
-                add_scale_gradient(slot, row * cols..(row + 1) * cols, *a, sum);
-            }
-        }
-    }
+    let plan = Plan::new(method, core, levels, top, w);
+    let mut g = vec![0.0f32; levels.cols];
+    (0..levels.rows).map(|o| plan.row(o, levels.row(o), &w[o * levels.cols..(o + 1) * levels.cols], &mut g)).sum()
 }
 
 /// The gradient that reaches the largest weights through the scale, split evenly among equals.

@@ -10,6 +10,7 @@
 
 use super::{Core, Method};
 use crate::level::LevelMatrix;
+use crate::nn::par::simd;
 use rayon::prelude::*;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -32,11 +33,8 @@ fn means<'a>(rows: impl Iterator<Item = &'a [i16]>, columns: usize) -> Reference
     let (mut plus, mut minus, mut count) = (vec![0i32; columns], vec![0i32; columns], vec![0i32; columns]);
     for row in rows {
         for tile in row.chunks(columns) {
-            for (k, level) in tile.iter().enumerate() {
-                plus[k] += i32::from((*level).max(0));
-                minus[k] += i32::from((*level).min(0));
-                count[k] += 1;
-            }
+            simd(|| add_levels(tile, &mut plus, &mut minus));
+            count[..tile.len()].iter_mut().for_each(|n| *n += 1);
         }
     }
     // Sums are exact, and so is the mean whenever it is a level: |Y - ref| has the right sign.
@@ -48,82 +46,92 @@ fn means<'a>(rows: impl Iterator<Item = &'a [i16]>, columns: usize) -> Reference
     }
 }
 
-/// Writes `dL/dY` to `g` and returns the loss. `top` is B.
-pub fn gradient(method: Method, levels: &LevelMatrix, top: f32, core: Core, w: &[f32], g: &mut [f32]) -> f64 {
-    let (squared, against) = match method {
-        Method::L1Row => (false, Against::Row),
-        Method::L1Global => (false, Against::Global),
-        Method::L1Neighbour => (false, Against::Neighbour),
-        Method::L2Global => (true, Against::Global),
-        Method::L2Neighbour => (true, Against::Neighbour),
-        Method::L2Row | Method::Quantile => (true, Against::Row),
-    };
-    let (cols, n) = (levels.cols, levels.levels.len() as f64);
-    let columns = core.columns.min(cols);
-    let global: Vec<Reference> = if against == Against::Global {
-        let classes = core.rows.min(levels.rows);
-        let class = |r: usize| means((r..levels.rows).step_by(core.rows).map(|o| levels.row(o)), columns);
-        (0..classes).into_par_iter().map(class).collect()
-    } else {
-        Vec::new()
-    };
-    let losses: Vec<f64> = g
-        .par_chunks_mut(cols)
-        .zip(w.par_chunks(cols))
-        .enumerate()
-        .map(|(o, (g, w))| {
-            let row = levels.row(o);
-            let own;
-            let reference = match against {
-                Against::Global => &global[o % core.rows],
-                _ => {
-                    own = means(std::iter::once(row), columns);
-                    &own
-                }
-            };
-            row_gradient(squared, against == Against::Neighbour, row, w, reference, top, n as f32, g)
-        })
-        .collect();
-    losses.iter().sum::<f64>() / n
+/// Adds the levels of a row of cells to the sums of both arrays.
+#[inline(always)]
+fn add_levels(tile: &[i16], plus: &mut [i32], minus: &mut [i32]) {
+    for ((level, plus), minus) in tile.iter().zip(plus).zip(minus) {
+        *plus += i32::from((*level).max(0));
+        *minus += i32::from((*level).min(0));
+    }
 }
 
-/// One row; returns its part of the loss, times N.
-#[allow(clippy::too_many_arguments)] // one inner loop, nothing to gain from a bundle
-fn row_gradient(
+/// A layer's loss against its reference tiles.
+pub struct Tiles {
     squared: bool,
-    neighbour: bool,
-    row: &[i16],
-    w: &[f32],
-    reference: &Reference,
+    against: Against,
+    /// Reference rows by core row, for the global mean.
+    global: Vec<Reference>,
+    columns: usize,
+    /// B.
     top: f32,
+    /// Number of weights.
     n: f32,
-    g: &mut [f32],
-) -> f64 {
-    let columns = reference.both.len();
-    let mut previous = reference.clone();
-    let mut sums = vec![0.0f32; columns];
-    for ((row, w), g) in row.chunks(columns).zip(w.chunks(columns)).zip(g.chunks_mut(columns)) {
-        let refs = previous.both.iter().zip(&previous.plus).zip(&previous.minus).zip(&mut sums);
-        for (((level, w), g), (((both, plus), minus), sum)) in row.iter().zip(w).zip(g).zip(refs) {
-            let y = f32::from(*level);
-            if squared {
-                let (dplus, dminus) = (y.max(0.0) - plus, y.min(0.0) - minus);
-                *sum += dplus * dplus + dminus * dminus;
-                // The gradient of the array that the weight's sign makes active.
-                *g = if *w < 0.0 { dminus } else { dplus } / (top * n);
-            } else {
-                let d = y - both;
-                *sum += d.abs();
-                *g = if d == 0.0 { 0.0 } else { d.signum() / n };
-            }
-        }
-        if neighbour {
-            for (k, level) in row.iter().enumerate() {
-                let y = f32::from(*level);
-                (previous.both[k], previous.plus[k], previous.minus[k]) = (y, y.max(0.0), y.min(0.0));
-            }
-        }
+}
+
+impl Tiles {
+    /// Forms the layer's mean where it is needed.
+    pub fn new(method: Method, levels: &LevelMatrix, top: i16, core: Core) -> Self {
+        let (squared, against) = match method {
+            Method::L1Row => (false, Against::Row),
+            Method::L1Global => (false, Against::Global),
+            Method::L1Neighbour => (false, Against::Neighbour),
+            Method::L2Global => (true, Against::Global),
+            Method::L2Neighbour => (true, Against::Neighbour),
+            Method::L2Row | Method::Quantile => (true, Against::Row),
+        };
+        let columns = core.columns.min(levels.cols);
+        let class = |r: usize| means((r..levels.rows).step_by(core.rows).map(|o| levels.row(o)), columns);
+        let classes = if against == Against::Global { core.rows.min(levels.rows) } else { 0 };
+        let global = (0..classes).into_par_iter().map(class).collect();
+        Self { squared, against, global, columns, top: f32::from(top), n: levels.levels.len() as f32 }
     }
-    let sum: f64 = sums.iter().map(|s| f64::from(*s)).sum();
-    if squared { sum / f64::from(top * top) / 2.0 } else { sum / f64::from(top) }
+
+    /// Writes `dL/dY` of a row to `g`, and returns the row's part of the loss.
+    pub fn row(&self, row: usize, levels: &[i16], w: &[f32], g: &mut [f32]) -> f64 {
+        let own = || means(std::iter::once(levels), self.columns);
+        let mut reference = match self.against {
+            Against::Global => self.global[row % self.global.len().max(1)].clone(),
+            Against::Row | Against::Neighbour => own(),
+        };
+        let (per_tile, mut sums) = (self.columns, vec![0.0f32; self.columns]);
+        let (squares, signs) = (1.0 / (self.top * self.n), 1.0 / self.n);
+        for ((levels, w), g) in levels.chunks(per_tile).zip(w.chunks(per_tile)).zip(g.chunks_mut(per_tile)) {
+            if self.squared {
+                simd(|| squared(levels, w, &reference, squares, g, &mut sums));
+            } else {
+                simd(|| magnitudes(levels, &reference, signs, g, &mut sums));
+            }
+            if self.against == Against::Neighbour {
+                for (k, level) in levels.iter().enumerate() {
+                    let y = f32::from(*level);
+                    (reference.both[k], reference.plus[k], reference.minus[k]) = (y, y.max(0.0), y.min(0.0));
+                }
+            }
+        }
+        let sum: f64 = sums.iter().map(|s| f64::from(*s)).sum();
+        let (top, n) = (f64::from(self.top), f64::from(self.n));
+        if self.squared { sum / (top * top) / 2.0 / n } else { sum / top / n }
+    }
+}
+
+/// `(Y - ref)^2` of both arrays; the gradient is that of the array which the weight's sign makes active.
+#[inline(always)]
+fn squared(levels: &[i16], w: &[f32], r: &Reference, scale: f32, g: &mut [f32], sums: &mut [f32]) {
+    let refs = r.plus.iter().zip(&r.minus).zip(sums);
+    for (((level, w), g), ((plus, minus), sum)) in levels.iter().zip(w).zip(g).zip(refs) {
+        let y = f32::from(*level);
+        let (dplus, dminus) = (y.max(0.0) - plus, y.min(0.0) - minus);
+        *sum += dplus * dplus + dminus * dminus;
+        *g = scale * if *w < 0.0 { dminus } else { dplus };
+    }
+}
+
+/// `|Y - ref|` of the signed level.
+#[inline(always)]
+fn magnitudes(levels: &[i16], r: &Reference, scale: f32, g: &mut [f32], sums: &mut [f32]) {
+    for (((level, g), both), sum) in levels.iter().zip(g).zip(&r.both).zip(sums) {
+        let d = f32::from(*level) - both;
+        *sum += d.abs();
+        *g = if d == 0.0 { 0.0 } else { scale.copysign(d) };
+    }
 }
