@@ -9,6 +9,7 @@
 //!
 //! `docs/device-model.md` lists every physical constant with its symbol, unit and source.
 
+mod band;
 mod device;
 mod device_error;
 mod device_file;
@@ -19,6 +20,7 @@ mod quantize;
 #[cfg(test)]
 mod quantize_tests;
 
+pub use band::Band;
 pub use device::{DeviceProfile, MAX_FILE_BYTES, Transmission};
 pub use device_error::DeviceError;
 pub use device_file::{Origin, Provenance};

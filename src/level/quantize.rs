@@ -209,7 +209,7 @@ impl Quantizer {
     }
 
     /// Moves the cuts to the weights whose largest `|w|` is `max > 0`; returns their scale.
-    fn set_cuts(&self, cuts: &mut Cuts, max: f32) -> f32 {
+    pub(super) fn set_cuts(&self, cuts: &mut Cuts, max: f32) -> f32 {
         let a = self.reparam.target(max);
         // Multiplied before it is divided: a cut that is an exact number of single precision comes out exact.
         let cut = |k: usize| a * self.cut_numerators[k] / self.cut_denominator;

@@ -33,12 +33,47 @@ impl Program {
         self.input.resize(steps * cells, 0);
     }
 
+    /// The order in which weights are stored, the levels alone: what a tally needs.
+    pub fn natural_levels(&mut self, row: &[i16], cells: usize) {
+        (self.steps, self.cells) = (row.len().div_ceil(cells), cells);
+        self.input.clear();
+        self.level.clear();
+        self.level.extend_from_slice(row);
+        self.level.resize(self.steps * cells, IDLE);
+    }
+
     /// Weights in the order in which they are stored: column `t * cells + c` sits in cell c at step t.
     pub fn natural(&mut self, row: &[i16], cells: usize) {
         self.reset(row.len().div_ceil(cells), cells);
         self.level[..row.len()].copy_from_slice(row);
         for (i, input) in self.input.iter_mut().enumerate() {
             *input = i as u32;
+        }
+    }
+
+    /// ELight's order, the levels alone: each cell ascending. What a tally needs, in half the time of [`Program::lanes`].
+    pub fn ascending_levels(&mut self, row: &[i16], cells: usize, top: i16) {
+        (self.steps, self.cells) = (row.len().div_ceil(cells), cells);
+        self.level.clear();
+        self.level.resize(self.steps * cells, IDLE);
+        self.input.clear();
+        // Counts of all lanes side by side: one pass over the row in the order in which it lies.
+        let levels = 2 * top as usize + 1;
+        self.next.clear();
+        self.next.resize(levels * cells, 0);
+        for tile in row.chunks(cells) {
+            for (cell, &level) in tile.iter().enumerate() {
+                self.next[cell * levels + (level + top) as usize] += 1;
+            }
+        }
+        for (cell, counts) in self.next.chunks_exact(levels).enumerate() {
+            let mut at = cell;
+            for (level, &count) in (-top..=top).zip(counts) {
+                for _ in 0..count {
+                    self.level[at] = level;
+                    at += cells;
+                }
+            }
         }
     }
 
@@ -85,10 +120,10 @@ impl Program {
                     level += 1;
                 }
                 let end = if level + 1 < levels { self.next[level + 1].min(to) } else { to };
-                for i in at..end {
-                    let step = if rising[cell] { i - from } else { to - 1 - i };
-                    self.level[step as usize * cells + cell] = level as i16 - top;
-                }
+                // This run of equal levels takes consecutive steps, counted from the chunk's start or from its end.
+                let first = if rising[cell] { at - from } else { to - end } as usize;
+                let steps = self.level[first * cells + cell..].iter_mut().step_by(cells);
+                steps.take((end - at) as usize).for_each(|l| *l = level as i16 - top);
                 at = end;
             }
             from = to;
@@ -155,6 +190,10 @@ mod tests {
             let mut program = Program::default();
             program.natural(&row, cells);
             multiplied_once(&program, &row)?;
+            program.lanes(&row, cells, 7, |_| true);
+            let levels = program.level.clone();
+            program.ascending_levels(&row, cells, 7);
+            prop_assert_eq!(&program.level, &levels);
             program.lanes(&row, cells, 7, |c| rising[c]);
             multiplied_once(&program, &row)?;
             for (i, level) in program.level.iter().enumerate().filter(|(_, l)| **l != IDLE) {

@@ -14,11 +14,11 @@ use super::search::{Span, improve};
 use super::timeline::{Chunks, EMPTY, Timeline};
 
 /// Rounds of cutting again.
-const RECUTS: usize = 3;
+const RECUTS: usize = 2;
 /// Exchanges tried for each weight of a layer, as a divisor: the search then takes a few nanoseconds a weight.
-const WEIGHTS_PER_TRY: usize = 24;
+const WEIGHTS_PER_TRY: usize = 16;
 /// Exchanges tried for each row at most: beyond that little is found.
-const TRIES_PER_ROW: usize = 400;
+const TRIES_PER_ROW: usize = 40;
 
 /// Arranges layers on a core of `core_rows x cells`, each as a sequence of tile rows of `ceil(cols / cells)` steps.
 ///

@@ -38,7 +38,7 @@ pub fn improve(timeline: &mut Timeline, spans: &[Span], paths: &[Path], budgets:
 /// Rounds of cooling.
 const ROUNDS: usize = 12;
 /// Writes, in 1/16, that a random bit is worth at the start: an exchange that costs d is taken with chance `2^-(16 d / heat)`.
-const START_HEAT: usize = 18;
+const START_HEAT: usize = 6;
 
 /// The rows of one layer and where they sit.
 struct LayerSearch {

@@ -326,49 +326,81 @@ fn advance(from: &Ends<'_>, visits: Visits<'_>, out: &mut [i16]) -> (i64, bool) 
     let (out_hi, rest) = rest.split_at_mut(visits.lo.len());
     let (out_cost_lo, out_cost_hi) = rest.split_at_mut(visits.lo.len());
     let outs = vectors_mut(out_lo).zip(vectors_mut(out_hi)).zip(vectors_mut(out_cost_lo).zip(vectors_mut(out_cost_hi)));
-    let (mut total, mut changed) = (0, false);
+    let (mut sums, mut changed) = (Sums::default(), false);
     for ((((lo, hi), active), ((at_lo, at_hi), (cost_lo, cost_hi))), ((new_lo, new_hi), (new_cost_lo, new_cost_hi))) in
         visits.vectors().zip(from.vectors()).zip(outs)
     {
-        let mut sums = [0; LANES];
+        let mut costs = [0; LANES];
         let mut new = [[0; LANES]; 4];
         for c in 0..LANES {
             let enter_lo = (cost_lo[c] + distance(at_lo[c], lo[c])).min(cost_hi[c] + distance(at_hi[c], lo[c]));
             let enter_hi = (cost_lo[c] + distance(at_lo[c], hi[c])).min(cost_hi[c] + distance(at_hi[c], hi[c]));
             let cheaper = enter_lo.min(enter_hi);
             let pick = |yes: i16, no: i16| (yes & active[c]) | (no & !active[c]);
-            sums[c] = (cheaper + hi[c] - lo[c]) & active[c];
+            costs[c] = (cheaper + hi[c] - lo[c]) & active[c];
             new[0][c] = pick(lo[c], at_lo[c]);
             new[1][c] = pick(hi[c], at_hi[c]);
             new[2][c] = pick(enter_hi - cheaper, cost_lo[c]);
             new[3][c] = pick(enter_lo - cheaper, cost_hi[c]);
         }
+        sums.add(&costs);
         for (old, new) in [new_lo, new_hi, new_cost_lo, new_cost_hi].into_iter().zip(&new) {
             changed |= *old != *new;
             *old = *new;
         }
-        total += sums.iter().map(|&x| i64::from(x)).sum::<i64>();
     }
-    (total, changed)
+    (sums.total(), changed)
 }
 
 /// Cheapest cost of all cells from `past` through a stage to `future`.
 fn join_cells(past: &Ends<'_>, visits: Visits<'_>, future: &Ends<'_>) -> i64 {
-    let mut total = 0;
+    let mut sums = Sums::default();
     for ((((lo, hi), active), ((p_lo, p_hi), (p_cost_lo, p_cost_hi))), ((f_lo, f_hi), (f_cost_lo, f_cost_hi))) in
         visits.vectors().zip(past.vectors()).zip(future.vectors())
     {
-        let mut sums = [0; LANES];
+        let mut costs = [0; LANES];
         for c in 0..LANES {
             let from = |x: i16| (p_cost_lo[c] + distance(p_lo[c], x)).min(p_cost_hi[c] + distance(p_hi[c], x));
             let to = |x: i16| (f_cost_lo[c] + distance(f_lo[c], x)).min(f_cost_hi[c] + distance(f_hi[c], x));
             let through = (from(lo[c]) + to(hi[c])).min(from(hi[c]) + to(lo[c])) + hi[c] - lo[c];
             let past_it = (p_cost_lo[c] + to(p_lo[c])).min(p_cost_hi[c] + to(p_hi[c]));
-            sums[c] = (through & active[c]) | (past_it & !active[c]);
+            costs[c] = (through & active[c]) | (past_it & !active[c]);
         }
-        total += sums.iter().map(|&x| i64::from(x)).sum::<i64>();
+        sums.add(&costs);
     }
-    total
+    sums.total()
+}
+
+/// Sums of vectors of costs. A cost is below `4 * 511` (four moves over the whole range of an 8-bit cell), so 16 bits hold eight of
+/// them, and the additions stay vectors of 16 bits.
+#[derive(Default)]
+struct Sums {
+    narrow: [i16; LANES],
+    added: u32,
+    wide: i64,
+}
+
+impl Sums {
+    #[inline(always)]
+    fn add(&mut self, costs: &[i16; LANES]) {
+        for (sum, cost) in self.narrow.iter_mut().zip(costs) {
+            *sum += cost;
+        }
+        self.added += 1;
+        if self.added.is_multiple_of(8) {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.wide += self.narrow.iter().map(|&x| i64::from(x)).sum::<i64>();
+        self.narrow = [0; LANES];
+    }
+
+    fn total(mut self) -> i64 {
+        self.flush();
+        self.wide
+    }
 }
 
 fn vectors(data: &[i16]) -> std::slice::Iter<'_, [i16; LANES]> {

@@ -8,12 +8,13 @@
 //! ```
 //!
 //! A segment is as many layers as fit a fixed amount of memory; most networks are one segment, and then the order is closed over the whole
-//! inference. Only one layer's weights are in memory at a time, however large the file; levels are kept from the first pass to the second
+//! inference. Weights are read a few rows at a time, however large the file, and only one layer's levels are needed at a time; levels are kept from the first pass to the second
 //! while they are few.
 
 mod emit;
 mod error;
 mod options;
+mod read;
 mod segment;
 
 use std::io::BufWriter;
@@ -227,12 +228,9 @@ impl<'a> Planner<'a> {
         self.network.layers()[layers].iter().map(|l| l.weights() as u64).sum()
     }
 
-    /// Reads and quantizes a layer for the first time; returns the levels and the relative error of the weights.
+    /// Reads and quantizes a layer; returns the levels and the relative error of the weights.
     fn read(&self, layer: usize) -> Result<(LevelMatrix, f64), PlanError> {
-        let matrix = self.network.read(layer)?;
-        let levels = self.quantizer.quantize(matrix.rows, matrix.cols, &matrix.data);
-        let error = self.quantizer.relative_error(&matrix.data, &levels);
-        Ok((levels, error))
+        Ok(read::quantize(self.network, layer, &self.quantizer)?)
     }
 
     /// Keeps a layer's levels for the second pass if there is room.
@@ -250,8 +248,7 @@ impl<'a> Planner<'a> {
             self.kept_bytes -= size_of_val(levels.levels.as_slice());
             return Ok(levels);
         }
-        let matrix = self.network.read(layer)?;
-        Ok(self.quantizer.quantize(matrix.rows, matrix.cols, &matrix.data))
+        Ok(self.read(layer)?.0)
     }
 
     /// Reports a layer as done in the present phase.

@@ -5,7 +5,10 @@ use firmware_model::wire::RICE_ESCAPE;
 /// A growing bit string; the first bit is the lowest of the first word.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BitString {
+    /// Whole words.
     words: Vec<u64>,
+    /// The bits behind them, fewer than 64.
+    rest: u64,
     bits: usize,
 }
 
@@ -25,7 +28,7 @@ impl BitString {
     /// Forgets all bits, keeps the memory.
     pub fn clear(&mut self) {
         self.words.clear();
-        self.bits = 0;
+        (self.rest, self.bits) = (0, 0);
     }
 
     /// Appends the `count` low bits of `value`, the lowest first; `count <= 64`, the bits above must be 0.
@@ -33,19 +36,13 @@ impl BitString {
     pub fn push(&mut self, value: u64, count: u32) {
         debug_assert!(count == 64 || value >> count == 0);
         let used = (self.bits % 64) as u32;
-        if used == 0 {
-            if count > 0 {
-                self.words.push(value);
-            }
-        } else {
-            if let Some(last) = self.words.last_mut() {
-                *last |= value << used;
-            }
-            if used + count > 64 {
-                self.words.push(value >> (64 - used));
-            }
-        }
+        self.rest |= value.wrapping_shl(used);
         self.bits += count as usize;
+        if used + count >= 64 {
+            self.words.push(self.rest);
+            // What did not fit; nothing if the word was empty before.
+            self.rest = if used == 0 { 0 } else { value >> (64 - used) };
+        }
     }
 
     /// Appends a number in Rice code with parameter `k`.
@@ -75,7 +72,7 @@ impl BitString {
 
     /// `count <= 64` bits from `at` on; bits behind the end are 0.
     fn get(&self, at: usize, count: u32) -> u64 {
-        let word = |i: usize| self.words.get(i).copied().unwrap_or(0);
+        let word = |i: usize| self.words.get(i).copied().unwrap_or(if i == self.words.len() { self.rest } else { 0 });
         let shift = (at % 64) as u32;
         let low = word(at / 64) >> shift;
         let bits = if shift == 0 { low } else { low | word(at / 64 + 1) << (64 - shift) };
@@ -85,7 +82,7 @@ impl BitString {
     /// The string as bytes, over `out`; the padding of the last byte is 0.
     pub fn to_bytes(&self, out: &mut Vec<u8>) {
         out.clear();
-        out.extend(self.words.iter().flat_map(|w| w.to_le_bytes()));
+        out.extend(self.words.iter().chain([&self.rest]).flat_map(|w| w.to_le_bytes()));
         out.truncate(self.bits.div_ceil(8));
     }
 }

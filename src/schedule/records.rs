@@ -165,7 +165,7 @@ impl ListState<'_> {
         if self.window > 0 {
             let end = self.base + self.window;
             gap -= count_ones(self.used, from.max(self.base), input.min(end));
-            if (self.base..end).contains(&input) {
+            if input >= self.base && input < end {
                 self.used[input / 64] |= 1 << (input % 64);
             }
         }
@@ -173,21 +173,21 @@ impl ListState<'_> {
     }
 }
 
-/// Ones among the bits `from..to`.
+/// Ones among the bits `from..to`; up to 64 of them, as nearly always, cost a single count.
 #[inline]
 fn count_ones(words: &[u64], from: usize, to: usize) -> u32 {
-    if from >= to {
-        return 0;
+    let mut ones = 0;
+    let mut at = from;
+    while at < to {
+        let (word, shift, len) = (at / 64, at % 64, (to - at).min(64));
+        let mut bits = words[word] >> shift;
+        if shift + len > 64 {
+            bits |= words[word + 1] << (64 - shift);
+        }
+        ones += (bits & (!0 >> (64 - len))).count_ones();
+        at += len;
     }
-    let (first, last) = (from / 64, (to - 1) / 64);
-    let head = !0 << (from % 64);
-    let tail = !0 >> (63 - (to - 1) % 64);
-    if first == last {
-        return (words[first] & head & tail).count_ones();
-    }
-    (words[first] & head).count_ones()
-        + words[first + 1..last].iter().map(|w| w.count_ones()).sum::<u32>()
-        + (words[last] & tail).count_ones()
+    ones
 }
 
 /// The records of one slot: bits, and where each record ends.

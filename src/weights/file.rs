@@ -36,6 +36,21 @@ pub(super) enum Bytes {
     Owned(Vec<u8>),
 }
 
+impl Bytes {
+    /// Says that a range will not be read again soon: its pages may leave this process's memory (they stay in the
+    /// system's file cache). So a large file costs no more memory than the tensor at hand.
+    #[allow(unsafe_code)]
+    pub(super) fn release(&self, range: std::ops::Range<usize>) {
+        #[cfg(unix)]
+        if let Bytes::Mapped(map) = self {
+            // SAFETY: the map is read-only and backed by a file, so that dropped pages come back from the file with the same
+            // content; no page is ever dirty.
+            // A refusal costs memory, nothing else.
+            let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.len()) };
+        }
+    }
+}
+
 impl Deref for Bytes {
     type Target = [u8];
 

@@ -94,18 +94,33 @@ impl Network {
     /// Reads the weights of a layer, counted from 0. Takes memory for this one matrix. Fails on a weight that is NaN,
     /// infinite, or too large for f32.
     pub fn read(&self, layer: usize) -> Result<Matrix, WeightsError> {
-        let no_such = WeightsError::NoSuchLayer { layer, count: self.layers.len() };
-        let Some(((file, range), info)) = self.places.get(layer).zip(self.layers.get(layer)) else {
-            return Err(no_such);
-        };
-        let bytes = &self.files[*file].bytes[range.clone()];
-        let mut data = vec![0.0; info.weights()];
-        match info.kind {
-            LayerKind::Blocks { q, k, .. } => read_blocks(info.dtype, bytes, q, k, &mut data),
-            _ => convert::convert(info.dtype, bytes, &mut data),
-        }
-        .map_err(|bad| bad_value(info, bad))?;
+        let mut data = Vec::new();
+        let info = self.info(layer)?;
+        self.read_rows(layer, 0..info.rows, &mut data)?;
         Ok(Matrix { rows: info.rows, cols: info.cols, data })
+    }
+
+    /// Like [`Network::read`], but only some rows, into memory that is used again: in blocks layout whole block rows, so that
+    /// `rows` must begin and end at multiples of [`LayerInfo::band`].
+    pub fn read_rows(&self, layer: usize, rows: Range<usize>, data: &mut Vec<f32>) -> Result<(), WeightsError> {
+        let info = self.info(layer)?;
+        let (file, place) = &self.places[layer];
+        let row_bytes = info.cols * info.dtype.bytes();
+        let place = place.start + rows.start * row_bytes..place.start + rows.end * row_bytes;
+        let stored = &self.files[*file].bytes;
+        let bytes = &stored[place.clone()];
+        data.resize(rows.len() * info.cols, 0.0);
+        match info.kind {
+            LayerKind::Blocks { q, k, .. } => read_blocks(info.dtype, bytes, q, k, data),
+            _ => convert::convert(info.dtype, bytes, data),
+        }
+        .map_err(|bad| bad_value(info, BadValue { at: bad.at + rows.start * info.cols, ..bad }))?;
+        stored.release(place);
+        Ok(())
+    }
+
+    fn info(&self, layer: usize) -> Result<&LayerInfo, WeightsError> {
+        self.layers.get(layer).ok_or(WeightsError::NoSuchLayer { layer, count: self.layers.len() })
     }
 
     fn from_files(

@@ -74,6 +74,14 @@ pub struct LayerInfo {
 }
 
 impl LayerInfo {
+    /// Rows that lie together in the file: parts of a layer are read in multiples of it.
+    pub fn band(&self) -> usize {
+        match self.kind {
+            LayerKind::Blocks { k, .. } => k,
+            _ => 1,
+        }
+    }
+
     /// Number of weights, `rows * cols`.
     pub fn weights(&self) -> usize {
         self.rows * self.cols
