@@ -112,11 +112,14 @@ fn quantize(x: &mut [f32], scale: f32, zero: f32, top: f32) {
 #[inline(always)]
 fn extremes(x: &[f32]) -> (f32, f32) {
     let (mut lo, mut hi) = ([f32::INFINITY; 16], [f32::NEG_INFINITY; 16]);
-    for x in x.chunks(16) {
+    let (blocks, rest) = x.as_chunks::<16>();
+    for x in blocks {
         for ((x, lo), hi) in x.iter().zip(&mut lo).zip(&mut hi) {
             *lo = if *x < *lo { *x } else { *lo };
             *hi = if *x > *hi { *x } else { *hi };
         }
     }
+    lo[0] = rest.iter().copied().fold(lo[0], f32::min);
+    hi[0] = rest.iter().copied().fold(hi[0], f32::max);
     (lo.into_iter().fold(f32::INFINITY, f32::min), hi.into_iter().fold(f32::NEG_INFINITY, f32::max))
 }

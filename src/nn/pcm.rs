@@ -148,8 +148,8 @@ impl PcmWeight {
     }
 
     /// From `g`, the derivatives of a loss by `level / B` of one row: adds `scale` times those by `w`, for a constant `a`,
-    /// to `dw`, and returns `scale sum dL/dx t`, from which follows the derivative by `a`.
-    pub fn add_level_gradient(&self, row: usize, w: &[f32], g: &[f32], scale: f32, dw: &mut [f32]) -> f64 {
+    /// to `dw`, and returns `scale sum dL/dx t`, from which follows the derivative by `a`. Overwrites `g`.
+    pub fn add_level_gradient(&self, row: usize, w: &[f32], g: &mut [f32], scale: f32, dw: &mut [f32]) -> f64 {
         let a = self.matrix.scales.of_row(row);
         if a <= 0.0 {
             return 0.0;
@@ -165,7 +165,7 @@ impl PcmWeight {
             }
             (Slope::Table(slopes), reparam) => {
                 let mut sum = 0.0;
-                for (((dw, g), w), l) in dw.iter_mut().zip(g).zip(w).zip(self.matrix.row(row)) {
+                for (((dw, g), w), l) in dw.iter_mut().zip(&*g).zip(w).zip(self.matrix.row(row)) {
                     let g = g * scale * slopes[usize::from(l.unsigned_abs())];
                     sum += f64::from(g) * reparam.target(*w);
                     *dw += g * inv_a * self.dt_dw(*w);
@@ -201,26 +201,34 @@ struct Geometric {
     inv_a: f32,
 }
 
-/// The geometric law's gradient in one pass; returns `sum dL/dx t`, summed in eight interleaved streams.
+/// The geometric law's gradient in one pass; returns `sum dL/dx t`. `g` is overwritten.
 #[inline(always)]
 fn geometric(
-    g: &[f32],
+    g: &mut [f32],
     w: &[f32],
     dw: &mut [f32],
     law: Geometric,
     t_of: impl Fn(f32) -> f32,
     dt_of: impl Fn(f32) -> f32,
 ) -> f64 {
-    let mut sums = [0.0f32; 8];
-    for ((g, w), dw) in g.chunks(8).zip(w.chunks(8)).zip(dw.chunks_mut(8)) {
-        for (((g, w), dw), sum) in g.iter().zip(w).zip(dw).zip(&mut sums) {
-            let t = t_of(*w);
-            let dx = g * law.k / (t.abs() * law.s + law.r);
-            *sum += dx * t;
-            *dw += dx * law.inv_a * dt_of(t);
-        }
+    for ((g, w), dw) in g.iter_mut().zip(w).zip(dw) {
+        let t = t_of(*w);
+        let dx = *g * law.k / (t.abs() * law.s + law.r);
+        *dw += dx * law.inv_a * dt_of(t);
+        *g = dx * t;
     }
-    sums.iter().map(|s| f64::from(*s)).sum()
+    sum(g)
+}
+
+/// The sum in eight interleaved streams, which vectorises.
+#[inline(always)]
+fn sum(x: &[f32]) -> f64 {
+    let (blocks, rest) = x.as_chunks::<8>();
+    let mut sums = [0.0f32; 8];
+    for block in blocks {
+        sums.iter_mut().zip(block).for_each(|(s, x)| *s += x);
+    }
+    sums.iter().chain(rest).map(|s| f64::from(*s)).sum()
 }
 
 /// The role of PCM weights for the optimiser.

@@ -16,116 +16,167 @@ use super::ctx::Ctx;
 use super::par::{gemm, part_size, simd, split_planes};
 use super::tensor::{Shape, Tensor, matrix, matrix_mut};
 use rayon::prelude::*;
+use std::ops::{Add, Mul, Sub};
 
 /// Channels are handled in groups of this many, one or two vector registers.
 pub(crate) const LANES: usize = 8;
 
-type V = [f32; LANES];
+/// The same element of LANES neighbouring channels.
+#[derive(Clone, Copy)]
+struct V([f32; LANES]);
 
-/// `sum_k c[k] * x[k]`, skipping zeros and sparing products by one; with constant `c` it unrolls to a few additions.
-#[inline(always)]
-fn dot<const N: usize>(c: &[f32; N], x: &[V; N]) -> V {
-    let mut s = [0.0; LANES];
-    for k in 0..N {
-        if c[k] == 1.0 {
-            for l in 0..LANES {
-                s[l] += x[k][l];
-            }
-        } else if c[k] == -1.0 {
-            for l in 0..LANES {
-                s[l] -= x[k][l];
-            }
-        } else if c[k] != 0.0 {
-            for l in 0..LANES {
-                s[l] += c[k] * x[k][l];
-            }
-        }
+impl Add for V {
+    type Output = Self;
+    #[inline(always)]
+    fn add(mut self, o: Self) -> Self {
+        self.0.iter_mut().zip(o.0).for_each(|(a, b)| *a += b);
+        self
     }
-    s
 }
 
-/// `m x m^T` for a small constant matrix `m` (`R x N`) and a patch `x` (`N x N`), for LANES channels at once.
+impl Sub for V {
+    type Output = Self;
+    #[inline(always)]
+    fn sub(mut self, o: Self) -> Self {
+        self.0.iter_mut().zip(o.0).for_each(|(a, b)| *a -= b);
+        self
+    }
+}
+
+impl Mul<f32> for V {
+    type Output = Self;
+    #[inline(always)]
+    fn mul(mut self, f: f32) -> Self {
+        self.0.iter_mut().for_each(|a| *a *= f);
+        self
+    }
+}
+
+const ZERO: V = V([0.0; LANES]);
+
+/// `m x m^T` for a patch `x`, given `m` as a function of one column.
 #[inline(always)]
-fn sandwich<const R: usize, const N: usize>(m: &[[f32; N]; R], x: &[[V; N]; N]) -> [[V; R]; R] {
-    // rows[i][r] = (m x)[r][i]
-    let mut columns = [[[0.0; LANES]; N]; R];
+fn sandwich<const R: usize, const N: usize>(m: impl Fn([V; N]) -> [V; R], x: &[[V; N]; N]) -> [[V; R]; R] {
+    let mut half = [[ZERO; N]; R];
     for j in 0..N {
-        let mut column = [[0.0; LANES]; N];
-        for i in 0..N {
-            column[i] = x[i][j];
-        }
+        let column = m(std::array::from_fn(|i| x[i][j]));
         for r in 0..R {
-            columns[r][j] = dot(&m[r], &column);
+            half[r][j] = column[r];
         }
     }
-    let mut out = [[[0.0; LANES]; R]; R];
-    for r in 0..R {
-        for s in 0..R {
-            out[r][s] = dot(&m[s], &columns[r]);
-        }
-    }
-    out
+    half.map(m)
 }
 
-/// The transforms of one size, `M` outputs and `T = M + 2` inputs a side.
+/// The transforms of one size, `M` outputs and `T = M + 2` inputs a side: straight lines of additions, so that the compiler
+/// keeps them in registers. Tests compare them with the definition.
 trait Scheme<const M: usize, const T: usize> {
     /// Input transform `B^T`.
-    const BT: [[f32; T]; T];
+    fn bt(d: [V; T]) -> [V; T];
+    /// Its transpose.
+    fn b(v: [V; T]) -> [V; T];
     /// Filter transform `G`.
-    const G: [[f32; 3]; T];
+    fn g(w: [V; 3]) -> [V; T];
+    /// Its transpose.
+    fn gt(u: [V; T]) -> [V; 3];
     /// Output transform `A^T`.
-    const AT: [[f32; T]; M];
-    /// `B`, `G^T` and `A`, for the gradients.
-    const B: [[f32; T]; T] = flip(&Self::BT);
-    const GT: [[f32; T]; 3] = flip(&Self::G);
-    const A: [[f32; M]; T] = flip(&Self::AT);
-}
-
-const fn flip<const R: usize, const C: usize>(m: &[[f32; C]; R]) -> [[f32; R]; C] {
-    let mut out = [[0.0; R]; C];
-    let mut r = 0;
-    while r < R {
-        let mut c = 0;
-        while c < C {
-            out[c][r] = m[r][c];
-            c += 1;
-        }
-        r += 1;
-    }
-    out
+    fn at(p: [V; T]) -> [V; M];
+    /// Its transpose.
+    fn a(y: [V; M]) -> [V; T];
 }
 
 /// F(2x2, 3x3): 2.25 times fewer products, transforms by additions alone.
+///
+/// ```text
+/// B^T = [1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1]   G = [1 0 0; .5 .5 .5; .5 -.5 .5; 0 0 1]   A^T = [1 1 1 0; 0 1 -1 -1]
+/// ```
 struct F2;
 
 impl Scheme<2, 4> for F2 {
-    const BT: [[f32; 4]; 4] = [[1., 0., -1., 0.], [0., 1., 1., 0.], [0., -1., 1., 0.], [0., 1., 0., -1.]];
-    const G: [[f32; 3]; 4] = [[1., 0., 0.], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0., 0., 1.]];
-    const AT: [[f32; 4]; 2] = [[1., 1., 1., 0.], [0., 1., -1., -1.]];
+    #[inline(always)]
+    fn bt([d0, d1, d2, d3]: [V; 4]) -> [V; 4] {
+        [d0 - d2, d1 + d2, d2 - d1, d1 - d3]
+    }
+
+    #[inline(always)]
+    fn b([v0, v1, v2, v3]: [V; 4]) -> [V; 4] {
+        [v0, v1 - v2 + v3, v1 + v2 - v0, v3 * -1.0]
+    }
+
+    #[inline(always)]
+    fn g([w0, w1, w2]: [V; 3]) -> [V; 4] {
+        let (even, odd) = ((w0 + w2) * 0.5, w1 * 0.5);
+        [w0, even + odd, even - odd, w2]
+    }
+
+    #[inline(always)]
+    fn gt([u0, u1, u2, u3]: [V; 4]) -> [V; 3] {
+        let half = (u1 + u2) * 0.5;
+        [u0 + half, (u1 - u2) * 0.5, half + u3]
+    }
+
+    #[inline(always)]
+    fn at([p0, p1, p2, p3]: [V; 4]) -> [V; 2] {
+        [p0 + p1 + p2, p1 - p2 - p3]
+    }
+
+    #[inline(always)]
+    fn a([y0, y1]: [V; 2]) -> [V; 4] {
+        [y0, y0 + y1, y0 - y1, y1 * -1.0]
+    }
 }
 
 /// F(4x4, 3x3): 4 times fewer products, some 10 times the rounding error of a direct product (still about 1e-6).
+///
+/// ```text
+/// B^T = [4 0 -5 0 1 0; 0 -4 -4 1 1 0; 0 4 -4 -1 1 0; 0 -2 -1 2 1 0; 0 2 -1 -2 1 0; 0 4 0 -5 0 1]
+/// G   = [1/4 0 0; -1/6 -1/6 -1/6; -1/6 1/6 -1/6; 1/24 1/12 1/6; 1/24 -1/12 1/6; 0 0 1]
+/// A^T = [1 1 1 1 1 0; 0 1 -1 2 -2 0; 0 1 1 4 4 0; 0 1 -1 8 -8 1]
+/// ```
 struct F4;
 
 impl Scheme<4, 6> for F4 {
-    const BT: [[f32; 6]; 6] = [
-        [4., 0., -5., 0., 1., 0.],
-        [0., -4., -4., 1., 1., 0.],
-        [0., 4., -4., -1., 1., 0.],
-        [0., -2., -1., 2., 1., 0.],
-        [0., 2., -1., -2., 1., 0.],
-        [0., 4., 0., -5., 0., 1.],
-    ];
-    const G: [[f32; 3]; 6] = [
-        [1. / 4., 0., 0.],
-        [-1. / 6., -1. / 6., -1. / 6.],
-        [-1. / 6., 1. / 6., -1. / 6.],
-        [1. / 24., 1. / 12., 1. / 6.],
-        [1. / 24., -1. / 12., 1. / 6.],
-        [0., 0., 1.],
-    ];
-    const AT: [[f32; 6]; 4] =
-        [[1., 1., 1., 1., 1., 0.], [0., 1., -1., 2., -2., 0.], [0., 1., 1., 4., 4., 0.], [0., 1., -1., 8., -8., 1.]];
+    #[inline(always)]
+    fn bt([d0, d1, d2, d3, d4, d5]: [V; 6]) -> [V; 6] {
+        let (a, b) = (d4 - d2 * 4.0, d3 - d1 * 4.0);
+        let (c, d) = (d4 - d2, (d3 - d1) * 2.0);
+        [d0 * 4.0 - d2 * 5.0 + d4, a + b, a - b, c + d, c - d, d1 * 4.0 - d3 * 5.0 + d5]
+    }
+
+    #[inline(always)]
+    fn b([v0, v1, v2, v3, v4, v5]: [V; 6]) -> [V; 6] {
+        let (s1, d1, s3, d3) = (v1 + v2, v1 - v2, v3 + v4, (v3 - v4) * 2.0);
+        [v0 * 4.0, (v5 - d1) * 4.0 - d3, v0 * -5.0 - s1 * 4.0 - s3, d1 + d3 - v5 * 5.0, v0 + s1 + s3, v5]
+    }
+
+    #[inline(always)]
+    fn g([w0, w1, w2]: [V; 3]) -> [V; 6] {
+        let (a, b) = ((w0 + w2) * (-1.0 / 6.0), w1 * (1.0 / 6.0));
+        let (c, d) = (w0 * (1.0 / 24.0) + w2 * (1.0 / 6.0), w1 * (1.0 / 12.0));
+        [w0 * 0.25, a - b, a + b, c + d, c - d, w2]
+    }
+
+    #[inline(always)]
+    fn gt([u0, u1, u2, u3, u4, u5]: [V; 6]) -> [V; 3] {
+        let (s1, s3) = ((u1 + u2) * (1.0 / 6.0), u3 + u4);
+        [
+            u0 * 0.25 - s1 + s3 * (1.0 / 24.0),
+            (u2 - u1) * (1.0 / 6.0) + (u3 - u4) * (1.0 / 12.0),
+            s3 * (1.0 / 6.0) - s1 + u5,
+        ]
+    }
+
+    #[inline(always)]
+    fn at([p0, p1, p2, p3, p4, p5]: [V; 6]) -> [V; 4] {
+        let (s1, d1, s3, d3) = (p1 + p2, p1 - p2, p3 + p4, p3 - p4);
+        [p0 + s1 + s3, d1 + d3 * 2.0, s1 + s3 * 4.0, d1 + d3 * 8.0 + p5]
+    }
+
+    #[inline(always)]
+    fn a([y0, y1, y2, y3]: [V; 4]) -> [V; 6] {
+        let (e1, o1) = (y0 + y2, y1 + y3);
+        let (e2, o2) = (y0 + y2 * 4.0, y1 * 2.0 + y3 * 8.0);
+        [y0, e1 + o1, e1 - o1, e2 + o2, e2 - o2, y3]
+    }
 }
 
 /// Where the patches of a convolution lie.
@@ -219,7 +270,7 @@ fn forward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
     split_planes(&mut v, positions, part * g.per_sample() * cin)
         .into_par_iter()
         .zip(x.data.par_chunks(part * x.shape.sample()))
-        .for_each(|(mut planes, x)| simd(|| gather_patches::<T>(x, g.x, g, M, g.pad, &S::BT, &mut planes)));
+        .for_each(|(mut planes, x)| simd(|| gather_patches::<S, M, T>(x, g, &mut planes)));
     // P = V U^T, position by position.
     let planes = v.par_chunks(patches * cin).zip(u.par_chunks(cin * cout)).zip(p.par_chunks_mut(patches * cout));
     planes.for_each(|((v, u), p)| {
@@ -293,24 +344,29 @@ fn planes_of(data: &[f32], planes: usize, piece: usize) -> Vec<Vec<&[f32]>> {
 
 #[inline(always)]
 fn load(x: &[f32], at: usize) -> V {
-    let mut v = [0.0; LANES];
-    v.copy_from_slice(&x[at..at + LANES]);
+    let mut v = ZERO;
+    v.0.copy_from_slice(&x[at..at + LANES]);
     v
+}
+
+#[inline(always)]
+fn store(x: &mut [f32], at: usize, v: V) {
+    x[at..at + LANES].copy_from_slice(&v.0);
 }
 
 /// `U = G w G^T` for as many filters as `w` holds; LANES neighbouring input channels at once.
 #[inline(always)]
 fn filters_in<S: Scheme<M, T>, const M: usize, const T: usize>(w: &[f32], planes: &mut [&mut [f32]]) {
     for (group, w) in w.chunks_exact(9 * LANES).enumerate() {
-        let mut k = [[[0.0; LANES]; 3]; 3];
+        let mut k = [[ZERO; 3]; 3];
         for (l, f) in w.chunks_exact(9).enumerate() {
             for t in 0..9 {
-                k[t / 3][t % 3][l] = f[t];
+                k[t / 3][t % 3].0[l] = f[t];
             }
         }
-        let u = sandwich(&S::G, &k);
+        let u = sandwich(S::g, &k);
         for (t, plane) in planes.iter_mut().enumerate() {
-            plane[group * LANES..][..LANES].copy_from_slice(&u[t / T][t % T]);
+            store(plane, group * LANES, u[t / T][t % T]);
         }
     }
 }
@@ -319,38 +375,30 @@ fn filters_in<S: Scheme<M, T>, const M: usize, const T: usize>(w: &[f32], planes
 #[inline(always)]
 fn filters_back<S: Scheme<M, T>, const M: usize, const T: usize>(planes: &[&[f32]], dw: &mut [f32]) {
     for (group, dw) in dw.chunks_exact_mut(9 * LANES).enumerate() {
-        let mut k = [[[0.0; LANES]; T]; T];
+        let mut k = [[ZERO; T]; T];
         for (t, plane) in planes.iter().enumerate() {
             k[t / T][t % T] = load(plane, group * LANES);
         }
-        let d = sandwich(&S::GT, &k);
+        let d = sandwich(S::gt, &k);
         for (l, f) in dw.chunks_exact_mut(9).enumerate() {
             for t in 0..9 {
-                f[t] += d[t / 3][t % 3][l];
+                f[t] += d[t / 3][t % 3].0[l];
             }
         }
     }
 }
 
-/// `T x T` patches of the samples in `x`, every `m` pixels, zero outside the image, transformed by `bt`.
+/// `T x T` patches of the samples in `x`, every `M` pixels, zero outside the image: `V = B^T x B`.
 #[inline(always)]
-fn gather_patches<const T: usize>(
-    x: &[f32],
-    shape: Shape,
-    g: Patches,
-    m: usize,
-    pad: usize,
-    bt: &[[f32; T]; T],
-    planes: &mut [&mut [f32]],
-) {
-    let c = shape.c;
+fn gather_patches<S: Scheme<M, T>, const M: usize, const T: usize>(x: &[f32], g: Patches, planes: &mut [&mut [f32]]) {
+    let (shape, pad, c) = (g.x, g.pad, g.x.c);
     let mut patch = 0;
     for x in x.chunks(shape.sample()) {
-        for top in (0..g.rows).map(|r| r * m) {
-            for left in (0..g.columns).map(|q| q * m) {
+        for top in (0..g.rows).map(|r| r * M) {
+            for left in (0..g.columns).map(|q| q * M) {
                 let inside = top >= pad && left >= pad && top + T <= shape.h + pad && left + T <= shape.w + pad;
                 for ch in (0..c).step_by(LANES) {
-                    let mut d = [[[0.0; LANES]; T]; T];
+                    let mut d = [[ZERO; T]; T];
                     for (i, row) in d.iter_mut().enumerate() {
                         // Rows and columns left of the image wrap to huge numbers and are skipped too.
                         let yy = (top + i).wrapping_sub(pad);
@@ -364,9 +412,9 @@ fn gather_patches<const T: usize>(
                             }
                         }
                     }
-                    let v = sandwich(bt, &d);
+                    let v = sandwich(S::bt, &d);
                     for (t, plane) in planes.iter_mut().enumerate() {
-                        plane[patch * c + ch..][..LANES].copy_from_slice(&v[t / T][t % T]);
+                        store(plane, patch * c + ch, v[t / T][t % T]);
                     }
                 }
                 patch += 1;
@@ -376,6 +424,7 @@ fn gather_patches<const T: usize>(
 }
 
 /// `y = A^T P A` for the samples in `y`.
+#[allow(clippy::needless_range_loop)] // rows and columns of a ragged patch: indices say it best
 #[inline(always)]
 fn scatter_outputs<S: Scheme<M, T>, const M: usize, const T: usize>(planes: &[&[f32]], g: Patches, y: &mut [f32]) {
     let (shape, c) = (g.y, g.y.c);
@@ -384,14 +433,14 @@ fn scatter_outputs<S: Scheme<M, T>, const M: usize, const T: usize>(planes: &[&[
         for top in (0..g.rows).map(|r| r * M) {
             for left in (0..g.columns).map(|q| q * M) {
                 for ch in (0..c).step_by(LANES) {
-                    let mut p = [[[0.0; LANES]; T]; T];
+                    let mut p = [[ZERO; T]; T];
                     for (t, plane) in planes.iter().enumerate() {
                         p[t / T][t % T] = load(plane, patch * c + ch);
                     }
-                    let o = sandwich(&S::AT, &p);
+                    let o = sandwich(S::at, &p);
                     for i in 0..M.min(shape.h - top) {
                         for j in 0..M.min(shape.w - left) {
-                            y[((top + i) * shape.w + left + j) * c + ch..][..LANES].copy_from_slice(&o[i][j]);
+                            store(y, ((top + i) * shape.w + left + j) * c + ch, o[i][j]);
                         }
                     }
                 }
@@ -415,15 +464,15 @@ fn spread_gradients<S: Scheme<M, T>, const M: usize, const T: usize>(
         for top in (0..g.rows).map(|r| r * M) {
             for left in (0..g.columns).map(|q| q * M) {
                 for ch in (0..c).step_by(LANES) {
-                    let mut d = [[[0.0; LANES]; M]; M];
+                    let mut d = [[ZERO; M]; M];
                     for i in 0..M.min(shape.h - top) {
                         for j in 0..M.min(shape.w - left) {
                             d[i][j] = load(dy, ((top + i) * shape.w + left + j) * c + ch);
                         }
                     }
-                    let p = sandwich(&S::A, &d);
+                    let p = sandwich(S::a, &d);
                     for (t, plane) in planes.iter_mut().enumerate() {
-                        plane[patch * c + ch..][..LANES].copy_from_slice(&p[t / T][t % T]);
+                        store(plane, patch * c + ch, p[t / T][t % T]);
                     }
                 }
                 patch += 1;
@@ -446,11 +495,11 @@ fn scatter_input_gradients<S: Scheme<M, T>, const M: usize, const T: usize>(
         for top in (0..g.rows).map(|r| r * M) {
             for left in (0..g.columns).map(|q| q * M) {
                 for ch in (0..c).step_by(LANES) {
-                    let mut v = [[[0.0; LANES]; T]; T];
+                    let mut v = [[ZERO; T]; T];
                     for (t, plane) in planes.iter().enumerate() {
                         v[t / T][t % T] = load(plane, patch * c + ch);
                     }
-                    let d = sandwich(&S::B, &v);
+                    let d = sandwich(S::b, &v);
                     for (i, row) in d.iter().enumerate() {
                         let yy = (top + i).wrapping_sub(g.pad);
                         if yy >= shape.h {
@@ -459,10 +508,8 @@ fn scatter_input_gradients<S: Scheme<M, T>, const M: usize, const T: usize>(
                         for (j, d) in row.iter().enumerate() {
                             let xx = (left + j).wrapping_sub(g.pad);
                             if xx < shape.w {
-                                let out = &mut dx[(yy * shape.w + xx) * c + ch..][..LANES];
-                                for l in 0..LANES {
-                                    out[l] += d[l];
-                                }
+                                let at = (yy * shape.w + xx) * c + ch;
+                                store(dx, at, load(dx, at) + *d);
                             }
                         }
                     }

@@ -199,7 +199,8 @@ mod tests {
             for (i, level) in program.level.iter().enumerate().filter(|(_, l)| **l != IDLE) {
                 prop_assert_eq!(program.input[i] as usize % cells, i % cells);
                 if let Some(&next) = program.level.get(i + cells).filter(|l| **l != IDLE) {
-                    prop_assert!(if rising[i % cells] { *level <= next } else { *level >= next });
+                    let in_order = if rising[i % cells] { *level <= next } else { *level >= next };
+                    prop_assert!(in_order);
                 }
             }
             let steps = row.len().div_ceil(cells);
@@ -214,7 +215,8 @@ mod tests {
                 prop_assert_eq!(visited.len(), cut.len[cell] as usize);
                 if let (Some(lo), Some(hi)) = (visited.iter().min(), visited.iter().max()) {
                     prop_assert_eq!((*lo, *hi), (cut.lo[cell], cut.hi[cell]));
-                    prop_assert!(if rising[cell] { visited.is_sorted() } else { visited.iter().rev().is_sorted() });
+                    let in_order = if rising[cell] { visited.is_sorted() } else { visited.iter().rev().is_sorted() };
+                    prop_assert!(in_order);
                 }
             }
         }

@@ -86,10 +86,10 @@ impl Plan {
     }
 
     /// Writes `dL/dY` of a row to `g`, and returns the row's part of the loss.
-    fn row(&self, row: usize, levels: &[i16], w: &[f32], g: &mut [f32]) -> f64 {
+    fn row(&self, row: usize, levels: &[i16], w: &[f32], g: &mut [f32], scratch: &mut quantile::Scratch) -> f64 {
         match self {
             Self::Tiles(t) => t.row(row, levels, w, g),
-            Self::Quantile(q) => q.row(row, levels, g),
+            Self::Quantile(q) => q.row(levels, w, g, scratch),
         }
     }
 }
@@ -109,9 +109,9 @@ pub fn apply(method: Method, core: Core, slot: &mut PcmSlot<'_>, scale: f32) -> 
     // Loss, and sum of dL/dx t, of every row.
     let sums: Vec<(f64, f64)> = rows
         .map_init(
-            || vec![0.0f32; cols],
-            |g, (row, (dw, w))| {
-                let loss = plan.row(row, levels.row(row), w, g);
+            || (vec![0.0f32; cols], quantile::Scratch::default()),
+            |(g, scratch), (row, (dw, w))| {
+                let loss = plan.row(row, levels.row(row), w, g, scratch);
                 (loss, pcm.add_level_gradient(row, w, g, scale, dw))
             },
         )
@@ -131,7 +131,9 @@ pub fn apply(method: Method, core: Core, slot: &mut PcmSlot<'_>, scale: f32) -> 
 pub fn value(method: Method, core: Core, levels: &LevelMatrix, top: i16, w: &[f32]) -> f64 {
     let plan = Plan::new(method, core, levels, top, w);
     let mut g = vec![0.0f32; levels.cols];
-    (0..levels.rows).map(|o| plan.row(o, levels.row(o), &w[o * levels.cols..(o + 1) * levels.cols], &mut g)).sum()
+    let mut scratch = quantile::Scratch::default();
+    let row = |o: usize| &w[o * levels.cols..(o + 1) * levels.cols];
+    (0..levels.rows).map(|o| plan.row(o, levels.row(o), row(o), &mut g, &mut scratch)).sum()
 }
 
 /// The gradient that reaches the largest weights through the scale, split evenly among equals.

@@ -14,6 +14,7 @@
 //! neighbours in rank changes nothing else, so the sort is differentiated by keeping the ranks. Time `O(weights)`.
 
 use crate::level::LevelMatrix;
+use crate::nn::par::simd;
 use rayon::prelude::*;
 
 /// Bins of a weight's value within the layer's range.
@@ -21,86 +22,122 @@ const BINS: usize = 1024;
 
 /// A layer's loss against its profile.
 pub struct Quantile {
-    cols: usize,
-    /// Chunk of every weight.
-    chunk_of: Vec<u16>,
-    /// Level of every chunk.
-    profile: Vec<f32>,
+    /// Level that the weight of each rank is pulled to.
+    target: Vec<f32>,
+    /// Keys per weight's value; the range's half is `BINS / 2 - 1` of them.
+    bins_per_unit: f32,
     /// B.
-    top: f64,
+    top: f32,
     /// Number of weights.
     n: f64,
 }
 
+/// What ranking a row needs, to be used again for the next one.
+#[derive(Default)]
+pub struct Scratch {
+    keys: Vec<u16>,
+    next: Vec<u32>,
+}
+
 impl Quantile {
-    /// Ranks all weights and forms the profile; `lanes` are the core's columns.
+    /// Forms the profile; `lanes` are the core's columns.
     pub fn new(levels: &LevelMatrix, top: i16, lanes: usize, w: &[f32]) -> Self {
-        let cols = levels.cols;
+        let (rows, cols) = (levels.rows, levels.cols);
         let lanes = lanes.min(cols);
         let max = w.par_chunks(cols).map(|w| w.iter().fold(0.0f32, |m, w| m.max(w.abs()))).reduce(|| 0.0, f32::max);
-        let mut chunk_of = vec![0u16; levels.levels.len()];
-        let sums: Vec<Vec<(i64, i64)>> = chunk_of
-            .par_chunks_mut(cols)
-            .zip(w.par_chunks(cols))
-            .enumerate()
-            .map_init(Vec::new, |places, (o, (chunk_of, w))| {
-                let row = levels.row(o);
-                rank(row, w, max, top, lanes, places, chunk_of);
-                let mut sums = vec![(0i64, 0i64); lanes];
-                for (chunk, level) in chunk_of.iter().zip(row) {
-                    let s = &mut sums[usize::from(*chunk)];
-                    *s = (s.0 + i64::from(*level), s.1 + 1);
-                }
-                sums
-            })
-            .collect();
+        // For the profile, a row is known by how often it has each level.
+        let sums: Vec<Vec<i64>> =
+            (0..rows).into_par_iter().map(|o| chunk_sums(&counts(levels.row(o), top), top, cols, lanes)).collect();
         // Whole numbers: the order of the sum does not matter.
-        let mean = |c: usize| {
-            let (sum, count) = sums.iter().fold((0, 0), |a, s| (a.0 + s[c].0, a.1 + s[c].1));
-            (sum as f64 / count.max(1) as f64).round() as f32
-        };
-        let profile = (0..lanes).map(mean).collect();
-        Self { cols, chunk_of, profile, top: f64::from(top), n: levels.levels.len() as f64 }
+        let chunk_len = |c: usize| (((c + 1) * cols).div_ceil(lanes) - (c * cols).div_ceil(lanes)) as f64;
+        let mean = |c: usize| (sums.iter().map(|s| s[c]).sum::<i64>() as f64 / rows as f64 / chunk_len(c)).round();
+        let profile: Vec<f32> = (0..lanes).map(|c| mean(c) as f32).collect();
+        Self {
+            target: (0..cols).map(|k| profile[k * lanes / cols]).collect(),
+            bins_per_unit: if max > 0.0 { (BINS / 2 - 1) as f32 / max } else { 0.0 },
+            top: f32::from(top),
+            n: levels.levels.len() as f64,
+        }
     }
 
     /// Writes `dL/dY` of a row to `g`, and returns the row's part of the loss.
-    pub fn row(&self, row: usize, levels: &[i16], g: &mut [f32]) -> f64 {
-        let scale = (2.0 / (self.top * self.n)) as f32;
-        let mut sum = 0.0f32;
-        let chunk_of = &self.chunk_of[row * self.cols..(row + 1) * self.cols];
-        for ((g, chunk), level) in g.iter_mut().zip(chunk_of).zip(levels) {
-            let d = f32::from(*level) - self.profile[usize::from(*chunk)];
-            // Squares of whole numbers: exact while below 2^24, close above.
-            sum += d * d;
-            *g = scale * d;
+    ///
+    /// Ranks come from a counting sort. A weight's key is its value's bin plus its level: both grow with the weight, so equal
+    /// keys have equal levels, and keys sort levels exactly.
+    pub fn row(&self, levels: &[i16], w: &[f32], g: &mut [f32], scratch: &mut Scratch) -> f64 {
+        let Scratch { keys, next } = scratch;
+        keys.resize(w.len(), 0);
+        simd(|| form_keys(levels, w, self.bins_per_unit, self.top as i16, keys));
+        next.clear();
+        next.resize(BINS + 2 * self.top as usize + 2, 0);
+        for key in &*keys {
+            next[usize::from(*key) + 1] += 1;
         }
-        f64::from(sum) / (self.top * self.top) / self.n
+        let mut before = 0;
+        for n in next.iter_mut() {
+            before += *n;
+            *n = before;
+        }
+        for (g, key) in g.iter_mut().zip(&*keys) {
+            let rank = &mut next[usize::from(*key)];
+            *g = self.target[*rank as usize];
+            *rank += 1;
+        }
+        let n = self.n;
+        let sum = simd(|| deviations(levels, (2.0 / (f64::from(self.top) * n)) as f32, g));
+        sum / f64::from(self.top * self.top) / n
     }
 }
 
-/// The chunk of every weight of a row, by counting sort. A weight's key is its value's bin plus its level: both grow with
-/// the weight, so equal keys have equal levels, and keys sort levels exactly.
-fn rank(levels: &[i16], w: &[f32], max: f32, top: i16, lanes: usize, next: &mut Vec<u32>, chunk_of: &mut [u16]) {
-    let scale = if max > 0.0 { (BINS / 2 - 1) as f32 / max } else { 0.0 };
-    let key = |level: i16, w: f32| {
-        let bin = (w * scale) as i32 + (BINS / 2) as i32; // truncation towards zero keeps the order
-        (bin + i32::from(level) + i32::from(top)) as usize
-    };
-    next.clear();
-    next.resize(BINS + 2 * top as usize + 2, 0);
-    for (level, w) in levels.iter().zip(w) {
-        next[key(*level, *w) + 1] += 1;
+#[inline(always)]
+fn form_keys(levels: &[i16], w: &[f32], bins_per_unit: f32, top: i16, keys: &mut [u16]) {
+    let middle = (BINS / 2) as i32 + i32::from(top);
+    for ((key, level), w) in keys.iter_mut().zip(levels).zip(w) {
+        // Truncation towards zero keeps the order.
+        *key = ((w * bins_per_unit) as i32 + i32::from(*level) + middle) as u16;
     }
-    for k in 1..next.len() {
-        next[k] += next[k - 1];
+}
+
+/// Replaces targets by gradients; returns the sum of the squared differences.
+#[inline(always)]
+fn deviations(levels: &[i16], scale: f32, g: &mut [f32]) -> f64 {
+    for (g, level) in g.iter_mut().zip(levels) {
+        *g = f32::from(*level) - *g;
     }
-    // floor(place * lanes / n) for place = 0, 1, ..., without a division for each weight.
-    let chunk_at: Vec<u16> = (0..levels.len()).map(|k| (k * lanes / levels.len()) as u16).collect();
-    for ((chunk, level), w) in chunk_of.iter_mut().zip(levels).zip(w) {
-        let place = &mut next[key(*level, *w)];
-        *chunk = chunk_at[*place as usize];
-        *place += 1;
+    let (blocks, rest) = g.as_chunks::<8>();
+    let mut sums = [0.0f32; 8];
+    for block in blocks {
+        sums.iter_mut().zip(block).for_each(|(s, d)| *s += d * d);
     }
+    let sum = sums.iter().copied().chain(rest.iter().map(|d| d * d)).map(f64::from).sum();
+    g.iter_mut().for_each(|g| *g *= scale);
+    sum
+}
+
+/// How often each level from -B to B occurs.
+fn counts(levels: &[i16], top: i16) -> Vec<u32> {
+    let mut counts = vec![0; 2 * top as usize + 1];
+    for level in levels {
+        counts[(level + top) as usize] += 1;
+    }
+    counts
+}
+
+/// Sums of the sorted levels in each chunk.
+fn chunk_sums(counts: &[u32], top: i16, cols: usize, lanes: usize) -> Vec<i64> {
+    let mut sums = vec![0i64; lanes];
+    let mut rank = 0;
+    for (k, count) in counts.iter().enumerate() {
+        let (level, end) = (k as i64 - i64::from(top), rank + *count as usize);
+        while rank < end {
+            let chunk = rank * lanes / cols;
+            // The chunk's last rank is below ceil((chunk + 1) cols / lanes).
+            let n = end.min(((chunk + 1) * cols).div_ceil(lanes)) - rank;
+            sums[chunk] += level * n as i64;
+            rank += n;
+        }
+    }
+    sums
 }
 
 #[cfg(test)]
@@ -149,7 +186,9 @@ mod tests {
             };
             let mut g = vec![0.0; cols];
             let q = Quantile::new(&levels, 15, lanes, &w);
-            let got: f64 = (0..rows).map(|o| q.row(o, levels.row(o), &mut g)).sum();
+            let row = |o: usize| &w[o * cols..(o + 1) * cols];
+            let mut scratch = Scratch::default();
+            let got: f64 = (0..rows).map(|o| q.row(levels.row(o), row(o), &mut g, &mut scratch)).sum();
             let want = naive(&levels, 15.0, lanes.min(cols));
             assert!((got - want).abs() < 1e-12, "{rows}x{cols}/{lanes}: {got} instead of {want}");
         }
@@ -164,7 +203,7 @@ mod tests {
         let q = Quantile::new(&m, 15, 4, &w);
         let mut g = vec![1.0; 16];
         for o in 0..3 {
-            assert_eq!(q.row(o, m.row(o), &mut g), 0.0);
+            assert_eq!(q.row(m.row(o), &w[o * 16..(o + 1) * 16], &mut g, &mut Scratch::default()), 0.0);
             assert!(g.iter().all(|g| *g == 0.0));
         }
     }
