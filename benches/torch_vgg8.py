@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """VGG8 training step in PyTorch and in elight, alternating in one run; prints the ratio.
 
-usage: python3 benches/torch_vgg8.py [ROUNDS]     (needs torch; builds the benchmark with cargo)
+usage: python3 benches/torch_vgg8.py [ROUNDS [THREADS]]     (needs torch; builds the benchmark with cargo)
 
-The machine's mood changes from minute to minute, so only the ratio within a round counts.
+The machine's mood changes from minute to minute, so only the ratio within a round counts. On
+a machine that others use too, compare one thread with one thread: threads that wait for each other at every layer lose most.
 """
+import os
 import re
 import statistics
 import subprocess
@@ -42,6 +44,9 @@ def elight_rates():
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    if len(sys.argv) > 2:
+        torch.set_num_threads(int(sys.argv[2]))
+        os.environ["RAYON_NUM_THREADS"] = sys.argv[2]
     torch.manual_seed(1)
     model = vgg8()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9, weight_decay=5e-4)

@@ -148,3 +148,31 @@ fn published_networks_load_by_name() {
         assert_eq!(report, checkpoint::LoadReport::default(), "{file}");
     }
 }
+
+/// Every ready-made config is valid, and its model takes its data.
+#[test]
+fn ready_configs_are_valid() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    let mut count = 0;
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let config = Config::load(&path, &[]).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let (side, channels, classes) = match config.data.name.as_str() {
+            "digits" => (8, 1, 10),
+            "mnist" | "fashion-mnist" => (28, 1, 10),
+            "cifar10" => (32, 3, 10),
+            _ => (32, 3, 100),
+        };
+        let spec = ModelSpec {
+            name: config.model.name.clone(),
+            input: elight::nn::Shape::new(1, side, side, channels),
+            classes,
+            hidden: config.model.hidden.clone(),
+            dropout: config.model.dropout,
+            pcm: config.pcm.as_ref().map(|p| p.settings().unwrap()),
+        };
+        build(&spec).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        count += 1;
+    }
+    assert!(count >= 8);
+}

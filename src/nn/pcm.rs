@@ -9,9 +9,9 @@
 //! Unlike the reference implementation of ELight, the value that the forward pass uses is always that of the level (there,
 //! weights between the levels 0 and 1 are multiplied as level 1 although 0 is written).
 
+use super::Param;
 use super::par::{part_size, simd};
 use super::tanh::tanh;
-use super::{Param, Role};
 use crate::level::{DeviceProfile, LevelMatrix, Quantizer, Reparam, ScaleMode, Scales, Transmission};
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -230,6 +230,3 @@ fn sum(x: &[f32]) -> f64 {
     }
     sums.iter().chain(rest).map(|s| f64::from(*s)).sum()
 }
-
-/// The role of PCM weights for the optimiser.
-pub(crate) const ROLE: Role = Role::Weight;

@@ -3,7 +3,7 @@
 use super::ctx::Ctx;
 use super::input_quant::InputQuantizer;
 use super::linear::Product;
-use super::pcm::{PcmSettings, PcmSlot, PcmWeight, ROLE};
+use super::pcm::{PcmSettings, PcmSlot, PcmWeight};
 use super::tensor::{Shape, Tensor};
 use super::{Layer, Param, Role, ShapeError, Slot, join};
 
@@ -55,7 +55,7 @@ impl Layer for PcmLinear {
     }
 
     fn slots<'a>(&'a mut self, prefix: &str, out: &mut Vec<Slot<'a>>) {
-        out.push(Slot::param(prefix, "weight", ROLE, &mut self.weight));
+        out.push(Slot::param(prefix, "weight", Role::Weight, &mut self.weight));
         out.extend(self.bias.as_mut().map(|b| Slot::param(prefix, "bias", Role::Bias, b)));
         if let Some(q) = &mut self.input {
             q.slots(&join(prefix, "input_quantizer"), out);

@@ -166,8 +166,8 @@ mod tests {
         let mut loss = 0.0;
         for row in &rows {
             for (k, level) in row.iter().enumerate() {
-                let (sum, n) = mean[chunk(k)];
-                loss += (f64::from(*level) - (sum / n as f64).round()).powi(2);
+                let (sum, n): (f64, f64) = mean[chunk(k)];
+                loss += (f64::from(*level) - (sum / n).round()).powi(2);
             }
         }
         loss / top / top / levels.levels.len() as f64
