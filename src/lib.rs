@@ -14,6 +14,8 @@ pub mod order;
 
 pub mod schedule;
 
+pub mod check;
+
 pub mod plan;
 
 pub mod replay;

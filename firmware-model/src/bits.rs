@@ -6,7 +6,9 @@
 use crate::wire::RICE_ESCAPE;
 
 /// Why a code could not be read.
+// As wide as the number that comes instead, so that either is returned in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum BitError {
     /// The bit string ends within the code.
     Truncated,
@@ -64,22 +66,29 @@ impl<'a> BitReader<'a> {
     /// [`BitError::Truncated`] at the end of the bits, [`BitError::Escape`] for an escape that was not needed.
     #[inline]
     pub fn rice(&mut self, k: u32) -> Result<u32, BitError> {
-        let word = self.load();
-        let q = (!word).trailing_zeros();
+        if let Some(word) = self.load_inside() {
+            let q = (!word).trailing_zeros();
+            let len = q + 1 + k;
+            // All but a few codes: whole inside the load, and so inside the bytes.
+            if q < RICE_ESCAPE && len <= LOADED {
+                self.at += len as usize;
+                return Ok(q << k | (word >> (q + 1)) & low_mask(k));
+            }
+        }
+        self.rice_in_parts(k)
+    }
+
+    /// Long codes, escapes, and codes near the end.
+    #[cold]
+    fn rice_in_parts(&mut self, k: u32) -> Result<u32, BitError> {
+        let q = (!self.load()).trailing_zeros();
         if q >= RICE_ESCAPE {
             return self.escaped(k);
         }
-        let low = if q + 1 + k <= LOADED {
-            self.skip(q + 1 + k)?;
-            (word >> (q + 1)) & low_mask(k)
-        } else {
-            self.skip(q + 1)?;
-            self.bits(k)?
-        };
-        Ok(q << k | low)
+        self.skip(q + 1)?;
+        Ok(q << k | self.bits(k)?)
     }
 
-    #[cold]
     fn escaped(&mut self, k: u32) -> Result<u32, BitError> {
         self.skip(RICE_ESCAPE)?;
         let x = self.bits(32)?;
@@ -89,12 +98,16 @@ impl<'a> BitReader<'a> {
     /// The bits from the next one on, at least [`LOADED`] of them; zeros behind the end.
     #[inline]
     fn load(&self) -> u32 {
-        let rest = self.bytes.get(self.at / 8..).unwrap_or_default();
-        let word = match rest.first_chunk::<4>() {
-            Some(four) => u32::from_le_bytes(*four),
-            None => last_bytes(rest),
-        };
-        word >> (self.at % 8)
+        self.load_inside()
+            .unwrap_or_else(|| last_bytes(self.bytes.get(self.at / 8..).unwrap_or_default()) >> (self.at % 8))
+    }
+
+    /// The same, when four bytes are there.
+    #[inline]
+    fn load_inside(&self) -> Option<u32> {
+        let byte = self.at / 8;
+        let four = self.bytes.get(byte..byte + 4)?.first_chunk()?;
+        Some(u32::from_le_bytes(*four) >> (self.at % 8))
     }
 
     #[inline]
@@ -150,14 +163,17 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_unescaped_code_needs_two_loads() {
-        // q = 19, k = 15, low = 0x5555, at every bit offset.
-        for offset in 0..8u32 {
-            let code: u64 = ((1 << 19) - 1) | 0x5555 << 20;
-            let bytes = (code << offset).to_le_bytes();
-            let mut r = BitReader::new(&bytes);
-            r.bits(offset).unwrap();
-            assert_eq!(r.rice(15), Ok(19 << 15 | 0x5555));
+    fn every_length_of_code_is_read_at_every_offset() {
+        for (q, k, offset) in (0..20u32).flat_map(|q| (0..16u32).flat_map(move |k| (0..8u32).map(move |o| (q, k, o)))) {
+            // q ones, a zero, then k ones; with as few bytes behind as possible, and with more.
+            let low = (1u64 << k) - 1;
+            let bytes = ((((1u64 << q) - 1) | low << (q + 1)) << offset).to_le_bytes();
+            let len = (offset + q + 1 + k).div_ceil(8) as usize;
+            for end in [len, len + 1, 8] {
+                let mut r = BitReader::new(&bytes[..end.min(8)]);
+                r.bits(offset).unwrap();
+                assert_eq!(r.rice(k), Ok(q << k | low as u32), "q {q} k {k} offset {offset} bytes {end}");
+            }
         }
     }
 

@@ -12,7 +12,7 @@
 use crate::bits::{BitError, BitReader};
 use crate::controller::Progress;
 use crate::error::{Malformed, Stop};
-use crate::lists::Window;
+use crate::lists::{Window, move_on};
 use crate::packed::Packed;
 use crate::photonic_core::{Core, Output};
 use crate::rules::{LayerRules, Rules, equal, in_range};
@@ -149,14 +149,12 @@ impl Tile {
         if self.complete() {
             return;
         }
-        let ring = usize::from(rules.window) / 8;
-        self.window.advance(self.step, self.steps, layer.cols, |word| {
-            for row in work.windows.chunks_exact_mut(ring) {
-                if let Some(bytes) = row.get_mut(4 * word..4 * word + 4) {
-                    bytes.fill(0);
-                }
+        let words = self.window.advance(self.step, self.steps, layer.cols);
+        if words > 0 && rules.window > 0 {
+            for row in work.windows.chunks_exact_mut(usize::from(rules.window) / 8) {
+                move_on(row.as_chunks_mut().0, words);
             }
-        });
+        }
     }
 }
 
@@ -194,11 +192,11 @@ struct Record<'a, 'b> {
     layer: &'a LayerRules,
     window: &'a Window,
     /// State code of each cell of the row: 0 idle, `v + 2^b` active at level v.
-    states: Packed<'a>,
+    states: Packed<'a, 1, 2>,
     /// `last + 1` of each list of the row.
-    lists: Packed<'a>,
-    /// Used columns of the row.
-    ring: &'a mut [u8],
+    lists: Packed<'a, 2, 4>,
+    /// Used columns of the row, inside the window.
+    marks: &'a mut [[u8; 4]],
     bits: &'a mut BitReader<'b>,
 }
 
@@ -213,7 +211,7 @@ impl<'a, 'b> Record<'a, 'b> {
         let row = tile.row;
         let states = part(work.states, row, usize::from(rules.cols) * usize::from(rules.state_bytes))?;
         let lists = part(work.lists, row, rules.lists_per_row * usize::from(rules.index_bytes))?;
-        let ring = part(work.windows, row, usize::from(rules.window) / 8)?;
+        let marks = part(work.windows, row, usize::from(rules.window) / 8)?.as_chunks_mut().0;
         Some(Self {
             row,
             rules,
@@ -221,7 +219,7 @@ impl<'a, 'b> Record<'a, 'b> {
             window: &tile.window,
             states: Packed::new(states, rules.state_bytes),
             lists: Packed::new(lists, rules.index_bytes),
-            ring,
+            marks,
             bits,
         })
     }
@@ -291,27 +289,36 @@ impl<'a, 'b> Record<'a, 'b> {
     }
 
     /// The input of every active cell, ascending.
+    // The loop over all weights: on its own, so that its few variables stay in registers.
+    #[inline(never)]
     fn inputs<C: Core>(&mut self, core: &mut C) -> Result<u32, Stop<C::Fault>> {
-        let mut weights = 0;
-        for col in 0..self.rules.cols {
+        let (reach, lists) = (self.rules.reach, self.rules.lists);
+        let mut bits = self.bits.clone();
+        let cols = self.rules.cols;
+        let mut weights = u32::from(cols);
+        let mut next = 0;
+        while next < cols {
+            let col = next;
+            next += 1;
             let code = self.state(col)?;
             if code == 0 {
+                weights -= 1;
                 continue;
             }
             let level_list = code - 1;
             let k = self.layer.index_rice(level_list).ok_or(Malformed::Memory)?;
-            let number = self.read(|bits| bits.rice(k))?;
-            let column = match (self.rules.reach, self.rules.lists) {
-                (Reach::Lane, _) => self.input_of_lane(col, number),
-                (Reach::Row, Lists::Level) => self.input_of_list(level_list as usize, number),
-                (Reach::Row, Lists::Cell) => self.input_of_list(usize::from(col), number),
+            let number = bits.rice(k).map_err(|why| Malformed::Bits { row: self.row, why })?;
+            let list = if lists == Lists::Level { level_list as usize } else { usize::from(col) };
+            let column = match reach {
+                Reach::Lane => self.input_of_lane(col, number),
+                Reach::Row => self.input_of_list(list, number),
             };
             let Some(column) = column else {
                 return Err(Malformed::Column { row: self.row, col, inputs: self.layer.cols }.into());
             };
             core.route(self.row, col, Some(column)).map_err(Stop::Core)?;
-            weights += 1;
         }
+        *self.bits = bits;
         Ok(weights)
     }
 
@@ -332,9 +339,9 @@ impl<'a, 'b> Record<'a, 'b> {
     #[inline]
     fn input_of_list(&mut self, list: usize, gap: u32) -> Option<u32> {
         let start = self.lists.get(list)?;
-        let column = self.window.find(self.ring, start, gap).filter(|&p| p < self.layer.cols)?;
+        let column = self.window.find(self.marks, start, gap).filter(|&p| p < self.layer.cols)?;
         self.lists.set(list, column + 1)?;
-        self.window.mark(self.ring, column)?;
+        self.window.mark(self.marks, column);
         Some(column)
     }
 

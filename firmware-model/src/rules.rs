@@ -129,7 +129,7 @@ pub(crate) struct LayerRules {
 impl LayerRules {
     /// Checks a Layer frame.
     pub(crate) fn accept(l: &Layer<'_>, rules: &Rules) -> Result<Self, Malformed> {
-        let widest = if rules.index_bytes == 2 { u32::from(u16::MAX) - 1 } else { u32::MAX };
+        let widest = if rules.index_bytes == 2 { u32::from(u16::MAX) - 1 } else { i32::MAX as u32 };
         in_range("rows", l.rows, 1, u32::MAX)?;
         in_range("cols", l.cols, 1, widest)?;
         in_range("groups", l.groups, 1, l.rows)?;

@@ -252,6 +252,23 @@ fn layer_fields_have_ranges() {
 }
 
 #[test]
+fn wide_layers_stay_below_two_to_the_31() {
+    let h = Header { index_bytes: 4, ..header() };
+    let mut bodies = good();
+    bodies[0] = header_body(0, &Header { ram: ram(&h) as u32, ..h });
+    let max = i32::MAX as u32;
+    for (groups, cols, why) in [
+        (1, max + 1, Some(Malformed::Field { field: "cols", got: max + 1, min: 1, max })),
+        (4, max, Some(Malformed::InputVector { groups: 4, cols: max })),
+        (2, max, None),
+    ] {
+        bodies[1] = layer_body(1, &Layer { groups, cols, ..layer() });
+        let expected = why.map_or(Ok(end()), |why| Err(Error::Malformed { frame: 1, why }));
+        assert_eq!(run(&bodies).0, expected);
+    }
+}
+
+#[test]
 fn tile_rows_are_checked_before_anything_is_assigned() {
     let bad = |t: TileRow<'static>, why| malformed(2, tile_row_body(2, &t), why, 1);
     bad(

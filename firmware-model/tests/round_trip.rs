@@ -21,7 +21,22 @@ fn shapes() -> impl Strategy<Value = Shape> {
     let schedule = (0u32..=2, 1u32..=40, 0u32..=6, 1u32..=4, any::<bool>(), any::<u64>());
     (core, kind, schedule).prop_map(
         |((rows, cols, bits, wide), (reach, lists, window), (layers, steps, gap, crowded, per_row_scale, seed))| {
-            Shape { rows, cols, bits, reach, lists, window, wide, layers, steps, gap, crowded, per_row_scale, seed }
+            Shape {
+                rows,
+                cols,
+                bits,
+                reach,
+                lists,
+                window,
+                wide,
+                layers,
+                steps,
+                gap,
+                crowded,
+                per_row_scale,
+                max_frame: u16::MAX,
+                seed,
+            }
         },
     )
 }

@@ -43,11 +43,11 @@ impl ChunkCost for RangeCost {
     }
 }
 
-/// The exact cost between two frontiers, tabulated by cell and level.
+/// The exact cost between two frontiers, tabulated by level and cell.
 struct TabulatedCost<'a> {
     enter: &'a [i16],
     leave: &'a [i16],
-    levels: usize,
+    cells: usize,
     top: i16,
     past: Ends<'a>,
     future: Ends<'a>,
@@ -56,7 +56,8 @@ struct TabulatedCost<'a> {
 impl ChunkCost for TabulatedCost<'_> {
     #[inline]
     fn visit(&self, cell: usize, lo: i16, hi: i16) -> i32 {
-        let (l, h) = (cell * self.levels + (lo + self.top) as usize, cell * self.levels + (hi + self.top) as usize);
+        let at = |level: i16| (level + self.top) as usize * self.cells + cell;
+        let (l, h) = (at(lo), at(hi));
         i32::from((self.enter[l] + self.leave[h]).min(self.enter[h] + self.leave[l]) + distance(lo, hi))
     }
     fn idle(&self, cell: usize) -> i32 {
@@ -84,11 +85,12 @@ impl Cut {
         let (mut enter, mut leave) = (std::mem::take(&mut self.enter), std::mem::take(&mut self.leave));
         for (table, ends) in [(&mut enter, &past), (&mut leave, &future)] {
             table.clear();
-            for cell in 0..cells {
-                table.extend((-top..=top).map(|x| ends.reach(cell, x)));
+            table.resize(levels * cells, 0);
+            for (x, row) in (-top..=top).zip(table.chunks_exact_mut(cells)) {
+                ends.reach_all(x, row);
             }
         }
-        self.solve(sorted, cells, steps, &TabulatedCost { enter: &enter, leave: &leave, levels, top, past, future });
+        self.solve(sorted, cells, steps, &TabulatedCost { enter: &enter, leave: &leave, cells, top, past, future });
         (self.enter, self.leave) = (enter, leave);
     }
 

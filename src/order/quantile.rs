@@ -13,16 +13,19 @@ use super::rows::{Path, Signatures, deal};
 use super::search::{Span, improve};
 use super::timeline::{Chunks, EMPTY, Timeline};
 
-/// Rounds of cutting again.
+/// Rounds of cutting again, before and after the search.
 const RECUTS: usize = 2;
-/// Exchanges tried for each weight of a layer, as a divisor: the search then takes a few nanoseconds a weight.
-const WEIGHTS_PER_TRY: usize = 16;
-/// Exchanges tried for each row at most: beyond that little is found.
-const TRIES_PER_ROW: usize = 40;
+/// States of a cut's dynamic program up to which it is done in every round; a larger one only once, at the end.
+const QUICK_CUT: usize = 1 << 14;
+/// Exchanges tried for each row: a few nanoseconds a weight for long rows. Beyond that little is found; short rows, which
+/// have nothing but their order to gain from, want a few all the same.
+fn tries_per_row(layer: &Profiles) -> usize {
+    (layer.cols() / 16).clamp(24, 48)
+}
 
 /// Arranges layers on a core of `core_rows x cells`, each as a sequence of tile rows of `ceil(cols / cells)` steps.
 ///
-/// Memory: 24 bytes for each cell of each slot. Time: near-linear in the number of rows (see [`Path::new`]).
+/// Memory: that of the timeline. Time: near-linear in the number of rows (see [`Path::new`]).
 #[must_use]
 pub fn arrange(layers: &[Profiles], core_rows: usize, cells: usize, closure: &Closure, seed: u64) -> Arrangement {
     let mut spans = Vec::new();
@@ -42,22 +45,20 @@ pub fn arrange(layers: &[Profiles], core_rows: usize, cells: usize, closure: &Cl
     };
     let paths = work.place();
     work.direct();
-    let budgets: Vec<usize> = layers
-        .iter()
-        .map(|l| if l.rows() < 2 { 0 } else { (l.rows() * l.cols() / WEIGHTS_PER_TRY).min(l.rows() * TRIES_PER_ROW) })
-        .collect();
+    let budgets: Vec<usize> =
+        layers.iter().map(|l| if l.rows() < 2 { 0 } else { l.rows() * tries_per_row(l) }).collect();
     let has_idle_places = layers.iter().any(|l| steps(l, cells) * cells > l.cols());
     if has_idle_places {
         for _ in 0..RECUTS {
-            work.recut();
+            work.recut(QUICK_CUT);
             work.direct();
         }
     }
     improve(&mut work.timeline, &work.spans, &paths, &budgets, seed);
     let mut directions = work.direct();
     if has_idle_places {
-        for _ in 0..RECUTS {
-            work.recut();
+        for round in 1..=RECUTS {
+            work.recut(if round == RECUTS { usize::MAX } else { QUICK_CUT });
             directions = work.direct();
         }
     }
@@ -106,12 +107,14 @@ impl Work<'_> {
     }
 
     /// Cuts every row that has idle places again, each at its cheapest between what now lies before and after it.
-    fn recut(&mut self) {
+    /// Rows whose dynamic program has more than `most_states` states stay as they are.
+    fn recut(&mut self, most_states: usize) {
         let cells = self.timeline.cells();
         for core_row in 0..self.timeline.core_rows() {
             for (layer, span) in self.layers.iter().zip(&self.spans) {
                 let steps = steps(layer, cells);
-                if steps * cells == layer.cols() {
+                let idle_places = steps * cells - layer.cols();
+                if idle_places == 0 || cells * (idle_places + 1) > most_states {
                     self.timeline.refresh_past(core_row, span.first, span.first + span.tile_rows - 1);
                     continue;
                 }

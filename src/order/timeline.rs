@@ -51,6 +51,15 @@ impl<'a> Ends<'a> {
         (self.cost_lo[cell] + distance(self.lo[cell], x)).min(self.cost_hi[cell] + distance(self.hi[cell], x))
     }
 
+    /// [`Ends::reach`] of every cell of a row, to `out`.
+    pub fn reach_all(&self, x: i16, out: &mut [i16]) {
+        let n = out.len();
+        let (lo, hi, cost_lo, cost_hi) = (&self.lo[..n], &self.hi[..n], &self.cost_lo[..n], &self.cost_hi[..n]);
+        for c in 0..n {
+            out[c] = (cost_lo[c] + distance(lo[c], x)).min(cost_hi[c] + distance(hi[c], x));
+        }
+    }
+
     /// Cheapest cost between this boundary and another one for a cell that idles between them.
     #[inline]
     #[must_use]

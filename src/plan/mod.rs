@@ -196,7 +196,7 @@ pub fn identity_crc(device: &DeviceProfile) -> u32 {
 }
 
 /// Levels kept from the first pass to the second, bytes.
-const KEPT_LEVELS: usize = 24 << 20;
+const KEPT_LEVELS: usize = 10 << 20;
 
 /// Reads and quantizes layers, and collects what is known of them.
 struct Planner<'a> {
@@ -267,6 +267,10 @@ impl OutputFile {
             return Err(PlanError::output(output, std::io::ErrorKind::IsADirectory.into()));
         }
         let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "its folder does not exist");
+            return Err(PlanError::output(output, missing));
+        }
         tempfile::Builder::new()
             .prefix(".elight-")
             .suffix(".partial")

@@ -14,7 +14,7 @@ use crate::order::quantile;
 use crate::weights::Network;
 
 /// Memory for the arrangement of a segment, bytes.
-const SEGMENT_MEMORY: usize = 24 << 20;
+const SEGMENT_MEMORY: usize = 8 << 20;
 
 /// Cuts a network into segments whose arrangements fit [`SEGMENT_MEMORY`]; a layer that alone does not fit is one segment.
 pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {

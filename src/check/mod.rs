@@ -1,0 +1,71 @@
+//! Proof of a schedule: what it does, recounted from its bytes and the weights alone.
+//!
+//! [`check_schedule`] reads a schedule as docs/schedule-format.md describes it, derives the level of every weight again, and
+//! confirms that every weight is multiplied exactly once, at its own level and with its own input, that every row has its own
+//! scale, and that the totals at the end are what was written, PCM cell by PCM cell.
+//!
+//! ```text
+//! bytes.rs    frames: lengths, CRC, sequence; fields of a frame; bits of a record
+//! format.rs   Header, Layer and TileRow frames, range by range
+//! levels.rs   weights to levels, the slow way
+//! row.rs      one core row in one tile row: records to cells and inputs, each compared with its weight
+//! ledger.rs   every write of every PCM cell
+//! bound.rs    writes that no order of the same rows avoids
+//! schedule.rs the order of the frames, from the header to the totals
+//! ```
+//!
+//! **It shares no code with what it checks**: neither with the planner, the encoder and the cost law, nor with the controller's
+//! decoder. From the rest of the library it takes data: tensors and the transmissions of a device.
+
+mod bytes;
+mod format;
+
+mod levels;
+
+mod row;
+
+mod ledger;
+
+mod bound;
+
+mod schedule;
+
+mod error;
+mod findings;
+
+use std::io::Read;
+
+use crate::level::{DeviceProfile, Reparam, ScaleMode};
+use crate::weights::Network;
+
+pub use error::{CheckError, Place, Problem};
+pub use findings::{Counted, ElightCount, Findings, LayerFindings};
+
+/// How the weights were meant to be quantized.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Whether levels stand for the weights or for their tanh.
+    pub reparam: Reparam,
+    /// Over what each scale is taken.
+    pub scale: ScaleMode,
+}
+
+/// Checks a schedule against the weights that it should multiply with and the device that it is for.
+///
+/// Takes one pass over the schedule and, besides buffers of one frame and of one row of levels a core row, the memory of the
+/// largest layer's weights and some 60 bytes a weight cell. Whatever the bytes are, it does not panic.
+///
+/// # Errors
+/// The first thing that is wrong, and where: [`Problem`] has all of them.
+pub fn check_schedule(
+    schedule: &mut dyn Read,
+    network: &Network,
+    device: &DeviceProfile,
+    options: &Options,
+) -> Result<Findings, CheckError> {
+    let mut place = Place::default();
+    match schedule::check(schedule, network, device, options, &mut place) {
+        Ok(findings) => Ok(findings),
+        Err(problem) => Err(CheckError { place: Box::new(place), problem }),
+    }
+}

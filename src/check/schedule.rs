@@ -1,0 +1,273 @@
+//! The order of the frames, from the header to the totals: `Header, (Layer, (TileRow, Steps+)*)*, End`.
+
+use std::io::Read;
+
+use super::Options;
+use super::bound::Bound;
+use super::bytes::{Bits, CRC, Frames, Kind, ranged};
+use super::error::{Place, Problem};
+use super::findings::{ElightCount, Findings, LayerFindings};
+use super::format::{Header, Layer, TileRow, agree};
+use super::ledger::Ledger;
+use super::levels::{Levels, same_scale};
+use super::row::{Row, Rules, Window};
+use crate::level::{DeviceProfile, ScaleMode};
+use crate::weights::{LayerInfo, Matrix, Network};
+
+/// Checks a whole schedule; keeps `place` up to date.
+pub(super) fn check(
+    schedule: &mut dyn Read,
+    network: &Network,
+    device: &DeviceProfile,
+    options: &Options,
+    place: &mut Place,
+) -> Result<Findings, Problem> {
+    let mut frames = Frames::new(schedule)?;
+    let header = Header::parse(frames.next(Kind::Header, &mut place.frame)?)?;
+    header_fits(&header, network, device)?;
+    frames.max_frame = header.max_frame;
+    let mut checker = Checker {
+        frames,
+        levels: Levels::new(device, options.reparam),
+        scale: options.scale,
+        ledger: Ledger::new(header.rows * header.cols),
+        bound: Bound::new(header.rows, header.cols, header.top()),
+        rows: (0..header.rows).map(|_| Row::default()).collect(),
+        bits: Bits::default(),
+        records: 0,
+        header,
+        place,
+    };
+    let mut layers = Vec::with_capacity(network.layers().len());
+    for (index, info) in network.layers().iter().enumerate() {
+        checker.place.layer = Some((index, info.name.clone()));
+        layers.push(checker.layer(index, info, network)?);
+        checker.place.layer = None;
+    }
+    let findings = checker.findings(layers);
+    checker.end(&findings)?;
+    Ok(Findings { frames: checker.frames.count, bytes: checker.frames.bytes, ..findings })
+}
+
+/// The header is for this network and this device.
+fn header_fits(header: &Header, network: &Network, device: &DeviceProfile) -> Result<(), Problem> {
+    agree("bits", header.bits.into(), device.bits.into(), "the device")?;
+    let transmissions: Vec<u8> = device.transmissions().iter().flat_map(|&t| (t as f32).to_le_bytes()).collect();
+    agree("device_crc", header.device_crc, CRC.checksum(&transmissions).into(), "the device's transmissions")?;
+    agree("layers", header.layers, network.layers().len() as u64, "the network")?;
+    let narrow = network.layers().iter().all(|layer| layer.cols < 65_535);
+    agree("index_bytes", header.index_bytes, if narrow { 2 } else { 4 }, "the widest layer of the network")
+}
+
+struct Checker<'a> {
+    frames: Frames<'a>,
+    header: Header,
+    levels: Levels,
+    scale: ScaleMode,
+    ledger: Ledger,
+    bound: Bound,
+    rows: Vec<Row>,
+    /// Of the Steps frame at hand, and how many of its records are left.
+    bits: Bits,
+    records: u64,
+    place: &'a mut Place,
+}
+
+impl Checker<'_> {
+    fn layer(&mut self, index: usize, info: &LayerInfo, network: &Network) -> Result<LayerFindings, Problem> {
+        let layer = Layer::parse(self.frames.next(Kind::Layer, &mut self.place.frame)?, self.header.bits)?;
+        layer_fits(&layer, index, info)?;
+        let matrix = network.read(index)?;
+        let shared_scale = self.layer_scale(&layer, &matrix)?;
+        let mut found = LayerFindings {
+            name: info.name.clone(),
+            rows: info.rows,
+            cols: info.cols,
+            tile_rows: layer.tile_rows,
+            ..LayerFindings::default()
+        };
+        let mut computed = vec![false; info.rows];
+        for tile_row in 0..layer.tile_rows {
+            self.place.tile_row = Some(tile_row);
+            let frame = self.frames.next(Kind::TileRow, &mut self.place.frame)?;
+            let tile = TileRow::parse(frame, self.header.rows, layer.scale.is_none())?;
+            agree("index", tile.index, tile_row.into(), "the order of the tile rows")?;
+            self.assign(&tile, &layer, &matrix, shared_scale, &mut computed)?;
+            self.steps(&tile, &layer, &matrix)?;
+            self.end_tile_row(&tile, &mut found)?;
+            self.place.tile_row = None;
+        }
+        self.ledger.end_layer();
+        let mut missing = (0..info.rows).filter(|&output| !computed[output]);
+        match missing.next() {
+            Some(output) => Err(Problem::OutputMissing { output, others: missing.count() }),
+            None => Ok(found),
+        }
+    }
+
+    /// The scale of the whole layer, if there is one, in double precision; and is it that of the frame?
+    fn layer_scale(&self, layer: &Layer, matrix: &Matrix) -> Result<Option<f64>, Problem> {
+        let kind = |per_row: bool| if per_row { "row" } else { "layer" };
+        let per_row = self.scale == ScaleMode::Row;
+        if layer.scale.is_none() != per_row {
+            return Err(Problem::ScaleKind { expected: kind(per_row), found: kind(!per_row) });
+        }
+        let Some(found) = layer.scale else {
+            return Ok(None);
+        };
+        let scale = self.levels.scale(&matrix.data);
+        scale_fits(found, scale, None)?;
+        Ok(Some(scale))
+    }
+
+    /// Puts the output rows of a tile row on their core rows, and derives the levels of their weights.
+    fn assign(
+        &mut self,
+        tile: &TileRow,
+        layer: &Layer,
+        matrix: &Matrix,
+        shared_scale: Option<f64>,
+        computed: &mut [bool],
+    ) -> Result<(), Problem> {
+        let rules = Rules { header: &self.header, coding: &layer.coding, weights: &matrix.data, cols: matrix.cols };
+        for (core_row, (row, entry)) in self.rows.iter_mut().zip(&tile.outputs).enumerate() {
+            row.output = None;
+            let Some((output, scale)) = *entry else { continue };
+            self.place.core_row = Some(core_row);
+            let output = ranged("output row", output, 0, matrix.rows as u64 - 1)? as usize;
+            if std::mem::replace(&mut computed[output], true) {
+                return Err(Problem::OutputAgain { output });
+            }
+            let weights = &matrix.data[output * matrix.cols..(output + 1) * matrix.cols];
+            let own_scale = shared_scale.unwrap_or_else(|| self.levels.scale(weights));
+            if let Some(found) = scale {
+                scale_fits(found, own_scale, Some(output))?;
+            }
+            self.levels.derive(weights, own_scale, &mut row.own);
+            row.begin(output, rules);
+        }
+        self.place.core_row = None;
+        Ok(())
+    }
+
+    /// Reads all records of a tile row.
+    fn steps(&mut self, tile: &TileRow, layer: &Layer, matrix: &Matrix) -> Result<(), Problem> {
+        for step in 0..tile.steps {
+            self.place.step = Some(step);
+            // `W = 0` marks nothing.
+            let window =
+                (self.header.window > 0).then(|| Window::at(step, tile.steps, matrix.cols, self.header.window));
+            for core_row in (0..self.rows.len()).filter(|&row| tile.outputs[row].is_some()) {
+                self.place.core_row = Some(core_row);
+                if self.records == 0 {
+                    self.next_steps(step, core_row)?;
+                }
+                let rules =
+                    Rules { header: &self.header, coding: &layer.coding, weights: &matrix.data, cols: matrix.cols };
+                let first_cell = core_row * self.header.cols;
+                let Self { rows, bits, ledger, place, .. } = self;
+                rows[core_row].record(bits, window, rules, first_cell, ledger, place)?;
+                self.records -= 1;
+                if self.records == 0 {
+                    self.bits.end()?;
+                }
+            }
+        }
+        (self.place.step, self.place.core_row) = (None, None);
+        agree("records left in the Steps frame", self.records, 0, "the steps of the tile row")
+    }
+
+    /// Opens the next Steps frame, which has to begin here.
+    fn next_steps(&mut self, step: u32, core_row: usize) -> Result<(), Problem> {
+        let mut fields = self.frames.next(Kind::Steps, &mut self.place.frame)?;
+        agree("step", fields.varint("step", u32::MAX.into())?, step.into(), "the records so far")?;
+        agree("row", fields.varint("row", u16::MAX.into())?, core_row as u64, "the records so far")?;
+        self.records = ranged("records", fields.varint("records", u16::MAX.into())?, 1, u16::MAX.into())?;
+        self.bits.load(fields.bytes("bits")?);
+        fields.end("bits")
+    }
+
+    fn end_tile_row(&mut self, tile: &TileRow, found: &mut LayerFindings) -> Result<(), Problem> {
+        for (core_row, row) in self.rows.iter().enumerate().filter(|(_, row)| row.output.is_some()) {
+            self.place.core_row = Some(core_row);
+            found.left_out += row.end()?;
+            found.ties += row.ties();
+            found.weights += row.counts.iter().sum::<u64>();
+            self.bound.add(core_row, &row.counts, tile.steps);
+        }
+        self.place.core_row = None;
+        found.steps += u64::from(tile.steps);
+        self.ledger.end_tile_row();
+        Ok(())
+    }
+
+    /// All that was counted; frames and bytes come last.
+    fn findings(&self, mut layers: Vec<LayerFindings>) -> Findings {
+        let final_levels = self.ledger.levels();
+        let first = self.ledger.inference(&vec![0; final_levels.len()]);
+        let later = self.ledger.inference(&final_levels);
+        let counts = first.layers.iter().zip(&later.layers).zip(self.ledger.elight());
+        let mut elight = ElightCount::default();
+        for (layer, ((first, later), own)) in layers.iter_mut().zip(counts) {
+            (layer.first_load, layer.per_inference, layer.elight) = (*first, *later, own);
+            elight.merge(own);
+        }
+        let sum = |of: fn(&LayerFindings) -> u64| layers.iter().map(of).sum();
+        Findings {
+            core_rows: self.header.rows,
+            core_cols: self.header.cols,
+            device: self.header.device.clone(),
+            weights: sum(|layer| layer.weights),
+            left_out: sum(|layer| layer.left_out),
+            ties: sum(|layer| layer.ties),
+            steps: sum(|layer| layer.steps),
+            frames: 0,
+            bytes: 0,
+            first_load: first.total,
+            per_inference: later.total,
+            elight,
+            bound: self.bound.writes(),
+            final_levels,
+            first_load_wear: first.wear,
+            per_inference_wear: later.wear,
+            layers,
+        }
+    }
+
+    /// The End frame: its totals are those that were counted, and nothing follows.
+    fn end(&mut self, counted: &Findings) -> Result<(), Problem> {
+        let mut fields = self.frames.next(Kind::End, &mut self.place.frame)?;
+        let totals = [
+            ("steps", counted.steps),
+            ("weights", counted.weights),
+            ("first_writes", counted.first_load.writes),
+            ("first_events", counted.first_load.events),
+            ("writes", counted.per_inference.writes),
+            ("events", counted.per_inference.events),
+        ];
+        for (field, expected) in totals {
+            let found = fields.varint(field, u64::MAX)?;
+            if found != expected {
+                return Err(Problem::Total { field, expected, found });
+            }
+        }
+        fields.end("events")?;
+        self.frames.end()
+    }
+}
+
+/// The frame is of this layer of the network.
+fn layer_fits(layer: &Layer, index: usize, info: &LayerInfo) -> Result<(), Problem> {
+    agree("index", layer.index, index as u64, "the order of the layers")?;
+    if layer.name != info.name {
+        return Err(Problem::LayerName { expected: info.name.clone(), found: layer.name.clone() });
+    }
+    agree("rows", layer.rows, info.rows as u64, "the network")?;
+    agree("cols", layer.cols, info.cols as u64, "the network")?;
+    agree("groups", layer.groups, info.groups as u64, "the network")
+}
+
+fn scale_fits(found: f32, scale: f64, output: Option<usize>) -> Result<(), Problem> {
+    let expected = scale as f32;
+    if same_scale(found, expected) { Ok(()) } else { Err(Problem::Scale { output, expected, found }) }
+}
