@@ -5,7 +5,7 @@ use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode, Scales};
 use elight::order::program::{IDLE, Program};
 use elight::order::tally::{Cost, PairWear};
 use elight::order::{Order, Reach};
-use elight::plan::{CoreSize, PlanOptions, Quantization, Unobserved, plan};
+use elight::plan::{CoreSize, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved, plan};
 use elight::schedule::records::{Encoder, Memory, Records, Survey, walk};
 use elight::schedule::writer::{LayerSpec, RowSlot, ScheduleSpec, ScheduleWriter};
 use elight::weights::{Filter, Layout, Network};
@@ -91,7 +91,15 @@ fn planned_figures_are_counted_again() {
                 let device = DeviceProfile::load("elight", Some(bits)).unwrap();
                 let core = CoreSize { rows, cols };
                 let quantization = Quantization { reparam, scale };
-                let options = PlanOptions { core, device: device.clone(), quantization, reach, order, seed: 1 };
+                let options = PlanOptions {
+                    core,
+                    device: device.clone(),
+                    quantization,
+                    reach,
+                    order,
+                    seed: 1,
+                    segment_bytes: SEGMENT_BYTES,
+                };
                 let outcome = plan(&network, &options, &path, &[], &Unobserved).unwrap();
                 let mut file = std::fs::File::open(&path).unwrap();
                 let what = format!("{rows}x{cols}, {bits} bits, {order:?}, {reach:?}, {reparam:?}, {scale:?}");
@@ -579,7 +587,15 @@ fn speed() {
         let core = CoreSize { rows: side, cols: side };
         let quantization = Quantization { reparam: Reparam::None, scale: ScaleMode::Row };
         let (order, seed) = (Order::Optimal, 1);
-        let options = PlanOptions { core, device: device.clone(), quantization, reach, order, seed };
+        let options = PlanOptions {
+            core,
+            device: device.clone(),
+            quantization,
+            reach,
+            order,
+            seed,
+            segment_bytes: SEGMENT_BYTES,
+        };
         plan(&network, &options, &path, &[], &Unobserved).unwrap();
         let begun = std::time::Instant::now();
         let found = check_schedule(&mut std::fs::File::open(&path).unwrap(), &network, &device, &OPTIONS).unwrap();

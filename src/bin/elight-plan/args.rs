@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::io;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
@@ -201,12 +200,16 @@ impl From<ScaleArg> for ScaleMode {
     }
 }
 
-/// Prints the completions of a shell.
-pub fn completions(shell: Shell) {
-    clap_complete::generate(shell, &mut Cli::command(), "elight-plan", &mut io::stdout());
+/// The completions of a shell.
+pub fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "elight-plan", &mut script);
+    script
 }
 
-/// Prints the man page.
-pub fn man() -> io::Result<()> {
-    clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())
+/// The man page.
+pub fn man() -> anyhow::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    Ok(page)
 }

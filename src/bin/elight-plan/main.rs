@@ -5,6 +5,7 @@ mod check;
 mod plan;
 mod progress;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,14 +19,11 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(shell) = cli.plan.completions {
-        args::completions(shell);
-        return ExitCode::SUCCESS;
-    }
-    let done = match &cli.command {
-        _ if cli.plan.man => args::man().map(|()| true).map_err(Into::into),
-        Some(Command::Check(args)) => check::run(args),
-        None => plan::run(&cli.plan),
+    let done = match (&cli.command, cli.plan.completions) {
+        _ if cli.plan.man => args::man().and_then(|page| print(&page)).map(|()| true),
+        (_, Some(shell)) => print(&args::completions(shell)).map(|()| true),
+        (Some(Command::Check(args)), _) => check::run(args),
+        (None, _) => plan::run(&cli.plan),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -37,5 +35,14 @@ fn main() -> ExitCode {
                 || matches!(error.downcast_ref(), Some(ReplayError::Interrupted));
             if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
         }
+    }
+}
+
+/// Prints to stdout. A reader that has gone away (`| head`) has seen enough: no error; a full disk is one.
+fn print(text: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => anyhow::bail!("cannot print to stdout: {error}"),
+        _ => Ok(()),
     }
 }

@@ -1,10 +1,13 @@
 //! The plan itself: read, plan, write, replay, report.
 
+use std::path::Path;
+
 use anyhow::Context;
 use elight::level::Quantizer;
-use elight::plan::{self, Observer, PlanOptions};
+use elight::plan::{self, Observer, PlanOptions, SEGMENT_BYTES};
 use elight::replay::{self, Promise};
 use elight::report::{self, Report};
+use elight::weights::Network;
 
 use crate::args::PlanArgs;
 use crate::progress::Bars;
@@ -18,15 +21,19 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         anyhow::bail!("WEIGHTS and --core RxC are needed, as in: elight-plan weights.safetensors --core 9x9");
     };
     let (network, device, quantization) = args.reading.open(weights)?;
-    let options = PlanOptions { core, device, quantization, reach: args.reach, order: args.order, seed: args.seed };
+    let options = PlanOptions {
+        core,
+        device,
+        quantization,
+        reach: args.reach,
+        order: args.order,
+        seed: args.seed,
+        segment_bytes: SEGMENT_BYTES,
+    };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
-    anyhow::ensure!(
-        output != *weights,
-        "the output {} would overwrite the weights: name another with -o",
-        output.display()
-    );
+    refuse_to_overwrite(weights, &network, &output)?;
 
-    let bars = Bars::new(args.quiet, args.json);
+    let bars = Bars::new(args.quiet);
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
     let width = network.layers().iter().map(|l| l.inputs()).max().unwrap_or(0);
     let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, width, args.seed) };
@@ -46,9 +53,9 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
 
     let report = Report::new(weights, &network, &options, &outcome, &output, replay);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        crate::print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
     } else if !args.quiet {
-        print!("{}", report::print(&report, &options.device, args.verbose));
+        crate::print(report::print(&report, &options.device, args.verbose).as_bytes())?;
     }
     let matches = report.verified.is_none_or(|v| v.writes_match && v.outputs_match);
     if !matches {
@@ -58,4 +65,19 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         );
     }
     Ok(matches && !bars.interrupted())
+}
+
+/// The output must be no file of the network, however its path is spelled.
+fn refuse_to_overwrite(weights: &Path, network: &Network, output: &Path) -> anyhow::Result<()> {
+    let same = |file: &Path| match (file.canonicalize(), output.canonicalize()) {
+        (Ok(file), Ok(output)) => file == output,
+        _ => false, // the output is not there yet
+    };
+    let shards = network.layers().iter().map(|layer| layer.file.as_path());
+    anyhow::ensure!(
+        !shards.chain([weights]).any(same),
+        "the output {} would overwrite the weights: name another with -o",
+        output.display()
+    );
+    Ok(())
 }
