@@ -1,6 +1,6 @@
 //! Two-dimensional convolution: `y[n, oy, ox, o] = b[o] + sum x[n, oy*stride + ky - pad, ox*stride + kx - pad, i] w[o, i, ky, kx]`.
 //!
-//! 3x3 kernels of stride 1 with enough channels go through [`super::winograd`], all others through [`super::im2col`].
+//! 3x3 kernels of stride 1 with enough channels go through `winograd`, all others through `im2col`.
 
 use super::ctx::Ctx;
 use super::im2col::{self, Geometry};
