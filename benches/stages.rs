@@ -111,6 +111,7 @@ fn schedule(layer: &Layer) -> (Network, PlanOptions, Vec<u8>) {
         reach: Reach::Row,
         order: Order::Optimal,
         seed: 1,
+        segment_bytes: plan::SEGMENT_BYTES,
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("bench.elight");

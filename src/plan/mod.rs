@@ -201,7 +201,7 @@ pub fn identity_crc(device: &DeviceProfile) -> u32 {
 }
 
 /// Levels kept from the first pass to the second, bytes.
-const KEPT_LEVELS: usize = 24 << 20;
+const KEPT_LEVELS: usize = 10 << 20;
 
 /// Reads and quantizes layers, and collects what is known of them.
 struct Planner<'a> {

@@ -61,7 +61,7 @@ pub struct PlanOptions {
 }
 
 /// Memory for arranging layers together, bytes: enough for networks of some ten million weights in one piece.
-pub const SEGMENT_BYTES: usize = 24 << 20;
+pub const SEGMENT_BYTES: usize = 8 << 20;
 
 impl PlanOptions {
     /// The reach that the schedule needs: natural and sorted orders keep lanes.
