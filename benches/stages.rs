@@ -62,7 +62,13 @@ fn for_each_program(layer: &Layer, mut f: impl FnMut(usize, usize, &Program)) {
         for core_row in 0..CORE.rows {
             let row = layer.levels.row(timeline.row(stage, core_row) as usize);
             let chunks = timeline.chunks(stage, core_row);
-            program.chunks(row, COLS / CORE.cols, layer.device.top_level(), chunks, layer.arrangement.rising(stage, core_row));
+            program.chunks(
+                row,
+                COLS / CORE.cols,
+                layer.device.top_level(),
+                chunks,
+                layer.arrangement.rising(stage, core_row),
+            );
             f(stage, core_row, &program);
         }
     }
@@ -105,6 +111,7 @@ fn schedule(layer: &Layer) -> (Network, PlanOptions, Vec<u8>) {
         reach: Reach::Row,
         order: Order::Optimal,
         seed: 1,
+        segment_bytes: plan::SEGMENT_BYTES,
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("bench.elight");

@@ -187,10 +187,10 @@ mod tests {
             let mut wear = vec![vec![[0u64; 2]; cells]; layers];
             let mut events = vec![0; layers];
             for &(layer, cell, level) in programs {
-                for sign in 0..2 {
-                    let one = |v: i16| if sign == 0 { v.max(0) } else { (-v).max(0) };
+                for (sign, pcm) in [1, -1].into_iter().zip(&mut wear[layer][cell]) {
+                    let one = |v: i16| (v * sign).max(0);
                     let change = u64::from((one(level) - one(levels[cell])).unsigned_abs());
-                    wear[layer][cell][sign] += change;
+                    *pcm += change;
                     events[layer] += u64::from(change != 0);
                 }
                 levels[cell] = level;

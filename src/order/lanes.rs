@@ -47,7 +47,9 @@ impl LaneRanges {
         self.rows
     }
 
-    fn chunks(&self, row: usize) -> Chunks<'_> {
+    /// What each cell visits for an output row.
+    #[must_use]
+    pub fn chunks(&self, row: usize) -> Chunks<'_> {
         let range = row * self.cells..(row + 1) * self.cells;
         Chunks { lo: &self.lo[range.clone()], hi: &self.hi[range], len: &self.len }
     }

@@ -112,8 +112,8 @@ impl Program {
         let levels = 2 * top as usize + 1;
         // `next[v]` is where level v begins in the sorted row, and `next[v + 1]` where it ends.
         let (mut from, mut level) = (0, 0);
-        for cell in 0..cells {
-            let to = from + chunks.len[cell];
+        for (cell, (&len, &rises)) in chunks.len.iter().zip(rising).enumerate() {
+            let to = from + len;
             let mut at = from;
             while at < to {
                 while level + 1 < levels && self.next[level + 1] <= at {
@@ -121,7 +121,7 @@ impl Program {
                 }
                 let end = if level + 1 < levels { self.next[level + 1].min(to) } else { to };
                 // This run of equal levels takes consecutive steps, counted from the chunk's start or from its end.
-                let first = if rising[cell] { at - from } else { to - end } as usize;
+                let first = if rises { at - from } else { to - end } as usize;
                 let steps = self.level[first * cells + cell..].iter_mut().step_by(cells);
                 steps.take((end - at) as usize).for_each(|l| *l = level as i16 - top);
                 at = end;
@@ -199,7 +199,8 @@ mod tests {
             for (i, level) in program.level.iter().enumerate().filter(|(_, l)| **l != IDLE) {
                 prop_assert_eq!(program.input[i] as usize % cells, i % cells);
                 if let Some(&next) = program.level.get(i + cells).filter(|l| **l != IDLE) {
-                    prop_assert!(if rising[i % cells] { *level <= next } else { *level >= next });
+                    let in_order = if rising[i % cells] { *level <= next } else { *level >= next };
+                    prop_assert!(in_order);
                 }
             }
             let steps = row.len().div_ceil(cells);
@@ -209,12 +210,13 @@ mod tests {
             cut.narrowest(&sorted, cells, steps);
             program.chunks(&row, steps, 7, Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len }, &rising);
             multiplied_once(&program, &row)?;
-            for cell in 0..cells {
+            for (cell, &rises) in rising.iter().enumerate() {
                 let visited: Vec<i16> = program.level[cell..].iter().step_by(cells).copied().filter(|l| *l != IDLE).collect();
                 prop_assert_eq!(visited.len(), cut.len[cell] as usize);
                 if let (Some(lo), Some(hi)) = (visited.iter().min(), visited.iter().max()) {
                     prop_assert_eq!((*lo, *hi), (cut.lo[cell], cut.hi[cell]));
-                    prop_assert!(if rising[cell] { visited.is_sorted() } else { visited.iter().rev().is_sorted() });
+                    let in_order = if rises { visited.is_sorted() } else { visited.iter().rev().is_sorted() };
+                    prop_assert!(in_order);
                 }
             }
         }

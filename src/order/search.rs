@@ -98,5 +98,5 @@ impl LayerSearch {
 
 /// A number below `n` from 32 random bits.
 fn below(bits: u32, n: usize) -> usize {
-    (u64::from(bits) * n as u64 >> 32) as usize
+    ((u64::from(bits) * n as u64) >> 32) as usize
 }

@@ -1,6 +1,7 @@
 //! The second pass over the layers: programs of all three orders counted, those of the chosen one encoded.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use firmware_model::pcm::top_level;
 use firmware_model::wire::End;
@@ -28,6 +29,9 @@ pub struct Stimulus {
 
 /// Core rows whose first slot is looked at to choose a layer's coding.
 const SURVEYED_ROWS: usize = 4;
+
+/// Weights whose records are in memory at a time, about.
+const BATCH_WEIGHTS: usize = 1 << 21;
 
 /// Everything that is gathered in the second pass.
 pub struct Emitter<'a> {
@@ -92,15 +96,23 @@ impl<'a> Emitter<'a> {
             top: self.options.device.top_level(),
         };
         let coding = work.survey();
-        let rows = self.natural.rows().par_iter_mut().zip(self.sorted.rows().par_iter_mut());
-        let rows = rows.zip(self.optimal.rows().par_iter_mut()).enumerate();
-        let slots: Vec<Vec<Option<Slot>>> = rows
-            .map(|(core_row, ((natural, sorted), optimal))| work.core_row(core_row, natural, sorted, optimal, &coding))
-            .collect();
+        begin_layer(layer, info, levels, &coding, work.tile_rows(), writer)?;
+        // A few tile rows at a time: their records are written before the next are made.
+        let batch = (BATCH_WEIGHTS / (self.options.core.rows * levels.cols)).max(1);
+        for first in (0..work.tile_rows()).step_by(batch) {
+            let tile_rows = first..(first + batch).min(work.tile_rows());
+            let rows = self.natural.rows().par_iter_mut().zip(self.sorted.rows().par_iter_mut());
+            let rows = rows.zip(self.optimal.rows().par_iter_mut()).enumerate();
+            let slots: Vec<Vec<Option<Slot>>> = rows
+                .map(|(core_row, ((natural, sorted), optimal))| {
+                    work.core_row(core_row, tile_rows.clone(), [natural, sorted, optimal], &coding)
+                })
+                .collect();
+            write_tile_rows(tile_rows, levels, work.steps(), &slots, writer)?;
+        }
         for counter in [&mut self.natural, &mut self.sorted, &mut self.optimal] {
             counter.end_layer();
         }
-        write_layer(layer, info, levels, &coding, work.steps(), &slots, writer)?;
         self.steps += (work.tile_rows() * work.steps()) as u64;
         self.weights += levels.levels.len() as u64;
         for (expected, stimulus) in self.expected.iter_mut().zip(self.stimuli) {
@@ -194,18 +206,17 @@ impl LayerWork<'_> {
         survey.coding()
     }
 
-    /// Counts and encodes one core row's slots, tile row by tile row.
+    /// Counts some of a core row's slots in the natural, sorted and optimal order, and encodes those of the chosen one.
     fn core_row(
         &self,
         core_row: usize,
-        natural: &mut RowTally,
-        sorted: &mut RowTally,
-        optimal: &mut RowTally,
+        tile_rows: Range<usize>,
+        [natural, sorted, optimal]: [&mut RowTally; 3],
         coding: &Coding,
     ) -> Vec<Option<Slot>> {
         let (mut program, mut memory) = (Program::default(), Memory::default());
-        let mut slots = Vec::with_capacity(self.tile_rows());
-        for tile_row in 0..self.tile_rows() {
+        let mut slots = Vec::with_capacity(tile_rows.len());
+        for tile_row in tile_rows {
             let first_step = (tile_row * self.steps()) as u64;
             let mut written = None;
             let tallies =
@@ -226,16 +237,14 @@ impl LayerWork<'_> {
     }
 }
 
-fn write_layer<W: Write>(
+fn begin_layer<W: Write>(
     index: usize,
     info: &LayerInfo,
     levels: &LevelMatrix,
     coding: &Coding,
-    steps: usize,
-    slots: &[Vec<Option<Slot>>],
+    tile_rows: usize,
     writer: &mut ScheduleWriter<W>,
 ) -> io::Result<()> {
-    let tile_rows = slots.first().map_or(0, Vec::len);
     let scale = match levels.scales {
         Scales::Layer(scale) => Some(scale),
         Scales::Rows(_) => None,
@@ -249,16 +258,27 @@ fn write_layer<W: Write>(
         tile_rows: tile_rows as u32,
         scale,
     };
-    writer.layer(&spec, coding)?;
-    for tile_row in 0..tile_rows {
+    writer.layer(&spec, coding)
+}
+
+/// `slots[core_row][i]` belongs to the i-th of `tile_rows`.
+fn write_tile_rows<W: Write>(
+    tile_rows: Range<usize>,
+    levels: &LevelMatrix,
+    steps: usize,
+    slots: &[Vec<Option<Slot>>],
+    writer: &mut ScheduleWriter<W>,
+) -> io::Result<()> {
+    for (i, tile_row) in tile_rows.enumerate() {
+        let own_scale = |output: u32| match &levels.scales {
+            Scales::Layer(_) => None,
+            Scales::Rows(scales) => scales.get(output as usize).copied(),
+        };
         let row_slots: Vec<Option<RowSlot<'_>>> = slots
             .iter()
             .map(|core_row| {
-                core_row[tile_row].as_ref().map(|slot| RowSlot {
-                    output: slot.output,
-                    scale: scale.is_none().then(|| levels.scales.of_row(slot.output as usize)),
-                    records: &slot.records,
-                })
+                let slot = core_row[i].as_ref()?;
+                Some(RowSlot { output: slot.output, scale: own_scale(slot.output), records: &slot.records })
             })
             .collect();
         writer.tile_row(tile_row as u32, steps as u32, &row_slots)?;

@@ -14,6 +14,7 @@
 mod emit;
 mod error;
 mod options;
+mod output;
 mod read;
 mod segment;
 
@@ -32,8 +33,9 @@ use crate::weights::{LayerKind, Network};
 
 pub use emit::Stimulus;
 pub use error::PlanError;
-pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest};
+pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 
+use output::OutputFile;
 use segment::Segment;
 
 /// Told how far planning is; and asked whether to go on.
@@ -42,6 +44,8 @@ pub trait Observer: Sync {
     fn begin(&self, phase: &'static str, weights: u64);
     /// So many more of them are done.
     fn advance(&self, weights: u64);
+    /// The schedule goes to this file until it is whole. Planning itself removes it after an error.
+    fn writing_to(&self, _temporary: &Path) {}
     /// Whether the user wants to stop: the plan then ends with [`PlanError::Interrupted`], and leaves no file.
     fn interrupted(&self) -> bool {
         false
@@ -128,6 +132,7 @@ pub fn plan(
     check_blocks(network, options.core)?;
     let spec = schedule_spec(network, options);
     let mut file = OutputFile::create(output)?;
+    observer.writing_to(file.path());
     let mut writer =
         ScheduleWriter::new(BufWriter::new(file.temporary()), &spec).map_err(|e| PlanError::output(output, e))?;
 
@@ -196,7 +201,7 @@ pub fn identity_crc(device: &DeviceProfile) -> u32 {
 }
 
 /// Levels kept from the first pass to the second, bytes.
-const KEPT_LEVELS: usize = 24 << 20;
+const KEPT_LEVELS: usize = 10 << 20;
 
 /// Reads and quantizes layers, and collects what is known of them.
 struct Planner<'a> {
@@ -256,48 +261,4 @@ impl<'a> Planner<'a> {
         self.observer.advance(self.network.layers()[layer].weights() as u64);
         if self.observer.interrupted() { Err(PlanError::Interrupted) } else { Ok(()) }
     }
-}
-
-/// A file that appears under its name only when it is whole; until then, and after an error, nothing is there (or what was there before).
-struct OutputFile(tempfile::NamedTempFile);
-
-impl OutputFile {
-    fn create(output: &Path) -> Result<Self, PlanError> {
-        if output.is_dir() {
-            return Err(PlanError::output(output, std::io::ErrorKind::IsADirectory.into()));
-        }
-        let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if !folder.is_dir() {
-            let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "its folder does not exist");
-            return Err(PlanError::output(output, missing));
-        }
-        tempfile::Builder::new()
-            .prefix(".elight-")
-            .suffix(".partial")
-            .permissions(permissions())
-            .tempfile_in(folder)
-            .map(Self)
-            .map_err(|e| PlanError::output(output, e))
-    }
-
-    fn temporary(&mut self) -> &mut std::fs::File {
-        self.0.as_file_mut()
-    }
-
-    fn keep(self, output: &Path) -> Result<(), PlanError> {
-        self.0.as_file().sync_all().map_err(|e| PlanError::output(output, e))?;
-        self.0.persist(output).map_err(|e| PlanError::output(output, e.error))?;
-        Ok(())
-    }
-}
-
-/// A schedule is an ordinary file, readable as the user's umask allows: not a secret, as temporary files are by default.
-#[cfg(unix)]
-fn permissions() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o666)
-}
-
-#[cfg(not(unix))]
-fn permissions() -> std::fs::Permissions {
-    std::fs::Permissions::from(std::fs::File::open(".").and_then(|f| f.metadata()).map(|m| m.permissions()).unwrap())
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use firmware_model::pcm::{MAX_BITS, MIN_BITS};
 use firmware_model::wire;
 
 use super::PlanError;
@@ -54,7 +55,13 @@ pub struct PlanOptions {
     pub order: Order,
     /// Seed of the search.
     pub seed: u64,
+    /// Memory for arranging layers together, bytes; [`SEGMENT_BYTES`] unless there is a reason. With less, a network falls into more
+    /// segments, and its plan needs somewhat more writes.
+    pub segment_bytes: usize,
 }
+
+/// Memory for arranging layers together, bytes: enough for networks of some ten million weights in one piece.
+pub const SEGMENT_BYTES: usize = 8 << 20;
 
 impl PlanOptions {
     /// The reach that the schedule needs: natural and sorted orders keep lanes.
@@ -107,7 +114,8 @@ impl QuantizationRequest {
         metadata: &BTreeMap<String, String>,
     ) -> Result<(DeviceProfile, Quantization), PlanError> {
         let file = Metadata { path, metadata };
-        let bits = file.choose("elight.bits", "1 to 8", self.bits, |t| t.parse().ok(), |b| b.to_string())?;
+        let in_range = |text: &str| text.parse().ok().filter(|bits| (MIN_BITS..=MAX_BITS).contains(bits));
+        let bits = file.choose("elight.bits", "1 to 8", self.bits, in_range, |b| b.to_string())?;
         let device =
             file.choose("elight.device", "a device", self.device.clone(), |t| Some(t.to_owned()), Clone::clone)?;
         let reparam = file.choose(

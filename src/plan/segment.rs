@@ -6,17 +6,14 @@ use super::emit::Emitter;
 use super::{LayerOutcome, PlanError, PlanOptions, Planner};
 use crate::level::LevelMatrix;
 use crate::order::Reach;
-use crate::order::bound::RowBound;
+use crate::order::bound::{LaneBound, RowBound};
 use crate::order::direction::{Arrangement, Closure};
 use crate::order::lanes::{self, LaneRanges};
 use crate::order::profile::Profiles;
 use crate::order::quantile;
 use crate::weights::Network;
 
-/// Memory for the arrangement of a segment, bytes.
-const SEGMENT_MEMORY: usize = 24 << 20;
-
-/// Cuts a network into segments whose arrangements fit [`SEGMENT_MEMORY`]; a layer that alone does not fit is one segment.
+/// Cuts a network into segments whose arrangements fit [`PlanOptions::segment_bytes`]; a layer that alone does not fit is one segment.
 pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
     let (core_rows, cells) = (options.core.rows, options.core.cols);
     let levels = 2 << options.device.bits;
@@ -26,7 +23,7 @@ pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
         let slots = layer.rows.div_ceil(core_rows) * core_rows;
         // The timeline's 26 bytes a cell, directions, signatures; and the profile of each row.
         let need = slots * cells * 28 + layer.rows * (levels * 4 + 128);
-        if i > from && used + need > SEGMENT_MEMORY {
+        if i > from && used + need > options.segment_bytes {
             segments.push(from..i);
             (from, used) = (i, 0);
         }
@@ -45,22 +42,21 @@ enum Summary {
 /// The proven lower bound, collected layer by layer.
 pub enum Bound {
     Row(RowBound),
-    /// With reach `lane` the plan is the optimum: its own writes are the bound.
-    Lane(u64),
+    Lane(LaneBound),
 }
 
 impl Bound {
     pub fn new(options: &PlanOptions) -> Self {
         match options.reach {
             Reach::Row => Self::Row(RowBound::new(options.core.rows, options.core.cols, options.device.top_level())),
-            Reach::Lane => Self::Lane(0),
+            Reach::Lane => Self::Lane(LaneBound::new(options.core.rows, options.core.cols)),
         }
     }
 
     pub fn writes(&self) -> u64 {
         match self {
             Self::Row(bound) => bound.writes(),
-            Self::Lane(writes) => *writes,
+            Self::Lane(bound) => bound.writes(),
         }
     }
 }
@@ -94,6 +90,10 @@ impl Segment {
             let summary = summarise(&levels, options);
             let lower_bound_writes = match (&summary, &mut planner.bound) {
                 (Summary::Row(profiles), Bound::Row(bound)) => Some(bound.add(profiles)),
+                (Summary::Lane(ranges), Bound::Lane(bound)) => {
+                    bound.add(ranges);
+                    None
+                }
                 _ => None,
             };
             let steps_per_row = levels.cols.div_ceil(cells) as u64;
@@ -118,9 +118,6 @@ impl Segment {
             Reach::Row => quantile::arrange(&rows, core_rows, cells, &closure, options.seed),
             Reach::Lane => lanes::arrange(&lanes, core_rows, cells, &closure),
         };
-        if let Bound::Lane(writes) = &mut planner.bound {
-            *writes += arrangement.writes;
-        }
         Ok(Self { arrangement, first_layer: layers.start, first_stage })
     }
 

@@ -117,6 +117,8 @@ pub struct LayerReport {
     pub elight_accounting: ByOrder<ElightAccounting>,
     /// Writes that the layer's rows force, whatever the order; none with reach `lane`.
     pub lower_bound_writes: Option<u64>,
+    /// `optimal / lower bound - 1` of the layer's writes per inference; none without a bound above 0.
+    pub gap: Option<f64>,
 }
 
 /// A tensor that was left out.
@@ -200,6 +202,9 @@ impl Report {
                 optimal: outcome.optimal.layers[i].1,
             },
             lower_bound_writes: layer.lower_bound_writes,
+            gap: layer
+                .lower_bound_writes
+                .and_then(|bound| gap(outcome.optimal.layers[i].0.per_inference.writes, bound)),
         });
         Self {
             network: weights.display().to_string(),
@@ -237,11 +242,7 @@ impl Report {
                 optimal: outcome.optimal.elight,
             },
             lower_bound_writes: bound,
-            gap: match (writes, bound) {
-                (0, _) => Some(0.0),
-                (_, 0) => None,
-                _ => Some(writes as f64 / bound as f64 - 1.0),
-            },
+            gap: gap(writes, bound),
             endurance_writes: options.device.endurance_writes,
             lifetime_inferences: of(&|t| {
                 let worst = t.costs.per_inference.max_cell_writes;
@@ -257,5 +258,13 @@ impl Report {
             verified: replay.map(Into::into),
             seconds: outcome.seconds,
         }
+    }
+}
+
+fn gap(writes: u64, bound: u64) -> Option<f64> {
+    match (writes, bound) {
+        (0, _) => Some(0.0),
+        (_, 0) => None,
+        _ => Some(writes as f64 / bound as f64 - 1.0),
     }
 }

@@ -132,7 +132,7 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         "          * in the schedule; figures per inference in steady state, \"first load\" from erased cells"
     )?;
     let bound = match report.gap {
-        Some(gap) if gap == 0.0 => "the plan is optimal".to_owned(),
+        Some(0.0) => "the plan is optimal".to_owned(),
         Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),
         None => "no statement about the gap".to_owned(),
     };

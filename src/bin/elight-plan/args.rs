@@ -1,21 +1,63 @@
 //! The command line.
 
-use std::io;
 use std::num::NonZeroU16;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{CommandFactory, Parser, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use elight::level::{Reparam, ScaleMode};
+use elight::level::{DeviceProfile, Reparam, ScaleMode};
 use elight::order::{Order, Reach};
-use elight::plan::CoreSize;
-use elight::weights::Layout;
+use elight::plan::{CoreSize, Quantization, QuantizationRequest};
+use elight::weights::{Filter, Layout, Network};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
 /// the controller, and a replay that proves it.
 #[derive(Debug, Parser)]
-#[command(name = "elight-plan", version, arg_required_else_help = true)]
-pub struct Args {
+#[command(
+    name = "elight-plan",
+    version,
+    arg_required_else_help = true,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+pub struct Cli {
+    /// What to do instead of planning.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Planning.
+    #[command(flatten)]
+    pub plan: PlanArgs,
+}
+
+/// What there is besides planning.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a schedule against the weights, with nothing of the code that made it.
+    Check(CheckArgs),
+}
+
+/// Options of the check.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The schedule.
+    pub schedule: PathBuf,
+
+    /// The weights that it was planned for.
+    pub weights: PathBuf,
+
+    /// How the weights are read; as the plan was told.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+
+    /// Print the findings as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of the plan.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
     /// Weights: a `.safetensors` file, or the `.index.json` of a sharded set.
     #[arg(required_unless_present_any = ["completions", "man"])]
     pub weights: Option<PathBuf>,
@@ -28,22 +70,9 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// PCM device: a preset (elight, gst-optical, gst-doped-si-heater, gsse-heater, pcm-soi-heater) or a TOML file [default:
-    /// elight, or what the weights file was trained for].
-    #[arg(long, value_name = "PRESET|FILE.toml")]
-    pub device: Option<String>,
-
-    /// Bits of a PCM cell, 1 to 8 [default: 4, or the device's, or what the weights file was trained for].
-    #[arg(long, value_name = "B")]
-    pub bits: Option<u8>,
-
-    /// What is quantized: the weight, or its tanh as ELight trains it [default: none, or what the weights file says].
-    #[arg(long)]
-    pub reparam: Option<ReparamArg>,
-
-    /// Over what the scale is taken [default: row, or what the weights file says].
-    #[arg(long)]
-    pub scale: Option<ScaleArg>,
+    /// How the weights are read.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 
     /// Which lanes a weight may move to.
     #[arg(long, default_value = "row")]
@@ -52,18 +81,6 @@ pub struct Args {
     /// The order that goes into the schedule.
     #[arg(long, default_value = "optimal")]
     pub order: Order,
-
-    /// How tensors are read: as layers, as plain matrices, or as ELight's [P, Q, k, k] blocks.
-    #[arg(long, default_value = "auto")]
-    pub layout: Layout,
-
-    /// Plan only tensors that match; may be given several times.
-    #[arg(long, value_name = "GLOB")]
-    pub include: Vec<String>,
-
-    /// Leave out tensors that match; may be given several times.
-    #[arg(long, value_name = "GLOB")]
-    pub exclude: Vec<String>,
 
     /// Threads [default: all]; the schedule is the same for any number.
     #[arg(long, value_name = "N")]
@@ -96,6 +113,55 @@ pub struct Args {
     /// Print the man page, and nothing else.
     #[arg(long, exclusive = true)]
     pub man: bool,
+}
+
+/// What tensors are read, and how they become levels.
+#[derive(Debug, Args)]
+pub struct ReadingArgs {
+    /// PCM device: a preset (elight, gst-optical, gst-doped-si-heater, gsse-heater, pcm-soi-heater) or a TOML file [default:
+    /// elight, or what the weights file was trained for].
+    #[arg(long, value_name = "PRESET|FILE.toml")]
+    pub device: Option<String>,
+
+    /// Bits of a PCM cell, 1 to 8 [default: 4, or the device's, or what the weights file was trained for].
+    #[arg(long, value_name = "B")]
+    pub bits: Option<u8>,
+
+    /// What is quantized: the weight, or its tanh as ELight trains it [default: none, or what the weights file says].
+    #[arg(long)]
+    pub reparam: Option<ReparamArg>,
+
+    /// Over what the scale is taken [default: row, or what the weights file says].
+    #[arg(long)]
+    pub scale: Option<ScaleArg>,
+
+    /// How tensors are read: as layers, as plain matrices, or as ELight's [P, Q, k, k] blocks.
+    #[arg(long, default_value = "auto")]
+    pub layout: Layout,
+
+    /// Plan only tensors that match; may be given several times.
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+
+    /// Leave out tensors that match; may be given several times.
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+}
+
+impl ReadingArgs {
+    /// Opens the weights, and decides device and quantization.
+    pub fn open(&self, weights: &Path) -> anyhow::Result<(Network, DeviceProfile, Quantization)> {
+        let filter = Filter::new(&self.include, &self.exclude)?;
+        let network = Network::open(weights, self.layout, &filter)?;
+        let request = QuantizationRequest {
+            device: self.device.clone(),
+            bits: self.bits,
+            reparam: self.reparam.map(Into::into),
+            scale: self.scale.map(Into::into),
+        };
+        let (device, quantization) = request.resolve(weights, network.metadata())?;
+        Ok((network, device, quantization))
+    }
 }
 
 /// What is quantized.
@@ -134,12 +200,16 @@ impl From<ScaleArg> for ScaleMode {
     }
 }
 
-/// Prints the completions of a shell.
-pub fn completions(shell: Shell) {
-    clap_complete::generate(shell, &mut Args::command(), "elight-plan", &mut io::stdout());
+/// The completions of a shell.
+pub fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "elight-plan", &mut script);
+    script
 }
 
-/// Prints the man page.
-pub fn man() -> io::Result<()> {
-    clap_mangen::Man::new(Args::command()).render(&mut io::stdout())
+/// The man page.
+pub fn man() -> anyhow::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    Ok(page)
 }

@@ -1,37 +1,31 @@
 //! `elight-plan`: from a network's weights to a verified schedule.
 
 mod args;
+mod check;
+mod plan;
 mod progress;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
-use elight::level::Quantizer;
-use elight::plan::{self, Observer, PlanError, PlanOptions, QuantizationRequest};
-use elight::replay::{self, Promise, ReplayError};
-use elight::report::{self, Report};
-use elight::weights::{Filter, Network};
+use elight::plan::PlanError;
+use elight::replay::ReplayError;
 
-use args::Args;
-use progress::Bars;
+use args::{Cli, Command};
 
 /// Exit code after an interruption, as shells count it.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    if let Some(shell) = args.completions {
-        args::completions(shell);
-        return ExitCode::SUCCESS;
-    }
-    if args.man {
-        return match args::man() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        };
-    }
-    match run(&args) {
+    let cli = Cli::parse();
+    let done = match (&cli.command, cli.plan.completions) {
+        _ if cli.plan.man => args::man().and_then(|page| print(&page)).map(|()| true),
+        (_, Some(shell)) => print(&args::completions(shell)).map(|()| true),
+        (Some(Command::Check(args)), _) => check::run(args),
+        (None, _) => plan::run(&cli.plan),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -44,61 +38,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Plans, writes, replays and reports; false when the replay does not match.
-fn run(args: &Args) -> anyhow::Result<bool> {
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads.get())).build_global().context("--threads")?;
+/// Prints to stdout. A reader that has gone away (`| head`) has seen enough: no error; a full disk is one.
+fn print(text: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => anyhow::bail!("cannot print to stdout: {error}"),
+        _ => Ok(()),
     }
-    let (Some(weights), Some(core)) = (&args.weights, args.core) else {
-        anyhow::bail!("WEIGHTS and --core RxC are needed, as in: elight-plan weights.safetensors --core 9x9");
-    };
-    let filter = Filter::new(&args.include, &args.exclude)?;
-    let network = Network::open(weights, args.layout, &filter)?;
-    let request = QuantizationRequest {
-        device: args.device.clone(),
-        bits: args.bits,
-        reparam: args.reparam.map(Into::into),
-        scale: args.scale.map(Into::into),
-    };
-    let (device, quantization) = request.resolve(weights, network.metadata())?;
-    let options = PlanOptions { core, device, quantization, reach: args.reach, order: args.order, seed: args.seed };
-    let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
-    anyhow::ensure!(
-        output != *weights,
-        "the output {} would overwrite the weights: name another with -o",
-        output.display()
-    );
-
-    let bars = Bars::new(args.quiet, args.json);
-    let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
-    let width = network.layers().iter().map(|l| l.inputs()).max().unwrap_or(0);
-    let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, width, args.seed) };
-    let outcome = plan::plan(&network, &options, &output, &stimuli, &bars)?;
-    let replay = if args.no_verify {
-        None
-    } else {
-        let promise = Promise {
-            totals: outcome.of(options.order),
-            end: outcome.end,
-            ram: outcome.decoder_ram_bytes as usize,
-            outputs: &outcome.expected_outputs,
-        };
-        Some(replay::replay(&output, core, &options.device, &stimuli, promise, &bars)?)
-    };
-    bars.finish();
-
-    let report = Report::new(weights, &network, &options, &outcome, &output, replay);
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else if !args.quiet {
-        print!("{}", report::print(&report, &options.device, args.verbose));
-    }
-    let matches = report.verified.is_none_or(|v| v.writes_match && v.outputs_match);
-    if !matches {
-        eprintln!(
-            "error: the replay does not match the plan: do not use {}, and report this as a bug",
-            output.display()
-        );
-    }
-    Ok(matches && !bars.interrupted())
 }

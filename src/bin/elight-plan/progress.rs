@@ -1,6 +1,7 @@
 //! Progress bars on stderr, and Ctrl-C.
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,17 +13,22 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub struct Bars {
     bar: Mutex<ProgressBar>,
     stop: Arc<AtomicBool>,
+    temporary: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Bars {
     /// No bar is painted when quiet, or when stderr is no terminal.
-    pub fn new(quiet: bool, _json: bool) -> Self {
+    pub fn new(quiet: bool) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&stop);
-        // A second Ctrl-C ends the program at once.
+        let temporary = Arc::new(Mutex::new(None));
+        let (flag, leftover) = (Arc::clone(&stop), Arc::clone(&temporary));
+        // A second Ctrl-C ends the program at once. (This runs in a thread of its own, not in a signal handler.)
         let _ = ctrlc::set_handler(move || {
             if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
+                if let Some(path) = leftover.lock().ok().and_then(|mut path| path.take()) {
+                    let _ = std::fs::remove_file::<PathBuf>(path); // gone already if it became the schedule
+                }
+                std::process::exit(i32::from(crate::INTERRUPTED));
             }
         });
         let bar = ProgressBar::new(0);
@@ -33,7 +39,7 @@ impl Bars {
         {
             bar.set_style(style);
         }
-        Self { bar: Mutex::new(bar), stop }
+        Self { bar: Mutex::new(bar), stop, temporary }
     }
 
     /// Takes the bar away.
@@ -60,6 +66,12 @@ impl Observer for Bars {
 
     fn advance(&self, weights: u64) {
         self.with(|bar| bar.inc(weights));
+    }
+
+    fn writing_to(&self, temporary: &Path) {
+        if let Ok(mut path) = self.temporary.lock() {
+            *path = Some(temporary.to_owned());
+        }
     }
 
     fn interrupted(&self) -> bool {

@@ -1,0 +1,83 @@
+//! The plan itself: read, plan, write, replay, report.
+
+use std::path::Path;
+
+use anyhow::Context;
+use elight::level::Quantizer;
+use elight::plan::{self, Observer, PlanOptions, SEGMENT_BYTES};
+use elight::replay::{self, Promise};
+use elight::report::{self, Report};
+use elight::weights::Network;
+
+use crate::args::PlanArgs;
+use crate::progress::Bars;
+
+/// Plans, writes, replays and reports; false when the replay does not match.
+pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
+    if let Some(threads) = args.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads.get())).build_global().context("--threads")?;
+    }
+    let (Some(weights), Some(core)) = (&args.weights, args.core) else {
+        anyhow::bail!("WEIGHTS and --core RxC are needed, as in: elight-plan weights.safetensors --core 9x9");
+    };
+    let (network, device, quantization) = args.reading.open(weights)?;
+    let options = PlanOptions {
+        core,
+        device,
+        quantization,
+        reach: args.reach,
+        order: args.order,
+        seed: args.seed,
+        segment_bytes: SEGMENT_BYTES,
+    };
+    let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
+    refuse_to_overwrite(weights, &network, &output)?;
+
+    let bars = Bars::new(args.quiet);
+    let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
+    let width = network.layers().iter().map(|l| l.inputs()).max().unwrap_or(0);
+    let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, width, args.seed) };
+    let outcome = plan::plan(&network, &options, &output, &stimuli, &bars)?;
+    let replay = if args.no_verify {
+        None
+    } else {
+        let promise = Promise {
+            totals: outcome.of(options.order),
+            end: outcome.end,
+            ram: outcome.decoder_ram_bytes as usize,
+            outputs: &outcome.expected_outputs,
+        };
+        Some(replay::replay(&output, core, &options.device, &stimuli, promise, &bars)?)
+    };
+    bars.finish();
+
+    let report = Report::new(weights, &network, &options, &outcome, &output, replay);
+    if args.json {
+        crate::print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
+    } else if !args.quiet {
+        crate::print(report::print(&report, &options.device, args.verbose).as_bytes())?;
+    }
+    let matches = report.verified.is_none_or(|v| v.writes_match && v.outputs_match);
+    if !matches {
+        eprintln!(
+            "error: the replay does not match the plan: do not use {}, and report this as a bug",
+            output.display()
+        );
+    }
+    Ok(matches && !bars.interrupted())
+}
+
+/// The output must be no file of the network, however its path is spelled.
+fn refuse_to_overwrite(weights: &Path, network: &Network, output: &Path) -> anyhow::Result<()> {
+    let same = |file: &Path| match (file.canonicalize(), output.canonicalize()) {
+        (Ok(file), Ok(output)) => file == output,
+        _ => false, // the output is not there yet
+    };
+    let shards = network.layers().iter().map(|layer| layer.file.as_path());
+    anyhow::ensure!(
+        !shards.chain([weights]).any(same),
+        "the output {} would overwrite the weights: name another with -o",
+        output.display()
+    );
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! The file that a schedule becomes.
+
+use std::fs::File;
+use std::io::{Error, ErrorKind};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use super::PlanError;
+
+/// A file that appears under its name only when it is whole; until then, and after an error, nothing is there (or what was there before).
+pub struct OutputFile(NamedTempFile);
+
+impl OutputFile {
+    /// A temporary file in the output's folder. Refuses to replace what is no ordinary file: a folder, a pipe, a device.
+    pub fn create(output: &Path) -> Result<Self, PlanError> {
+        let refuse = |kind, why| Err(PlanError::output(output, Error::new(kind, why)));
+        if output.is_dir() {
+            return refuse(ErrorKind::IsADirectory, "it is a folder");
+        }
+        if output.exists() && !output.is_file() {
+            return refuse(ErrorKind::InvalidInput, "it is there, and not an ordinary file");
+        }
+        let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            return refuse(ErrorKind::NotFound, "its folder does not exist");
+        }
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".elight-").suffix(".partial");
+        // A schedule is readable as the user's umask allows: not a secret, as temporary files are by default.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        builder.tempfile_in(folder).map(Self).map_err(|e| PlanError::output(output, e))
+    }
+
+    /// Where it is until it is kept.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// To write to.
+    pub fn temporary(&mut self) -> &mut File {
+        self.0.as_file_mut()
+    }
+
+    /// Gives the whole file its name.
+    pub fn keep(self, output: &Path) -> Result<(), PlanError> {
+        self.0.as_file().sync_all().map_err(|e| PlanError::output(output, e))?;
+        self.0.persist(output).map_err(|e| PlanError::output(output, e.error))?;
+        Ok(())
+    }
+}

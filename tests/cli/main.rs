@@ -1,0 +1,10 @@
+//! `elight-plan` from outside: what it prints, what it writes, and what it says when something is wrong.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod devices;
+mod flags;
+mod inputs;
+mod outputs;
+mod report;
