@@ -1,0 +1,75 @@
+//! Small networks, planned and replayed.
+
+use elight::check::{self, Findings};
+use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
+use elight::order::{Order, Reach};
+use elight::plan::{self, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved};
+use elight::replay::{self, Promise, Replay};
+use elight::weights::{Filter, Layout, Network};
+
+use crate::support::weights::Weights;
+
+/// One layer: `rows x cols` in `groups`, row-major weights.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    pub rows: usize,
+    pub cols: usize,
+    pub groups: usize,
+    pub weights: Vec<f32>,
+}
+
+pub fn network(layers: &[Layer]) -> Network {
+    let mut file = Weights::new();
+    for (i, layer) in layers.iter().enumerate() {
+        let name = format!("{i}.weight");
+        file = file.metadata(&format!("elight.groups.{name}"), &layer.groups.to_string());
+        file = file.f32(&name, &[layer.rows, layer.cols], &layer.weights);
+    }
+    Network::from_bytes("random.safetensors", file.bytes(), Layout::Auto, &Filter::default()).unwrap()
+}
+
+pub fn options(core: (usize, usize), bits: u8, reach: Reach) -> PlanOptions {
+    PlanOptions {
+        core: CoreSize { rows: core.0, cols: core.1 },
+        device: DeviceProfile::load("elight", Some(bits)).unwrap(),
+        quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Row },
+        reach,
+        order: Order::Optimal,
+        seed: 1,
+        segment_bytes: SEGMENT_BYTES,
+    }
+}
+
+/// A plan, what the replay has shown, and what the checker has found.
+pub struct Planned {
+    pub outcome: Outcome,
+    pub replay: Replay,
+    pub findings: Findings,
+}
+
+pub fn plan(network: &Network, options: &PlanOptions) -> Planned {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.elight");
+    let quantizer = Quantizer::new(&options.device, options.quantization.reparam, options.quantization.scale);
+    let width = network.layers().iter().map(|l| l.inputs()).max().unwrap();
+    let stimuli = replay::stimuli(&quantizer, width, 7);
+    let outcome = plan::plan(network, options, &path, &stimuli, &Unobserved).unwrap();
+    let promise = Promise {
+        totals: outcome.of(options.order),
+        end: outcome.end,
+        ram: outcome.decoder_ram_bytes as usize,
+        outputs: &outcome.expected_outputs,
+    };
+    let replay = replay::replay(&path, options.core, &options.device, &stimuli, promise, &Unobserved).unwrap();
+    let reading = check::Options { reparam: options.quantization.reparam, scale: options.quantization.scale };
+    let bytes = std::fs::read(&path).unwrap();
+    let findings = check::check_schedule(&mut &bytes[..], network, &options.device, &reading).unwrap();
+    Planned { outcome, replay, findings }
+}
+
+impl Planned {
+    /// Writes per inference in steady state.
+    pub fn writes(&self, order: Order) -> u64 {
+        self.outcome.of(order).costs.per_inference.writes
+    }
+}
