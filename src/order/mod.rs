@@ -10,6 +10,7 @@ pub mod bound;
 pub mod chunk;
 pub mod direction;
 pub mod lanes;
+mod links;
 pub mod quantile;
 pub mod rows;
 pub mod search;

@@ -1,1 +1,32 @@
-//! The training loop.
+//! 6. Training: networks whose weights the planner likes.
+//!
+//! ```text
+//! config               a run as a TOML file
+//! data                 images in memory, batches prepared by a thread
+//! write_loss           losses on the levels of the weights
+//! optim, schedule      optimisers, gradient clipping, course of the learning rate
+//! trainer              steps, epochs, checkpoints, resuming
+//! eval, writes         what a network is worth: accuracy, writes per inference
+//! checkpoint, run_dir  files: weights with metadata, metrics, curves (plot)
+//! ```
+
+pub mod config;
+
+pub mod data;
+
+pub mod write_loss;
+
+pub mod optim;
+pub mod schedule;
+
+pub mod trainer;
+
+pub mod eval;
+pub mod writes;
+
+pub mod checkpoint;
+pub mod plot;
+pub mod run_dir;
+
+pub use config::Config;
+pub use trainer::{End, Epoch, Event, TrainError, Trainer};

@@ -37,6 +37,7 @@ const KEYS: &[(&str, &str)] = &[
     ("layers[].elight_accounting.ORDER.total_writes", "integer"),
     ("layers[].elight_accounting.ORDER.max_writes", "integer"),
     ("layers[].lower_bound_writes", "integer?"),
+    ("layers[].gap", "number?"),
     ("skipped[].name", "string"),
     ("skipped[].reason", "string"),
     ("orders.ORDER.LOAD.writes", "integer"),

@@ -1,0 +1,529 @@
+//! 3x3 convolution of stride 1 by Winograd's minimal filtering (Lavin and Gray, 2016): an `M x M` patch of outputs from an
+//! `(M+2) x (M+2)` patch of inputs with `(M+2)^2` instead of `9 M^2` products, each position being one matrix product over
+//! all patches of the batch:
+//!
+//! ```text
+//! U = G w G^T      filters       [t*t][cout][cin]
+//! V = B^T x B      input patches [t*t][patches][cin]
+//! P = V U^T        products      [t*t][patches][cout]     t*t matrix products
+//! y = A^T P A      output patches
+//! ```
+//!
+//! The backward pass differentiates exactly these lines: `dP = A dy A^T`, `dU = dP^T V`, `dV = dP U`, `dw = G^T dU G`,
+//! `dx = B dV B^T`, the last added where patches overlap.
+
+use super::ctx::Ctx;
+use super::par::{gemm, part_size, simd, split_planes};
+use super::tensor::{Shape, Tensor, matrix, matrix_mut};
+use rayon::prelude::*;
+use std::ops::{Add, Mul, Sub};
+
+/// Channels are handled in groups of this many, one or two vector registers.
+pub(crate) const LANES: usize = 8;
+
+/// The same element of LANES neighbouring channels.
+#[derive(Clone, Copy)]
+struct V([f32; LANES]);
+
+impl Add for V {
+    type Output = Self;
+    #[inline(always)]
+    fn add(mut self, o: Self) -> Self {
+        self.0.iter_mut().zip(o.0).for_each(|(a, b)| *a += b);
+        self
+    }
+}
+
+impl Sub for V {
+    type Output = Self;
+    #[inline(always)]
+    fn sub(mut self, o: Self) -> Self {
+        self.0.iter_mut().zip(o.0).for_each(|(a, b)| *a -= b);
+        self
+    }
+}
+
+impl Mul<f32> for V {
+    type Output = Self;
+    #[inline(always)]
+    fn mul(mut self, f: f32) -> Self {
+        self.0.iter_mut().for_each(|a| *a *= f);
+        self
+    }
+}
+
+const ZERO: V = V([0.0; LANES]);
+
+/// `m x m^T` for a patch `x`, given `m` as a function of one column.
+#[inline(always)]
+fn sandwich<const R: usize, const N: usize>(m: impl Fn([V; N]) -> [V; R], x: &[[V; N]; N]) -> [[V; R]; R] {
+    let mut half = [[ZERO; N]; R];
+    for j in 0..N {
+        let column = m(std::array::from_fn(|i| x[i][j]));
+        for r in 0..R {
+            half[r][j] = column[r];
+        }
+    }
+    half.map(m)
+}
+
+/// The transforms of one size, `M` outputs and `T = M + 2` inputs a side: straight lines of additions, so that the compiler
+/// keeps them in registers. Tests compare them with the definition.
+trait Scheme<const M: usize, const T: usize> {
+    /// Input transform `B^T`.
+    fn bt(d: [V; T]) -> [V; T];
+    /// Its transpose.
+    fn b(v: [V; T]) -> [V; T];
+    /// Filter transform `G`.
+    fn g(w: [V; 3]) -> [V; T];
+    /// Its transpose.
+    fn gt(u: [V; T]) -> [V; 3];
+    /// Output transform `A^T`.
+    fn at(p: [V; T]) -> [V; M];
+    /// Its transpose.
+    fn a(y: [V; M]) -> [V; T];
+}
+
+/// F(2x2, 3x3): 2.25 times fewer products, transforms by additions alone.
+///
+/// ```text
+/// B^T = [1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1]   G = [1 0 0; .5 .5 .5; .5 -.5 .5; 0 0 1]   A^T = [1 1 1 0; 0 1 -1 -1]
+/// ```
+struct F2;
+
+impl Scheme<2, 4> for F2 {
+    #[inline(always)]
+    fn bt([d0, d1, d2, d3]: [V; 4]) -> [V; 4] {
+        [d0 - d2, d1 + d2, d2 - d1, d1 - d3]
+    }
+
+    #[inline(always)]
+    fn b([v0, v1, v2, v3]: [V; 4]) -> [V; 4] {
+        [v0, v1 - v2 + v3, v1 + v2 - v0, v3 * -1.0]
+    }
+
+    #[inline(always)]
+    fn g([w0, w1, w2]: [V; 3]) -> [V; 4] {
+        let (even, odd) = ((w0 + w2) * 0.5, w1 * 0.5);
+        [w0, even + odd, even - odd, w2]
+    }
+
+    #[inline(always)]
+    fn gt([u0, u1, u2, u3]: [V; 4]) -> [V; 3] {
+        let half = (u1 + u2) * 0.5;
+        [u0 + half, (u1 - u2) * 0.5, half + u3]
+    }
+
+    #[inline(always)]
+    fn at([p0, p1, p2, p3]: [V; 4]) -> [V; 2] {
+        [p0 + p1 + p2, p1 - p2 - p3]
+    }
+
+    #[inline(always)]
+    fn a([y0, y1]: [V; 2]) -> [V; 4] {
+        [y0, y0 + y1, y0 - y1, y1 * -1.0]
+    }
+}
+
+/// F(4x4, 3x3): 4 times fewer products, some 10 times the rounding error of a direct product (still about 1e-6).
+///
+/// ```text
+/// B^T = [4 0 -5 0 1 0; 0 -4 -4 1 1 0; 0 4 -4 -1 1 0; 0 -2 -1 2 1 0; 0 2 -1 -2 1 0; 0 4 0 -5 0 1]
+/// G   = [1/4 0 0; -1/6 -1/6 -1/6; -1/6 1/6 -1/6; 1/24 1/12 1/6; 1/24 -1/12 1/6; 0 0 1]
+/// A^T = [1 1 1 1 1 0; 0 1 -1 2 -2 0; 0 1 1 4 4 0; 0 1 -1 8 -8 1]
+/// ```
+struct F4;
+
+impl Scheme<4, 6> for F4 {
+    #[inline(always)]
+    fn bt([d0, d1, d2, d3, d4, d5]: [V; 6]) -> [V; 6] {
+        let (a, b) = (d4 - d2 * 4.0, d3 - d1 * 4.0);
+        let (c, d) = (d4 - d2, (d3 - d1) * 2.0);
+        [d0 * 4.0 - d2 * 5.0 + d4, a + b, a - b, c + d, c - d, d1 * 4.0 - d3 * 5.0 + d5]
+    }
+
+    #[inline(always)]
+    fn b([v0, v1, v2, v3, v4, v5]: [V; 6]) -> [V; 6] {
+        let (s1, d1, s3, d3) = (v1 + v2, v1 - v2, v3 + v4, (v3 - v4) * 2.0);
+        [v0 * 4.0, (v5 - d1) * 4.0 - d3, v0 * -5.0 - s1 * 4.0 - s3, d1 + d3 - v5 * 5.0, v0 + s1 + s3, v5]
+    }
+
+    #[inline(always)]
+    fn g([w0, w1, w2]: [V; 3]) -> [V; 6] {
+        let (a, b) = ((w0 + w2) * (-1.0 / 6.0), w1 * (1.0 / 6.0));
+        let (c, d) = (w0 * (1.0 / 24.0) + w2 * (1.0 / 6.0), w1 * (1.0 / 12.0));
+        [w0 * 0.25, a - b, a + b, c + d, c - d, w2]
+    }
+
+    #[inline(always)]
+    fn gt([u0, u1, u2, u3, u4, u5]: [V; 6]) -> [V; 3] {
+        let (s1, s3) = ((u1 + u2) * (1.0 / 6.0), u3 + u4);
+        [
+            u0 * 0.25 - s1 + s3 * (1.0 / 24.0),
+            (u2 - u1) * (1.0 / 6.0) + (u3 - u4) * (1.0 / 12.0),
+            s3 * (1.0 / 6.0) - s1 + u5,
+        ]
+    }
+
+    #[inline(always)]
+    fn at([p0, p1, p2, p3, p4, p5]: [V; 6]) -> [V; 4] {
+        let (s1, d1, s3, d3) = (p1 + p2, p1 - p2, p3 + p4, p3 - p4);
+        [p0 + s1 + s3, d1 + d3 * 2.0, s1 + s3 * 4.0, d1 + d3 * 8.0 + p5]
+    }
+
+    #[inline(always)]
+    fn a([y0, y1, y2, y3]: [V; 4]) -> [V; 6] {
+        let (e1, o1) = (y0 + y2, y1 + y3);
+        let (e2, o2) = (y0 + y2 * 4.0, y1 * 2.0 + y3 * 8.0);
+        [y0, e1 + o1, e1 - o1, e2 + o2, e2 - o2, y3]
+    }
+}
+
+/// Where the patches of a convolution lie.
+#[derive(Clone, Copy, Debug)]
+struct Patches {
+    x: Shape,
+    y: Shape,
+    pad: usize,
+    /// Patches per column and per row of the output.
+    rows: usize,
+    columns: usize,
+}
+
+impl Patches {
+    fn new(x: Shape, y: Shape, pad: usize, m: usize) -> Self {
+        Self { x, y, pad, rows: y.h.div_ceil(m), columns: y.w.div_ceil(m) }
+    }
+
+    fn per_sample(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    fn total(&self) -> usize {
+        self.x.n * self.per_sample()
+    }
+}
+
+/// Which patch size a convolution uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// F(2x2, 3x3).
+    Two,
+    /// F(4x4, 3x3).
+    Four,
+}
+
+impl Size {
+    /// The faster size for an output of `h x w` (see docs/performance-training.md).
+    pub(crate) fn for_output(h: usize, w: usize) -> Self {
+        if h >= 8 && w >= 8 { Size::Four } else { Size::Two }
+    }
+}
+
+/// Transformed filters and input patches that the backward pass needs.
+#[derive(Debug, Default)]
+pub(crate) struct Saved {
+    u: Vec<f32>,
+    v: Vec<f32>,
+    /// The input's shape and padding.
+    x: Shape,
+    pad: usize,
+}
+
+/// `y = conv(x, w)`: `w` is `[cout][cin][3][3]`, both channel counts multiples of [`LANES`].
+pub(crate) fn forward(size: Size, x: &Tensor, w: &[f32], y: &mut Tensor, pad: usize, ctx: &mut Ctx) -> Saved {
+    match size {
+        Size::Two => forward_with::<F2, 2, 4>(x, w, y, pad, ctx),
+        Size::Four => forward_with::<F4, 4, 6>(x, w, y, pad, ctx),
+    }
+}
+
+/// Adds to `dw`, and writes `dx` when it is asked for. Consumes what the forward pass saved.
+pub(crate) fn backward(size: Size, saved: Saved, dy: &Tensor, dw: &mut [f32], dx: Option<&mut Tensor>, ctx: &mut Ctx) {
+    match size {
+        Size::Two => backward_with::<F2, 2, 4>(saved, dy, dw, dx, ctx),
+        Size::Four => backward_with::<F4, 4, 6>(saved, dy, dw, dx, ctx),
+    }
+}
+
+fn forward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
+    x: &Tensor,
+    w: &[f32],
+    y: &mut Tensor,
+    pad: usize,
+    ctx: &mut Ctx,
+) -> Saved {
+    let g = Patches::new(x.shape, y.shape, pad, M);
+    let (cin, cout, patches, positions) = (x.shape.c, y.shape.c, g.total(), T * T);
+    let mut u = ctx.take(positions * cin * cout);
+    let mut v = ctx.take(positions * patches * cin);
+    let mut p = ctx.take(positions * patches * cout);
+    let part = part_size(g.x.n);
+
+    // U = G w G^T, a few output channels at a time.
+    let step = cout.div_ceil(16);
+    split_planes(&mut u, positions, step * cin)
+        .into_par_iter()
+        .zip(w.par_chunks(step * cin * 9))
+        .for_each(|(mut planes, w)| simd(|| filters_in::<S, M, T>(w, &mut planes)));
+    // V = B^T x B, a few samples at a time.
+    split_planes(&mut v, positions, part * g.per_sample() * cin)
+        .into_par_iter()
+        .zip(x.data.par_chunks(part * x.shape.sample()))
+        .for_each(|(mut planes, x)| simd(|| gather_patches::<S, M, T>(x, g, &mut planes)));
+    // P = V U^T, position by position.
+    let planes = v.par_chunks(patches * cin).zip(u.par_chunks(cin * cout)).zip(p.par_chunks_mut(patches * cout));
+    planes.for_each(|((v, u), p)| {
+        gemm(matrix(v, patches, cin), matrix(u, cout, cin).t(), 0.0, matrix_mut(p, patches, cout));
+    });
+    // y = A^T P A.
+    let pieces = planes_of(&p, positions, part * g.per_sample() * cout);
+    y.data
+        .par_chunks_mut(part * y.shape.sample())
+        .zip(pieces)
+        .for_each(|(y, planes)| simd(|| scatter_outputs::<S, M, T>(&planes, g, y)));
+    ctx.give(p);
+    Saved { u, v, x: x.shape, pad }
+}
+
+fn backward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
+    saved: Saved,
+    dy: &Tensor,
+    dw: &mut [f32],
+    dx: Option<&mut Tensor>,
+    ctx: &mut Ctx,
+) {
+    let Saved { u, mut v, x, pad } = saved;
+    let g = Patches::new(x, dy.shape, pad, M);
+    let (cin, cout, patches, positions) = (x.c, dy.shape.c, g.total(), T * T);
+    let mut dp = ctx.take(positions * patches * cout);
+    let part = part_size(x.n);
+
+    // y = A^T P A  =>  dP = A dy A^T.
+    split_planes(&mut dp, positions, part * g.per_sample() * cout)
+        .into_par_iter()
+        .zip(dy.data.par_chunks(part * dy.shape.sample()))
+        .for_each(|(mut planes, dy)| simd(|| spread_gradients::<S, M, T>(dy, g, &mut planes)));
+    // P = V U^T  =>  dU = dP^T V, dV = dP U; dV replaces V.
+    let want_dx = dx.is_some();
+    let mut du = ctx.take(positions * cin * cout);
+    let planes = v.par_chunks_mut(patches * cin).zip(u.par_chunks(cin * cout)).zip(du.par_chunks_mut(cin * cout));
+    planes.zip(dp.par_chunks(patches * cout)).for_each(|(((v, u), du), dp)| {
+        gemm(matrix(dp, patches, cout).t(), matrix(v, patches, cin), 0.0, matrix_mut(du, cout, cin));
+        if want_dx {
+            gemm(matrix(dp, patches, cout), matrix(u, cout, cin), 0.0, matrix_mut(v, patches, cin));
+        }
+    });
+    // U = G w G^T  =>  dw += G^T dU G, a few output channels at a time.
+    let step = cout.div_ceil(16);
+    let pieces = planes_of(&du, positions, step * cin);
+    dw.par_chunks_mut(step * cin * 9)
+        .zip(pieces)
+        .for_each(|(dw, planes)| simd(|| filters_back::<S, M, T>(&planes, dw)));
+    ctx.give(du);
+    // V = B^T x B  =>  dx = B dV B^T, summed where patches overlap.
+    if let Some(dx) = dx {
+        let pieces = planes_of(&v, positions, part * g.per_sample() * cin);
+        dx.data
+            .par_chunks_mut(part * x.sample())
+            .zip(pieces)
+            .for_each(|(dx, planes)| simd(|| scatter_input_gradients::<S, M, T>(&planes, g, dx)));
+    }
+    ctx.give(dp);
+    ctx.give(u);
+    ctx.give(v);
+}
+
+/// Pieces of `piece` elements of each plane, grouped by position (the shared twin of [`split_planes`]).
+fn planes_of(data: &[f32], planes: usize, piece: usize) -> Vec<Vec<&[f32]>> {
+    let plane = data.len() / planes;
+    (0..plane.div_ceil(piece))
+        .map(|i| data.chunks(plane).map(|p| &p[i * piece..((i + 1) * piece).min(plane)]).collect())
+        .collect()
+}
+
+#[inline(always)]
+fn load(x: &[f32], at: usize) -> V {
+    let mut v = ZERO;
+    v.0.copy_from_slice(&x[at..at + LANES]);
+    v
+}
+
+#[inline(always)]
+fn store(x: &mut [f32], at: usize, v: V) {
+    x[at..at + LANES].copy_from_slice(&v.0);
+}
+
+/// `U = G w G^T` for as many filters as `w` holds; LANES neighbouring input channels at once.
+#[inline(always)]
+fn filters_in<S: Scheme<M, T>, const M: usize, const T: usize>(w: &[f32], planes: &mut [&mut [f32]]) {
+    for (group, w) in w.chunks_exact(9 * LANES).enumerate() {
+        let mut k = [[ZERO; 3]; 3];
+        for (l, f) in w.chunks_exact(9).enumerate() {
+            for t in 0..9 {
+                k[t / 3][t % 3].0[l] = f[t];
+            }
+        }
+        let u = sandwich(S::g, &k);
+        for (t, plane) in planes.iter_mut().enumerate() {
+            store(plane, group * LANES, u[t / T][t % T]);
+        }
+    }
+}
+
+/// `dw += G^T dU G` for as many filters as `dw` holds.
+#[inline(always)]
+fn filters_back<S: Scheme<M, T>, const M: usize, const T: usize>(planes: &[&[f32]], dw: &mut [f32]) {
+    for (group, dw) in dw.chunks_exact_mut(9 * LANES).enumerate() {
+        let mut k = [[ZERO; T]; T];
+        for (t, plane) in planes.iter().enumerate() {
+            k[t / T][t % T] = load(plane, group * LANES);
+        }
+        let d = sandwich(S::gt, &k);
+        for (l, f) in dw.chunks_exact_mut(9).enumerate() {
+            for t in 0..9 {
+                f[t] += d[t / 3][t % 3].0[l];
+            }
+        }
+    }
+}
+
+/// `T x T` patches of the samples in `x`, every `M` pixels, zero outside the image: `V = B^T x B`.
+#[inline(always)]
+fn gather_patches<S: Scheme<M, T>, const M: usize, const T: usize>(x: &[f32], g: Patches, planes: &mut [&mut [f32]]) {
+    let (shape, pad, c) = (g.x, g.pad, g.x.c);
+    let mut patch = 0;
+    for x in x.chunks(shape.sample()) {
+        for top in (0..g.rows).map(|r| r * M) {
+            for left in (0..g.columns).map(|q| q * M) {
+                let inside = top >= pad && left >= pad && top + T <= shape.h + pad && left + T <= shape.w + pad;
+                for ch in (0..c).step_by(LANES) {
+                    let mut d = [[ZERO; T]; T];
+                    for (i, row) in d.iter_mut().enumerate() {
+                        // Rows and columns left of the image wrap to huge numbers and are skipped too.
+                        let yy = (top + i).wrapping_sub(pad);
+                        if !inside && yy >= shape.h {
+                            continue;
+                        }
+                        for (j, v) in row.iter_mut().enumerate() {
+                            let xx = (left + j).wrapping_sub(pad);
+                            if inside || xx < shape.w {
+                                *v = load(x, (yy * shape.w + xx) * c + ch);
+                            }
+                        }
+                    }
+                    let v = sandwich(S::bt, &d);
+                    for (t, plane) in planes.iter_mut().enumerate() {
+                        store(plane, patch * c + ch, v[t / T][t % T]);
+                    }
+                }
+                patch += 1;
+            }
+        }
+    }
+}
+
+/// `y = A^T P A` for the samples in `y`.
+#[allow(clippy::needless_range_loop)] // rows and columns of a ragged patch: indices say it best
+#[inline(always)]
+fn scatter_outputs<S: Scheme<M, T>, const M: usize, const T: usize>(planes: &[&[f32]], g: Patches, y: &mut [f32]) {
+    let (shape, c) = (g.y, g.y.c);
+    let mut patch = 0;
+    for y in y.chunks_mut(shape.sample()) {
+        for top in (0..g.rows).map(|r| r * M) {
+            for left in (0..g.columns).map(|q| q * M) {
+                for ch in (0..c).step_by(LANES) {
+                    let mut p = [[ZERO; T]; T];
+                    for (t, plane) in planes.iter().enumerate() {
+                        p[t / T][t % T] = load(plane, patch * c + ch);
+                    }
+                    let o = sandwich(S::at, &p);
+                    for i in 0..M.min(shape.h - top) {
+                        for j in 0..M.min(shape.w - left) {
+                            store(y, ((top + i) * shape.w + left + j) * c + ch, o[i][j]);
+                        }
+                    }
+                }
+                patch += 1;
+            }
+        }
+    }
+}
+
+/// `dP = A dy A^T` for the samples in `dy`.
+#[allow(clippy::needless_range_loop)] // rows and columns of a ragged patch: indices say it best
+#[inline(always)]
+fn spread_gradients<S: Scheme<M, T>, const M: usize, const T: usize>(
+    dy: &[f32],
+    g: Patches,
+    planes: &mut [&mut [f32]],
+) {
+    let (shape, c) = (g.y, g.y.c);
+    let mut patch = 0;
+    for dy in dy.chunks(shape.sample()) {
+        for top in (0..g.rows).map(|r| r * M) {
+            for left in (0..g.columns).map(|q| q * M) {
+                for ch in (0..c).step_by(LANES) {
+                    let mut d = [[ZERO; M]; M];
+                    for i in 0..M.min(shape.h - top) {
+                        for j in 0..M.min(shape.w - left) {
+                            d[i][j] = load(dy, ((top + i) * shape.w + left + j) * c + ch);
+                        }
+                    }
+                    let p = sandwich(S::a, &d);
+                    for (t, plane) in planes.iter_mut().enumerate() {
+                        store(plane, patch * c + ch, p[t / T][t % T]);
+                    }
+                }
+                patch += 1;
+            }
+        }
+    }
+}
+
+/// `dx = B dV B^T` for the samples in `dx`: the exact reverse of [`gather_patches`].
+#[inline(always)]
+fn scatter_input_gradients<S: Scheme<M, T>, const M: usize, const T: usize>(
+    planes: &[&[f32]],
+    g: Patches,
+    dx: &mut [f32],
+) {
+    let (shape, c) = (g.x, g.x.c);
+    let mut patch = 0;
+    for dx in dx.chunks_mut(shape.sample()) {
+        dx.fill(0.0);
+        for top in (0..g.rows).map(|r| r * M) {
+            for left in (0..g.columns).map(|q| q * M) {
+                for ch in (0..c).step_by(LANES) {
+                    let mut v = [[ZERO; T]; T];
+                    for (t, plane) in planes.iter().enumerate() {
+                        v[t / T][t % T] = load(plane, patch * c + ch);
+                    }
+                    let d = sandwich(S::b, &v);
+                    for (i, row) in d.iter().enumerate() {
+                        let yy = (top + i).wrapping_sub(g.pad);
+                        if yy >= shape.h {
+                            continue;
+                        }
+                        for (j, d) in row.iter().enumerate() {
+                            let xx = (left + j).wrapping_sub(g.pad);
+                            if xx < shape.w {
+                                let at = (yy * shape.w + xx) * c + ch;
+                                store(dx, at, load(dx, at) + *d);
+                            }
+                        }
+                    }
+                }
+                patch += 1;
+            }
+        }
+    }
+}
+
+impl Saved {
+    /// Gives the buffers back.
+    pub(crate) fn release(self, ctx: &mut Ctx) {
+        ctx.give(self.u);
+        ctx.give(self.v);
+    }
+}

@@ -1,0 +1,146 @@
+//! Accuracy of a network on a set of images.
+
+use super::checkpoint::{self, LoadReport};
+use super::config::{ConfigError, PcmConfig};
+use super::data::{Augment, Batches, Dataset, Normalization, Order, Split};
+use super::trainer::TrainError;
+use crate::nn::loss::{Score, cross_entropy};
+use crate::nn::model::{ModelSpec, build};
+use crate::nn::{Ctx, Layer, Mode, Sequential};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Runs all images through the network in evaluation mode. `progress` is called with the number of images done.
+pub fn evaluate(
+    model: &mut Sequential,
+    split: &Arc<Split>,
+    norm: &Normalization,
+    batch: usize,
+    mut progress: impl FnMut(usize),
+) -> Score {
+    let mut ctx = Ctx::new(Mode::Eval, 0);
+    let mut total = Score::default();
+    for b in Batches::start(split.clone(), batch, Order::Stored, Augment::default(), norm, 0) {
+        let mut y = model.forward(b.x, &mut ctx);
+        let s = cross_entropy(&mut y, &b.labels, 0.0);
+        ctx.give(y.data);
+        total.loss += s.loss;
+        total.correct += s.correct;
+        total.samples += s.samples;
+        progress(total.samples);
+    }
+    total
+}
+
+/// How a file is to be evaluated; what is left open is taken from the file's metadata.
+#[derive(Clone, Debug, Default)]
+pub struct Recipe {
+    /// Architecture.
+    pub model: Option<String>,
+    /// Data set.
+    pub dataset: Option<String>,
+    /// Scaling of the inputs.
+    pub normalization: Option<Normalization>,
+    /// Quantization of weights that were not trained for it.
+    pub quantized: Option<PcmConfig>,
+}
+
+/// What a file is worth.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Right answers and cross entropy.
+    pub score: Score,
+    /// Architecture.
+    pub model: String,
+    /// Data set.
+    pub dataset: String,
+    /// `floating point`, or bits of weights and inputs.
+    pub precision: String,
+    /// What loading by name found.
+    pub report: LoadReport,
+}
+
+/// Evaluates a weights file on a test set; `progress` is called with images done and images in all.
+///
+/// # Errors
+/// Whatever is wrong with file, model or data; metadata that say neither model nor data set when the recipe does not either.
+pub fn evaluate_file(
+    path: &Path,
+    recipe: &Recipe,
+    data: Option<&Path>,
+    batch: usize,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Evaluation, TrainError> {
+    let file = checkpoint::File::open(path)?;
+    let meta = &file.metadata;
+    let recognised = data.and_then(Dataset::recognise).map(str::to_owned);
+    let known = |given: &Option<String>, key: &str| given.clone().or_else(|| meta.get(key).cloned());
+    let missing = |key, problem: &str| ConfigError::Value { key, problem: problem.to_owned() };
+    let model = known(&recipe.model, "elight.model");
+    let model = model.ok_or_else(|| missing("--model", "is not given, and the file's metadata do not say it"))?;
+    // Files at hand speak louder than the data set that the weights were trained on.
+    let dataset = recipe.dataset.clone().or(recognised).or_else(|| meta.get("elight.dataset").cloned());
+    let dataset = dataset.ok_or_else(|| missing("--dataset", "is not given, nor recognised from the files"))?;
+    let set = Dataset::open(&dataset, data)?;
+
+    let pcm = trained_for(meta)?.or_else(|| recipe.quantized.clone());
+    let spec = ModelSpec {
+        name: model.clone(),
+        input: set.train.shape,
+        classes: set.classes,
+        hidden: numbers(meta, "elight.hidden")?.unwrap_or_default(),
+        dropout: 0.0,
+        pcm: pcm.as_ref().map(PcmConfig::settings).transpose()?,
+    };
+    let norm = match (&recipe.normalization, numbers(meta, "elight.mean")?, numbers(meta, "elight.std")?) {
+        (Some(n), _, _) => n.clone(),
+        (None, Some(mean), Some(std)) => Normalization { mean, std },
+        _ => Normalization::measure(&set.train),
+    };
+    let channels = set.train.shape.c;
+    if norm.mean.len() != channels || norm.std.len() != channels {
+        let problem = format!("has {} channels, the images have {channels}", norm.mean.len());
+        return Err(missing("normalization", &problem).into());
+    }
+    let mut network = build(&spec)?;
+    let report = file.load_into(&mut network)?;
+    let precision = match &pcm {
+        None => "floating point".to_owned(),
+        Some(p) if p.input_bits == 0 => format!("{}-bit weights, floating-point inputs", p.bits),
+        Some(p) => format!("{}-bit weights, {}-bit inputs", p.bits, p.input_bits),
+    };
+    let all = set.test.len();
+    let score = evaluate(&mut network, &set.test, &norm, batch.max(1), |done| progress(done, all));
+    Ok(Evaluation { score, model, dataset, precision, report })
+}
+
+/// The quantization that a file's weights were trained for.
+fn trained_for(meta: &BTreeMap<String, String>) -> Result<Option<PcmConfig>, ConfigError> {
+    let Some(bits) = number(meta, "elight.bits")? else { return Ok(None) };
+    let standard = PcmConfig::default();
+    let word = |key: &str, default: String| meta.get(key).cloned().unwrap_or(default);
+    Ok(Some(PcmConfig {
+        bits,
+        device: word("elight.device", standard.device),
+        reparam: word("elight.reparam", standard.reparam),
+        scale: word("elight.scale", standard.scale),
+        core: word("elight.tile", standard.core),
+        input_bits: number(meta, "elight.input_bits")?.unwrap_or(0),
+        quant_noise: 1.0,
+    }))
+}
+
+fn number<T: std::str::FromStr>(meta: &BTreeMap<String, String>, key: &'static str) -> Result<Option<T>, ConfigError> {
+    Ok(numbers(meta, key)?.and_then(|v: Vec<T>| v.into_iter().next()))
+}
+
+/// Comma-separated numbers of the metadata.
+fn numbers<T: std::str::FromStr>(
+    meta: &BTreeMap<String, String>,
+    key: &'static str,
+) -> Result<Option<Vec<T>>, ConfigError> {
+    let Some(text) = meta.get(key) else { return Ok(None) };
+    let wrong = || ConfigError::Value { key, problem: format!("is `{text}` in the metadata, expected numbers") };
+    text.split(',').map(|t| t.trim().parse().map_err(|_| wrong())).collect::<Result<_, _>>().map(Some)
+}

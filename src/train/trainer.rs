@@ -1,0 +1,390 @@
+//! The loop: steps, epochs, checkpoints, and how a stopped run goes on.
+//!
+//! All state that the future depends on is in `state.safetensors`: weights, running statistics, the optimiser's memory, the
+//! number of the step and the sums of the epoch so far. Order and changes of the images, dropout and quantization noise are
+//! functions of seed and step. So a resumed run computes bit for bit what the uninterrupted one would have computed.
+
+use super::checkpoint::{self, CheckpointError};
+use super::config::{Config, ConfigError};
+use super::data::{Batches, DataError, Dataset, Normalization, Order};
+use super::eval::evaluate;
+use super::optim::{Optimizer, clip_gradients};
+use super::run_dir;
+use super::write_loss::{self, Core};
+use super::writes::{self, Writes};
+use crate::level::LevelMatrix;
+use crate::nn::loss::cross_entropy;
+use crate::nn::model::{ModelError, ModelSpec, build};
+use crate::nn::{Ctx, Layer, Mode, Sequential, init};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Why a run cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// Configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Architecture.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Files.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The run directory.
+    #[error("{path}: {problem}")]
+    RunDir {
+        /// The directory or file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
+    /// The loss is no number any more.
+    #[error("the loss became {loss} at step {step} (epoch {epoch}): lower optimizer.lr, or set train.clip")]
+    Diverged {
+        /// The loss.
+        loss: f64,
+        /// Step of the run, from 0.
+        step: u64,
+        /// Epoch, from 1.
+        epoch: u64,
+    },
+}
+
+/// The figures of one epoch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Number, from 1.
+    pub epoch: u64,
+    /// Learning rate of the last step.
+    pub lr: f64,
+    /// Mean cross entropy of the training images, as they were when the network learned from them.
+    pub train_loss: f64,
+    /// Mean write-aware loss, not weighted.
+    pub write_loss: f64,
+    /// Part of the training images answered correctly, likewise.
+    pub train_accuracy: f64,
+    /// Mean cross entropy of the test images.
+    pub test_loss: f64,
+    /// Part of the test images answered correctly.
+    pub test_accuracy: f64,
+    /// Writes per inference of the present weights.
+    pub writes: Writes,
+    /// Wall-clock seconds of training, without evaluation.
+    pub seconds: f64,
+    /// Training images per second.
+    pub samples_per_second: f64,
+}
+
+/// What the loop reports while it works.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A step is done.
+    Step {
+        /// Epoch, from 1.
+        epoch: u64,
+        /// Steps done in this epoch.
+        done: u64,
+        /// Steps of an epoch.
+        steps: u64,
+        /// Cross entropy of the batch.
+        loss: f64,
+        /// Images of the batch.
+        samples: usize,
+    },
+    /// An epoch is done.
+    Epoch(&'a Epoch),
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All epochs done.
+    Finished,
+    /// No better accuracy for `train.patience` epochs.
+    Early,
+    /// Asked to stop; the state is stored.
+    Stopped,
+}
+
+/// What is stored beside the arrays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Progress {
+    /// Epochs finished.
+    epoch: u64,
+    /// Steps of the present epoch.
+    step: u64,
+    /// Sums over the present epoch.
+    loss: f64,
+    write_loss: f64,
+    correct: usize,
+    samples: usize,
+    seconds: f64,
+    history: Vec<Epoch>,
+    /// Best accuracies: (accuracy, epoch), best first.
+    best: Vec<(f64, u64)>,
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Trainer {
+    config: Config,
+    data: Dataset,
+    norm: Normalization,
+    model: Sequential,
+    core: Option<Core>,
+    optimizer: Optimizer,
+    progress: Progress,
+    metadata: BTreeMap<String, String>,
+}
+
+impl Trainer {
+    /// Prepares a run: reads the data, builds the model, makes the run directory.
+    ///
+    /// # Errors
+    /// Everything that is wrong with configuration, data, model or directory; a directory that holds another run.
+    pub fn new(config: Config) -> Result<Self, TrainError> {
+        let dir = &config.train.out;
+        if dir.join(run_dir::STATE).exists() {
+            let problem = "holds a run already: resume it, remove it, or choose another train.out".to_owned();
+            return Err(TrainError::RunDir { path: dir.clone(), problem });
+        }
+        let trainer = Self::prepare(config)?;
+        run_dir::create(&trainer.config)?;
+        Ok(trainer)
+    }
+
+    /// Continues a run from its directory.
+    ///
+    /// # Errors
+    /// A directory without a run, or one whose state does not fit its configuration.
+    pub fn resume(dir: &Path) -> Result<Self, TrainError> {
+        let mut config = Config::load(&dir.join(run_dir::CONFIG), &[])?;
+        config.train.out = dir.to_owned();
+        let path = dir.join(run_dir::STATE);
+        let mut trainer = Self::prepare(config)?;
+        let mut file = checkpoint::File::open(&path)?;
+        let wrong = |problem: String| TrainError::RunDir { path: path.clone(), problem };
+        let progress = file.metadata.get("progress").map(|p| serde_json::from_str(p));
+        trainer.progress = match progress {
+            Some(Ok(p)) => p,
+            _ => return Err(wrong("has no readable `progress`: not the state of a run".into())),
+        };
+        let steps = file.metadata.get("steps").and_then(|s| s.parse().ok()).unwrap_or(0);
+        let restored = trainer.optimizer.restore(&mut trainer.model, steps, |name| file.take(name));
+        restored.map_err(|name| wrong(format!("lacks `{name}`, or it has another size: not of this config")))?;
+        file.load_into(&mut trainer.model)?;
+        Ok(trainer)
+    }
+
+    fn prepare(config: Config) -> Result<Self, TrainError> {
+        let data = Dataset::open(&config.data.name, config.data.dir.as_deref())?;
+        let norm = Normalization::measure(&data.train);
+        let pcm = config.pcm.as_ref();
+        let spec = ModelSpec {
+            name: config.model.name.clone(),
+            input: data.train.shape,
+            classes: data.classes,
+            hidden: config.model.hidden.clone(),
+            dropout: config.model.dropout,
+            pcm: pcm.map(|p| p.settings()).transpose()?,
+        };
+        let mut model = build(&spec)?;
+        init::initialize(&mut model, config.train.seed);
+        if let Some(path) = &config.model.weights {
+            checkpoint::File::open(path)?.load_into(&mut model)?;
+        }
+        if data.train.len() < config.data.batch {
+            let problem = format!("is {}, more than the {} training images", config.data.batch, data.train.len());
+            return Err(ConfigError::Value { key: "data.batch", problem }.into());
+        }
+        let core = pcm.map(|p| p.core()).transpose()?;
+        let optimizer = Optimizer::new(config.optimizer, &mut model);
+        let metadata = run_dir::metadata(&config, &spec, &norm);
+        Ok(Self { config, data, norm, model, core, optimizer, progress: Progress::default(), metadata })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Finished epochs.
+    pub fn history(&self) -> &[Epoch] {
+        &self.progress.history
+    }
+
+    /// Steps of an epoch.
+    pub fn steps_per_epoch(&self) -> u64 {
+        (self.data.train.len() / self.config.data.batch) as u64
+    }
+
+    /// Trains until the end, or until `stop` is set; then the state is stored after the present step.
+    ///
+    /// # Errors
+    /// Files that cannot be written, or a loss that is no number any more.
+    pub fn run(&mut self, stop: &AtomicBool, on_event: &mut dyn FnMut(Event<'_>)) -> Result<End, TrainError> {
+        while self.progress.epoch < self.config.train.epochs {
+            if self.exhausted() {
+                return Ok(End::Early);
+            }
+            if !self.train_epoch(stop, on_event)? {
+                self.store_state()?;
+                return Ok(End::Stopped);
+            }
+            let epoch = self.finish_epoch()?;
+            on_event(Event::Epoch(&epoch));
+        }
+        Ok(End::Finished)
+    }
+
+    /// Whether the last better accuracy is too long ago.
+    fn exhausted(&self) -> bool {
+        let patience = self.config.train.patience;
+        let best = self.progress.best.first().map_or(0, |(_, epoch)| *epoch);
+        patience > 0 && self.progress.epoch >= best + patience && self.progress.step == 0
+    }
+
+    /// Trains to the end of the present epoch; `false` when it was stopped before.
+    fn train_epoch(&mut self, stop: &AtomicBool, on_event: &mut dyn FnMut(Event<'_>)) -> Result<bool, TrainError> {
+        let (seed, epoch) = (self.config.train.seed, self.progress.epoch);
+        let order = Order::Shuffled { seed, epoch };
+        let (batch, skip) = (self.config.data.batch, self.progress.step as usize);
+        let batches = Batches::start(self.data.train.clone(), batch, order, self.config.data.augment, &self.norm, skip);
+        let steps = self.steps_per_epoch();
+        let mut ctx = Ctx::new(Mode::Train, seed);
+        let start = Instant::now();
+        let before = self.progress.seconds;
+        for b in batches {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let samples = b.labels.len();
+            let loss = self.step(b.x, &b.labels, &mut ctx)?;
+            self.progress.seconds = before + start.elapsed().as_secs_f64();
+            on_event(Event::Step { epoch: epoch + 1, done: self.progress.step, steps, loss, samples });
+        }
+        Ok(true)
+    }
+
+    /// One optimiser step; returns the mean cross entropy of the batch.
+    fn step(&mut self, x: crate::nn::Tensor, labels: &[u16], ctx: &mut Ctx) -> Result<f64, TrainError> {
+        let (steps, epochs) = (self.steps_per_epoch(), self.config.train.epochs);
+        let step = self.progress.epoch * steps + self.progress.step;
+        ctx.step = step;
+        self.model.zero_gradients();
+        let mut y = self.model.forward(x, ctx);
+        let score = cross_entropy(&mut y, labels, self.config.train.label_smoothing);
+        let loss = score.loss / score.samples as f64;
+        if !loss.is_finite() {
+            return Err(TrainError::Diverged { loss, step, epoch: self.progress.epoch + 1 });
+        }
+        let dx = self.model.backward(y, ctx);
+        ctx.give(dx.data);
+        self.progress.write_loss += self.write_loss(step as f64 / steps as f64);
+        if self.config.train.clip > 0.0 {
+            clip_gradients(&mut self.model, self.config.train.clip);
+        }
+        let lr = f64::from(self.config.optimizer.lr()) * self.config.schedule.factor(step, steps, epochs);
+        self.optimizer.step(&mut self.model, lr as f32);
+        self.progress.step += 1;
+        self.progress.loss += score.loss;
+        self.progress.correct += score.correct;
+        self.progress.samples += score.samples;
+        Ok(loss)
+    }
+
+    /// Adds the gradient of the write-aware loss; returns the loss, summed over the layers, not weighted.
+    fn write_loss(&mut self, epochs: f64) -> f64 {
+        let (Some(c), Some(core)) = (&self.config.write_loss, self.core) else { return 0.0 };
+        let rise = if c.warmup_epochs > 0.0 { (epochs / c.warmup_epochs).min(1.0) } else { 1.0 };
+        let scale = c.weight * rise as f32;
+        let mut sum = 0.0;
+        for mut slot in self.model.all_pcm() {
+            if !c.skip.iter().any(|s| slot.name.starts_with(s.as_str())) {
+                sum += write_loss::apply(c.method, core, &mut slot, scale);
+            }
+        }
+        sum
+    }
+
+    /// Evaluates, stores everything, begins the next epoch.
+    fn finish_epoch(&mut self) -> Result<Epoch, TrainError> {
+        let test = evaluate(&mut self.model, &self.data.test, &self.norm, self.config.data.batch.max(64), |_| {});
+        let writes = self.count_writes();
+        let p = &mut self.progress;
+        let (steps, samples) = (p.step.max(1), p.samples.max(1) as f64);
+        let last = (p.epoch + 1) * steps - 1;
+        let factor = self.config.schedule.factor(last, steps, self.config.train.epochs);
+        let epoch = Epoch {
+            epoch: p.epoch + 1,
+            lr: f64::from(self.config.optimizer.lr()) * factor,
+            train_loss: p.loss / samples,
+            write_loss: p.write_loss / steps as f64,
+            train_accuracy: p.correct as f64 / samples,
+            test_loss: test.loss / test.samples.max(1) as f64,
+            test_accuracy: test.correct as f64 / test.samples.max(1) as f64,
+            writes,
+            seconds: p.seconds,
+            samples_per_second: samples / p.seconds.max(1e-9),
+        };
+        let (history, mut best) = (std::mem::take(&mut p.history), std::mem::take(&mut p.best));
+        best.push((epoch.test_accuracy, epoch.epoch));
+        // Best first; among equals the earlier one.
+        best.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let dropped = best.split_off(best.len().min(self.config.train.keep.max(1)));
+        *p = Progress { epoch: epoch.epoch, history, best, ..Progress::default() };
+        p.history.push(epoch.clone());
+        self.store_epoch(&epoch, &dropped)?;
+        Ok(epoch)
+    }
+
+    /// Writes of the present weights under the orders.
+    fn count_writes(&mut self) -> Writes {
+        let Some(core) = self.core else { return Writes::default() };
+        let slots = self.model.all_pcm();
+        let layers: Vec<&LevelMatrix> = slots.iter().map(|s| s.pcm.levels()).collect();
+        writes::count(&layers, core, slots.first().map_or(1, |s| s.pcm.top_level()))
+    }
+
+    fn store_epoch(&mut self, epoch: &Epoch, dropped: &[(f64, u64)]) -> Result<(), TrainError> {
+        let dir = self.config.train.out.clone();
+        self.metadata.insert("elight.epoch".into(), epoch.epoch.to_string());
+        self.metadata.insert("elight.accuracy".into(), format!("{:.6}", epoch.test_accuracy));
+        checkpoint::save(&dir.join(run_dir::LAST), &mut self.model, &self.metadata)?;
+        if self.progress.best.iter().any(|(_, e)| *e == epoch.epoch) {
+            checkpoint::save(&dir.join(run_dir::epoch_file(epoch.epoch)), &mut self.model, &self.metadata)?;
+        }
+        if self.progress.best.first().is_some_and(|(_, e)| *e == epoch.epoch) {
+            checkpoint::save(&dir.join(run_dir::BEST), &mut self.model, &self.metadata)?;
+        }
+        run_dir::write_history(&dir, &self.progress.history)?;
+        self.store_state()?;
+        for (_, e) in dropped {
+            // Gone already is as good.
+            let _ = std::fs::remove_file(dir.join(run_dir::epoch_file(*e)));
+        }
+        Ok(())
+    }
+
+    fn store_state(&mut self) -> Result<(), TrainError> {
+        let path = self.config.train.out.join(run_dir::STATE);
+        // Numbers, strings and lists: always representable.
+        let progress = serde_json::to_string(&self.progress).unwrap_or_default();
+        let metadata =
+            BTreeMap::from([("progress".into(), progress), ("steps".into(), self.optimizer.steps().to_string())]);
+        let memory: Vec<(String, Vec<f32>)> =
+            self.optimizer.memory(&mut self.model).into_iter().map(|(n, v)| (n, v.to_vec())).collect();
+        let slots = self.model.all_slots();
+        let mut arrays: Vec<_> = slots.iter().map(|s| (s.name.clone(), s.shape.clone(), &*s.value)).collect();
+        arrays.extend(memory.iter().map(|(n, v)| (n.clone(), vec![v.len()], &v[..])));
+        checkpoint::write_whole(&path, &checkpoint::to_bytes(&arrays, &metadata, &path)?)?;
+        Ok(())
+    }
+}
