@@ -116,8 +116,8 @@ impl RowBound {
 
     /// Adds a layer's rows; returns writes that they force within the layer.
     ///
-    /// Time: O(gaps) a row, for short rows O(rows * gaps), and that of a cut ([`Cut::narrowest`]) for rows that are neither
-    /// full nor have a cell for each level.
+    /// Time: O(rows * gaps); for rows of few steps also O(rows^2 * gaps), 32 gaps at once; and a cut ([`Cut::narrowest`]) for each row
+    /// that is neither full nor has a cell for each level.
     pub fn add(&mut self, layer: &Profiles) -> u64 {
         if layer.rows() == 0 || layer.cols() == 0 {
             return 0;
