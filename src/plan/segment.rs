@@ -41,14 +41,16 @@ enum Summary {
 
 /// The proven lower bound, collected layer by layer.
 pub enum Bound {
-    Row(RowBound),
+    Row(Box<RowBound>),
     Lane(LaneBound),
 }
 
 impl Bound {
     pub fn new(options: &PlanOptions) -> Self {
         match options.reach {
-            Reach::Row => Self::Row(RowBound::new(options.core.rows, options.core.cols, options.device.top_level())),
+            Reach::Row => {
+                Self::Row(Box::new(RowBound::new(options.core.rows, options.core.cols, options.device.top_level())))
+            }
             Reach::Lane => Self::Lane(LaneBound::new(options.core.rows, options.core.cols)),
         }
     }

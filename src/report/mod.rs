@@ -74,7 +74,8 @@ pub struct Report {
     pub orders: ByOrder<Costs>,
     /// ELight's own count, for comparison with its tables.
     pub elight_accounting: ByOrder<ElightAccounting>,
-    /// No plan of this reach, core and number of steps needs fewer writes per inference.
+    /// No plan of this reach, core and number of steps needs fewer writes per inference; with reach `lane`, none that leaves rows
+    /// where they are stored.
     pub lower_bound_writes: u64,
     /// `optimal / lower bound - 1` of the writes per inference; none when the bound is 0 and the plan's writes are not.
     pub gap: Option<f64>,

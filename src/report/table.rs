@@ -136,7 +136,11 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),
         None => "no statement about the gap".to_owned(),
     };
-    writeln!(out, "bound     no plan needs fewer than {} writes: {bound}", thousands(report.lower_bound_writes))?;
+    let among = match report.reach {
+        Reach::Row => "no plan",
+        Reach::Lane => "no plan that keeps rows and lanes",
+    };
+    writeln!(out, "bound     {among} needs fewer than {} writes: {bound}", thousands(report.lower_bound_writes))?;
     writeln!(
         out,
         "          {} than ELight's order; in ELight accounting (erase free, tile rows apart) {} against {}",

@@ -62,8 +62,8 @@ pub struct PlanArgs {
     #[arg(required_unless_present_any = ["completions", "man"])]
     pub weights: Option<PathBuf>,
 
-    /// Size of the core, rows (outputs) x columns (lanes), as in 9x9 or 64x64.
-    #[arg(long, value_name = "RxC", required_unless_present_any = ["completions", "man"])]
+    /// Size of the core, rows (outputs) x columns (lanes), as in 9x9 or 64x64 [default: the one that the weights were trained for].
+    #[arg(long, value_name = "RxC")]
     pub core: Option<CoreSize>,
 
     /// Where the schedule goes [default: beside the weights, with the extension .elight].

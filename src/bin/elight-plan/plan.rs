@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use elight::level::Quantizer;
-use elight::plan::{self, Observer, PlanOptions, SEGMENT_BYTES};
+use elight::plan::{self, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
 use elight::replay::{self, Promise};
 use elight::report::{self, Report};
 use elight::weights::Network;
@@ -17,10 +17,11 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads.get())).build_global().context("--threads")?;
     }
-    let (Some(weights), Some(core)) = (&args.weights, args.core) else {
-        anyhow::bail!("WEIGHTS and --core RxC are needed, as in: elight-plan weights.safetensors --core 9x9");
+    let Some(weights) = &args.weights else {
+        anyhow::bail!("WEIGHTS are needed, as in: elight-plan weights.safetensors --core 9x9");
     };
     let (network, device, quantization) = args.reading.open(weights)?;
+    let core = core_size(args, &network)?;
     let options = PlanOptions {
         core,
         device,
@@ -80,4 +81,15 @@ fn refuse_to_overwrite(weights: &Path, network: &Network, output: &Path) -> anyh
         output.display()
     );
     Ok(())
+}
+
+/// The core that is asked for, or else the one that the weights were trained for: a trained network runs on others, too.
+fn core_size(args: &PlanArgs, network: &Network) -> anyhow::Result<CoreSize> {
+    match (args.core, network.metadata().get("elight.tile")) {
+        (Some(core), _) => Ok(core),
+        (None, Some(tile)) => tile.parse().map_err(|e| anyhow::anyhow!("metadata elight.tile: {e}")),
+        (None, None) => anyhow::bail!(
+            "--core RxC is needed, as in --core 9x9: the weights do not say which core they were trained for"
+        ),
+    }
 }
