@@ -16,7 +16,7 @@ coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-
 coverage+=" -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
 # A target of its own keeps these flags from build scripts and macros.
 RUSTFLAGS="$coverage -Ccodegen-units=1 --cfg fuzzing" \
-  cargo build --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --target "$host" --release --locked --bins
+  cargo build --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --target "$host" --release --bins
 
 for target in "${targets[@]}"; do
   echo "fuzz.sh: $target, $seconds seconds"
