@@ -231,7 +231,7 @@ fn wrong_arguments_are_named() {
     sandbox.plan(&["--threads", "many"]).fails(2, &["--threads"]);
     sandbox.plan(&["-q", "-v"]).fails(2, &["--quiet", "--verbose"]);
     sandbox.plan(&["--frobnicate"]).fails(2, &["--frobnicate"]);
-    sandbox.run(["net.safetensors"]).fails(2, &["--core <RxC>"]);
+    sandbox.run(["net.safetensors"]).fails(1, &["--core RxC is needed, as in --core 9x9"]);
     sandbox.run(["--core", "9x9"]).fails(2, &["<WEIGHTS>"]);
     assert_eq!(sandbox.files(), ["net.safetensors"]);
 }
@@ -281,4 +281,17 @@ fn metadata_that_makes_no_sense_is_named() {
         sandbox.plan(&[]).fails(1, &[expected]);
         assert_eq!(sandbox.files(), ["net.safetensors"]);
     }
+}
+
+#[test]
+fn a_trained_network_says_for_which_core_and_device() {
+    let trained = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/digits-mlp-4bit.safetensors");
+    let sandbox = Sandbox::with_network();
+    let report = sandbox.run([trained, "-o", "digits.elight", "--json"]).json();
+    assert_eq!((&report["core"], &report["bits"]), (&"9x9".into(), &4.into()));
+    verified(&report);
+    // Another core is as good; another number of bits would be another network.
+    let report = sandbox.run([trained, "-o", "digits.elight", "--json", "--core", "5x7"]).json();
+    assert_eq!(report["core"], "5x7");
+    sandbox.run([trained, "-o", "other.elight", "--bits", "3"]).fails(1, &["elight.bits", "leave the flag out"]);
 }
