@@ -25,7 +25,7 @@ for target in "${targets[@]}"; do
   dict=()
   [ ! -f "fuzz/$target.dict" ] || dict=(-dict="fuzz/$target.dict")
   "target/fuzz/$host/release/$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -artifact_prefix="fuzz/artifacts/$target/" \
-    -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1 "${dict[@]}" \
+    -seed=1 -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1 "${dict[@]}" \
     >"target/fuzz/$target.log" 2>&1 || { tail -n 60 "target/fuzz/$target.log" >&2; exit 1; }
   grep -E 'number_of_executed_units|new_units_added|peak_rss' "target/fuzz/$target.log"
 done
