@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tables of docs/performance.md: sh benches/performance.sh [RUNS]
+# The tables of docs/performance.md: bash benches/performance.sh [RUNS]
 # Each figure is the median of RUNS runs (default 5) of the whole program on one thread, without the replay.
 set -eu
 cd "$(dirname "$0")/.."
