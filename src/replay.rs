@@ -97,8 +97,8 @@ pub fn replay(
 ) -> Result<Replay, ReplayError> {
     let cells = core.rows * core.cols;
     let (rows, cols) = (core.rows as u16, core.cols as u16);
-    let identity = Identity { rows, cols, bits: device.bits, device_crc: identity_crc(device) };
-    let config = SimConfig { rows, cols, bits: device.bits, cost: Some(device.cost) };
+    let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: identity_crc(device) };
+    let config = SimConfig { rows, cols, bits: device.bits, fanout: 1, cost: Some(device.cost) };
     let (mut levels, mut wear) = (vec![0i16; cells], vec![Wear::default(); cells]);
     let (mut routes, mut assigned) = (vec![DARK; cells], vec![None; core.rows]);
     // Exactly what the header asks for, as a controller would have it (the header frame itself needs some at first).

@@ -99,7 +99,7 @@ fn good() -> Vec<Vec<u8>> {
     ]
 }
 
-const CORE: Identity = Identity { rows: 3, cols: 2, bits: 2, device_crc: DEVICE };
+const CORE: Identity = Identity { rows: 3, cols: 2, bits: 2, fanout: 1, device_crc: DEVICE };
 
 type Failure = Error<core::convert::Infallible>;
 
@@ -163,7 +163,7 @@ fn headers_for_other_cores_are_refused() {
     assert_eq!(with(fitted(Header { rows: 2, ..header() })), core((2, 2)));
     assert_eq!(with(fitted(Header { cols: 3, ..header() })), core((3, 3)));
     assert_eq!(with(fitted(Header { bits: 3, ..header() })), refused(Refusal::Bits { schedule: 3, core: 2 }));
-    assert_eq!(with(Header { fanout: 3, ..header() }), refused(Refusal::Fanout { schedule: 3 }));
+    assert_eq!(with(Header { fanout: 3, ..header() }), refused(Refusal::Fanout { schedule: 3, core: 1 }));
     assert_eq!(with(Header { device_crc: 1, ..header() }), refused(Refusal::Device { schedule: 1, core: DEVICE }));
     let formula = ram(&header());
     for wrong in [0, formula as u32 - 1, formula as u32 + 1, u32::MAX] {

@@ -70,9 +70,9 @@ fn run((rows, cols, bits): (u16, u16, u8), stream: &[u8], chunk: usize) {
         outputs: &mut outputs,
         stuck: &[],
     };
-    let mut core = SimCore::new(SimConfig { rows, cols, bits, cost: None }, memory).expect("the buffers fit");
+    let mut core = SimCore::new(SimConfig { rows, cols, bits, fanout: 1, cost: None }, memory).expect("the buffers fit");
     let mut arena = vec![0; 32_768];
-    let identity = Identity { rows, cols, bits, device_crc: DEVICE };
+    let identity = Identity { rows, cols, bits, fanout: 1, device_crc: DEVICE };
     let mut controller = Controller::new(&mut core, identity, &mut arena);
     // Twice, as two inferences: a rewound controller has to behave the same.
     let mut before = None;
