@@ -46,7 +46,8 @@ pub(crate) fn record<C: Core>(
     // The leader's codes lie in front of the row's, unless they are the same.
     let (before, own) = states.split_at_mut_checked(usize::from(row) * row_bytes).ok_or(Malformed::Memory)?;
     let own = own.get_mut(..row_bytes).ok_or(Malformed::Memory)?;
-    let mut record = Record { row, rules, layer, states: Packed::new(own, rules.state_bytes), bits, lanes: Lanes::default() };
+    let mut record =
+        Record { row, rules, layer, states: Packed::new(own, rules.state_bytes), bits, lanes: Lanes::default() };
     if leader == row {
         record.lanes(key)?;
         record.darken()?.try_for_each(|col| core.route(row, col, None)).map_err(Stop::Core)?;

@@ -12,7 +12,13 @@ pub(super) struct Lanes(Vec<Option<i64>>);
 
 impl Lanes {
     /// Reads the leader's part of a record; `before`: which of its cells were active in the step before.
-    fn read(&mut self, bits: &mut Bits, rules: Rules<'_>, before: &[Option<i16>], place: &Place) -> Result<(), Problem> {
+    fn read(
+        &mut self,
+        bits: &mut Bits,
+        rules: Rules<'_>,
+        before: &[Option<i16>],
+        place: &Place,
+    ) -> Result<(), Problem> {
         let first = place.step == Some(0);
         refill(&mut self.0, before.len(), None);
         let as_before = bits.bits(1)? == 1;

@@ -15,7 +15,7 @@ pub fn steps(
     layer: &Layer<'_>,
     outputs: &[Option<Output>],
     count: u32,
-    first_output: usize,
+    (first_output, first_input): (usize, usize),
     rng: &mut Rng,
     out: &mut Encoded,
 ) {
@@ -40,7 +40,8 @@ pub fn steps(
             levels(shape, layer, step, r, &lit, &mut rows[r], rng, &mut frame.3, &mut out.events);
             let output = outputs[r].unwrap();
             for (level, input) in rows[r].iter().zip(&inputs).filter_map(|(cell, input)| Some(((*cell)?, input))) {
-                out.weights.push((first_output + output.row as usize, (output.base + input) as usize, level));
+                let place = (first_output + output.row as usize, first_input + (output.base + input) as usize);
+                out.weights.push((place.0, place.1, level));
             }
             frame.2 += 1;
             let last = Some(&r) == used.last();
