@@ -31,3 +31,7 @@ pub mod photonic_core;
 pub mod controller;
 
 pub mod sim;
+
+pub mod hardware;
+
+pub mod link;
