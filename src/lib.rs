@@ -20,6 +20,8 @@ pub mod plan;
 
 pub mod replay;
 
+pub mod inspect;
+
 pub mod report;
 
 pub mod nn;

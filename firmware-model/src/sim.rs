@@ -101,6 +101,8 @@ pub struct SimConfig {
     pub cols: u16,
     /// Bits b of a PCM cell, 1 to 8.
     pub bits: u8,
+    /// Neighbouring rows that share the input of each lane; divides R.
+    pub fanout: u16,
     /// The cost law, for [`Totals::write_time_us`].
     pub cost: Option<WriteCost>,
 }
@@ -117,7 +119,7 @@ pub struct SimMemory<'a> {
     pub assigned: &'a mut [Option<Output>],
     /// Weight of each level 0..=B in fixed point, as the caller likes: `2^b` values.
     pub values: &'a [i32],
-    /// The input vector; every layer uses as much of its front as it has inputs.
+    /// The inputs of all layers, one after the other, `groups * cols` for each.
     pub inputs: &'a [i32],
     /// The outputs of all layers, one after the other; zeroed when layer 0 begins.
     pub outputs: &'a mut [i64],
@@ -141,6 +143,13 @@ pub enum Fault {
     Bits {
         /// The bits.
         got: u8,
+    },
+    /// A fanout that does not divide the rows.
+    Fanout {
+        /// Rows that share an input.
+        fanout: u16,
+        /// Rows of the core.
+        rows: u16,
     },
     /// The list of stuck cells is not ascending, or names a cell that is not there.
     StuckList {
@@ -211,6 +220,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Lent { what, need, have } => write!(f, "{need} elements of {what} are needed, {have} were lent"),
             Self::Bits { got } => write!(f, "cells with {got} bits, expected 1 to 8"),
+            Self::Fanout { fanout, rows } => write!(f, "a fanout of {fanout}, expected a divisor of {rows} rows"),
             Self::StuckList { at } => write!(f, "entry {at} of the stuck cells is outside the core or not ascending"),
             Self::Cell { row, col } => write!(f, "there is no cell ({row}, {col})"),
             Self::Level { row, col, level } => write!(f, "cell ({row}, {col}) has no level {level}"),
@@ -239,6 +249,10 @@ impl core::error::Error for Fault {}
 struct Current {
     rows: u32,
     cols: u32,
+    /// Its inputs, those of all groups.
+    inputs: usize,
+    /// Where its inputs begin.
+    first_input: usize,
     /// Where its outputs begin.
     first_output: usize,
 }
@@ -261,6 +275,9 @@ impl<'a> SimCore<'a> {
     pub fn new(config: SimConfig, memory: SimMemory<'a>) -> Result<Self, Fault> {
         if !(crate::pcm::MIN_BITS..=crate::pcm::MAX_BITS).contains(&config.bits) {
             return Err(Fault::Bits { got: config.bits });
+        }
+        if config.fanout == 0 || !config.rows.is_multiple_of(config.fanout) {
+            return Err(Fault::Fanout { fanout: config.fanout, rows: config.rows });
         }
         let cells = usize::from(config.rows) * usize::from(config.cols);
         lent("levels", cells, memory.levels.len())?;
@@ -340,24 +357,26 @@ impl Core for SimCore<'_> {
     type Fault = Fault;
 
     fn begin_layer(&mut self, layer: &Layer<'_>) -> Result<(), Fault> {
-        let first_output = match self.layer {
-            Some(before) if layer.index > 0 => before.first_output + before.rows as usize,
+        let (first_input, first_output) = match self.layer {
+            Some(before) if layer.index > 0 => {
+                (before.first_input + before.inputs, before.first_output + before.rows as usize)
+            }
             _ => {
                 self.memory.outputs.fill(0);
-                0
+                (0, 0)
             }
         };
         let (have, rows) = (self.memory.outputs.len(), layer.rows as usize);
         if have - first_output < rows {
             return Err(Fault::Lent { what: "outputs", need: first_output.saturating_add(rows), have });
         }
-        let (have, need) = (self.memory.inputs.len(), (layer.groups as usize).saturating_mul(layer.cols as usize));
-        if have < need {
-            return Err(Fault::Lent { what: "inputs", need, have });
+        let (have, inputs) = (self.memory.inputs.len(), (layer.groups as usize).saturating_mul(layer.cols as usize));
+        if have - first_input < inputs {
+            return Err(Fault::Lent { what: "inputs", need: first_input.saturating_add(inputs), have });
         }
         self.memory.assigned.fill(None);
         self.memory.routes.fill(DARK);
-        self.layer = Some(Current { rows: layer.rows, cols: layer.cols, first_output });
+        self.layer = Some(Current { rows: layer.rows, cols: layer.cols, inputs, first_input, first_output });
         Ok(())
     }
 
@@ -366,7 +385,7 @@ impl Core for SimCore<'_> {
         let layer = self.layer.ok_or(Fault::Idle)?;
         if let Some(output) = output {
             let behind = (output.base as usize).saturating_add(layer.cols as usize);
-            if output.row >= layer.rows || behind > self.memory.inputs.len() {
+            if output.row >= layer.rows || behind > layer.inputs {
                 return Err(Fault::OutputRow { row, output: output.row });
             }
         }
@@ -398,8 +417,8 @@ impl Core for SimCore<'_> {
     }
 
     fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Fault> {
-        let cell = self.cell(row, col)?;
-        self.memory.routes[cell] = match (input, self.layer) {
+        self.cell(row, col)?;
+        let light = match (input, self.layer) {
             (None, _) => DARK,
             (Some(_), _) if self.memory.assigned[usize::from(row)].is_none() => {
                 return Err(Fault::Unassigned { row, col });
@@ -407,6 +426,11 @@ impl Core for SimCore<'_> {
             (Some(input), Some(layer)) if input < layer.cols => input,
             (Some(input), _) => return Err(Fault::Input { row, col, input }),
         };
+        // The light of a lane falls on all rows that share its input.
+        let first = row - row % self.config.fanout;
+        for row in first..first + self.config.fanout {
+            self.memory.routes[usize::from(row) * usize::from(self.config.cols) + usize::from(col)] = light;
+        }
         Ok(())
     }
 
@@ -418,7 +442,7 @@ impl Core for SimCore<'_> {
             let Some(output) = output else { continue };
             computes = true;
             let cells = row * cols..(row + 1) * cols;
-            let inputs = &self.memory.inputs[output.base as usize..];
+            let inputs = &self.memory.inputs[layer.first_input + output.base as usize..];
             let mut sum = self.memory.outputs[layer.first_output + output.row as usize];
             for (&route, &level) in self.memory.routes[cells.clone()].iter().zip(&self.memory.levels[cells]) {
                 if route == DARK {

@@ -7,5 +7,6 @@ mod check;
 mod devices;
 mod flags;
 mod inputs;
+mod inspect;
 mod outputs;
 mod report;

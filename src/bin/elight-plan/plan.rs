@@ -36,8 +36,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
 
     let bars = Bars::new(args.quiet);
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
-    let width = network.layers().iter().map(|l| l.inputs()).max().unwrap_or(0);
-    let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, width, args.seed) };
+    let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, &network, args.seed) };
     let outcome = plan::plan(&network, &options, &output, &stimuli, &bars)?;
     let replay = if args.no_verify {
         None
