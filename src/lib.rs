@@ -27,3 +27,5 @@ pub mod report;
 pub mod nn;
 
 pub mod train;
+
+mod simd;

@@ -4,6 +4,7 @@
 
 use super::kernel::{Cuts, max_abs};
 use super::quantize::{Quantizer, Reparam};
+use crate::simd::simd;
 
 /// What a band has given besides its levels.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,7 +21,10 @@ impl Quantizer {
     /// The largest finite `|w|`, from which a layer's scale follows.
     #[must_use]
     pub fn largest(weights: &[f32]) -> f32 {
-        max_abs(weights)
+        simd(
+            #[inline(always)]
+            || max_abs(weights),
+        )
     }
 
     /// Quantizes rows of `cols` weights into `levels`; `layer_max`: the largest `|w|` of the layer where it has one scale,
@@ -29,6 +33,14 @@ impl Quantizer {
     /// # Panics
     /// When `weights` and `levels` are not of one length, a multiple of `cols`.
     pub fn quantize_band(&self, cols: usize, weights: &[f32], levels: &mut [i16], layer_max: Option<f32>) -> Band {
+        simd(
+            #[inline(always)]
+            || self.quantize_rows_of(cols, weights, levels, layer_max),
+        )
+    }
+
+    #[inline(always)]
+    fn quantize_rows_of(&self, cols: usize, weights: &[f32], levels: &mut [i16], layer_max: Option<f32>) -> Band {
         assert!(weights.len() == levels.len() && weights.len().is_multiple_of(cols.max(1)), "whole rows are expected");
         let mut band = Band::default();
         let mut cuts = Cuts::new(self.thresholds().len());

@@ -44,6 +44,7 @@ impl Cuts {
     }
 
     /// Signed levels of `weights`. Not-a-number has level 0, infinity the highest. Slices of one length.
+    #[inline(always)]
     pub(super) fn levels(&self, weights: &[f32], out: &mut [i16]) {
         if self.top <= COUNT_UP_TO {
             self.levels_by(weights, out, Self::count)
@@ -111,6 +112,7 @@ fn with_signs(block: &[f32; LANES], level: [i32; LANES]) -> [i16; LANES] {
 }
 
 /// The largest finite `|w|`; 0 when there is none.
+#[inline(always)]
 pub(super) fn max_abs(weights: &[f32]) -> f32 {
     // The bits of positive floats order like the floats, and integers have a vector maximum without the rules for NaN.
     const INFINITY: i32 = 0x7f80_0000;

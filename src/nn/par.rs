@@ -3,6 +3,7 @@
 //! A batch is always cut into at most [`PARTS`] contiguous parts, whatever the machine; sums over the batch are formed
 //! per part and added in the order of the parts.
 
+pub use crate::simd::simd;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::ops::Range;
@@ -40,13 +41,6 @@ pub fn split_planes(data: &mut [f32], planes: usize, piece: usize) -> Vec<Vec<&m
 /// `c = a * b + beta * c` on one thread.
 pub fn gemm(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, mut c: ArrayViewMut2<'_, f32>) {
     general_mat_mul(1.0, &a, &b, beta, &mut c);
-}
-
-/// Runs `f` compiled for the widest vectors that this processor has. `f` must be one call of an `#[inline(always)]`
-/// function, so that its loops are compiled together with the vector features.
-#[inline]
-pub fn simd<R>(f: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(f)
 }
 
 #[cfg(test)]

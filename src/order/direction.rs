@@ -1,6 +1,9 @@
 //! In which direction each cell sweeps each of its chunks: an exact dynamic program over two states a stage.
 
-use super::timeline::{Timeline, distance};
+use rayon::prelude::*;
+
+use super::sweep::{self, Ways};
+use super::timeline::{Line, Timeline, distance};
 
 /// Where a cell comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +104,7 @@ pub enum Closure {
 pub struct Arrangement {
     /// Rows and chunks by stage and core row.
     pub timeline: Timeline,
-    /// `rising[(stage * core_rows + core_row) * cells + cell]`: the chunk is swept upwards.
+    /// `rising[(core_row * stages + stage) * cells + cell]`: the chunk is swept upwards.
     pub rising: Vec<bool>,
     /// Level steps of all cells, with those between inferences (in a cycle) or to the given ends.
     pub writes: u64,
@@ -112,61 +115,37 @@ impl Arrangement {
     #[must_use]
     pub fn rising(&self, stage: usize, core_row: usize) -> &[bool] {
         let cells = self.timeline.cells();
-        &self.rising[(stage * self.timeline.core_rows() + core_row) * cells..][..cells]
+        &self.rising[(core_row * self.timeline.stages() + stage) * cells..][..cells]
     }
 }
 
 /// Chooses the directions of all chunks, exactly, and writes where the inference starts and ends into the timeline's boundary.
 ///
-/// Returns the directions by slot and cell, and the level steps in all.
+/// Returns the directions by slot and cell, as [`Arrangement::rising`] has them, and the level steps in all.
 pub fn choose_directions(timeline: &mut Timeline, closure: &Closure) -> (Vec<bool>, u64) {
-    let (core_rows, cells, stages) = (timeline.core_rows(), timeline.cells(), timeline.stages());
-    let mut all = vec![false; core_rows * stages * cells];
-    let mut directions = Directions::default();
-    let (mut intervals, mut slots, mut rising) = (Vec::new(), Vec::new(), Vec::new());
-    let mut total = 0;
-    for core_row in 0..core_rows {
-        let (mut first, mut last) = (vec![0; cells], vec![0; cells]);
-        for cell in 0..cells {
-            intervals.clear();
-            slots.clear();
-            for stage in 0..stages {
-                let chunks = timeline.chunks(stage, core_row);
-                if chunks.len[cell] != 0 {
-                    intervals.push((chunks.lo[cell], chunks.hi[cell]));
-                    slots.push(stage * core_rows + core_row);
-                }
+    let cells = timeline.cells();
+    let solve = |(core_row, line): (usize, &mut Line)| {
+        let own = core_row * cells..(core_row + 1) * cells;
+        let ways = match closure {
+            Closure::Cycle => Ways::Cycle,
+            Closure::Part { start, end } => {
+                Ways::Part(start.as_ref().map(|s| &s[own.clone()]), end.as_ref().map(|e| &e[own]))
             }
-            let at = core_row * cells + cell;
-            let (start, end) = match closure {
-                Closure::Cycle => (Start::Cycle, None),
-                Closure::Part { start, end } => {
-                    (start.as_ref().map_or(Start::Free, |s| Start::At(s[at])), end.as_ref().and_then(|e| e[at]))
-                }
-            };
-            total += directions.solve(&intervals, start, end, &mut rising);
-            for (slot, rise) in slots.iter().zip(&rising) {
-                all[slot * cells + cell] = *rise;
-            }
-            let entered = |i: usize| if rising[i] { intervals[i].0 } else { intervals[i].1 };
-            let left = |i: usize| if rising[i] { intervals[i].1 } else { intervals[i].0 };
-            (first[cell], last[cell]) = match (start, intervals.len().checked_sub(1)) {
-                (Start::At(level), None) => (level, end.unwrap_or(level)),
-                (_, None) => (0, 0),
-                (Start::Free, Some(n)) => (entered(0), end.unwrap_or(left(n))),
-                (Start::At(level), Some(n)) => (level, end.unwrap_or(left(n))),
-                (Start::Cycle, Some(n)) => (left(n), left(n)),
-            };
-        }
-        timeline.set_boundary(core_row, &first, &last);
-    }
+        };
+        let sweeps = sweep::solve(line, ways);
+        line.set_boundary(&sweeps.first, &sweeps.last);
+        (sweeps.rising, sweeps.writes)
+    };
+    let lines: Vec<(Vec<bool>, i64)> = timeline.lines().par_iter_mut().enumerate().map(solve).collect();
     timeline.refresh();
-    (all, total as u64)
+    let writes = lines.iter().map(|(_, writes)| writes).sum::<i64>();
+    (lines.into_iter().flat_map(|(rising, _)| rising).collect(), writes as u64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::timeline::Chunks;
     use proptest::prelude::*;
 
     /// Every sequence of directions, one by one.
@@ -208,6 +187,57 @@ mod tests {
                 let got = Directions::default().solve(&intervals, start, end, &mut rising);
                 prop_assert_eq!(got, brute_force(&intervals, start, end));
                 prop_assert_eq!(rising.len(), intervals.len());
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whole_vectors_equal_cell_by_cell(
+            core_rows in 1usize..3,
+            cells in 1usize..20,
+            stages in 1usize..6,
+            dice in prop::collection::vec((-15i16..=15, -15i16..=15, 0u32..3), 2 * 19 * 5),
+            ends in prop::collection::vec((-15i16..=15, prop::option::of(-15i16..=15)), 2 * 19),
+        ) {
+            let (mut starts, mut goals): (Vec<i16>, Vec<_>) = ends.into_iter().unzip();
+            starts.truncate(core_rows * cells);
+            goals.truncate(core_rows * cells);
+            let mut dice = dice.into_iter();
+            let mut timeline = Timeline::new(core_rows, cells, stages);
+            let mut visited = vec![Vec::new(); core_rows * cells];
+            for core_row in 0..core_rows {
+                for stage in 0..stages {
+                    let of: Vec<_> = dice.by_ref().take(cells).collect();
+                    let lo: Vec<i16> = of.iter().map(|d| d.0.min(d.1)).collect();
+                    let hi: Vec<i16> = of.iter().map(|d| d.0.max(d.1)).collect();
+                    let len: Vec<u32> = of.iter().map(|d| d.2).collect();
+                    for cell in (0..cells).filter(|&cell| len[cell] > 0) {
+                        visited[core_row * cells + cell].push((stage, (lo[cell], hi[cell])));
+                    }
+                    timeline.set(stage, core_row, 0, Chunks { lo: &lo, hi: &hi, len: &len });
+                }
+            }
+            let parts = [(Some(&starts), None), (Some(&starts), Some(&goals)), (None, Some(&goals)), (None, None)];
+            let closures = parts.map(|(start, end)| Closure::Part { start: start.cloned(), end: end.cloned() });
+            for closure in closures.iter().chain([&Closure::Cycle]) {
+                let (rising, writes) = choose_directions(&mut timeline, closure);
+                let (mut expected, mut one) = (0, Vec::new());
+                for (at, visited) in visited.iter().enumerate() {
+                    let intervals: Vec<(i16, i16)> = visited.iter().map(|v| v.1).collect();
+                    let (start, end) = match closure {
+                        Closure::Cycle => (Start::Cycle, None),
+                        Closure::Part { start, end } => (
+                            start.as_ref().map_or(Start::Free, |s| Start::At(s[at])),
+                            end.as_ref().and_then(|e| e[at]),
+                        ),
+                    };
+                    expected += Directions::default().solve(&intervals, start, end, &mut one);
+                    for (&(stage, _), &rises) in visited.iter().zip(&one) {
+                        prop_assert_eq!(rising[(at / cells * stages + stage) * cells + at % cells], rises);
+                    }
+                }
+                prop_assert_eq!(writes as i64, expected);
             }
         }
     }

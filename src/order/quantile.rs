@@ -6,6 +6,8 @@
 //! 4. Rows with idle places are cut again, now knowing what lies before and after them.
 //! 5. Each cell's directions are chosen exactly ([`super::direction`]).
 
+use rayon::prelude::*;
+
 use super::chunk::Cut;
 use super::direction::{Arrangement, Closure, choose_directions};
 use super::profile::Profiles;
@@ -35,14 +37,7 @@ pub fn arrange(layers: &[Profiles], core_rows: usize, cells: usize, closure: &Cl
         spans.push(Span { first: stages, tile_rows, rows: layer.rows() });
         stages += tile_rows;
     }
-    let mut work = Work {
-        layers,
-        spans,
-        timeline: Timeline::new(core_rows, cells, stages),
-        closure,
-        cut: Cut::default(),
-        sorted: Vec::new(),
-    };
+    let mut work = Work { layers, spans, timeline: Timeline::new(core_rows, cells, stages), closure };
     let paths = work.place();
     work.direct();
     let budgets: Vec<usize> =
@@ -76,30 +71,32 @@ struct Work<'a> {
     spans: Vec<Span>,
     timeline: Timeline,
     closure: &'a Closure,
-    cut: Cut,
-    sorted: Vec<i16>,
 }
 
 impl Work<'_> {
     /// Deals the rows of every layer to slots, with their narrowest cuts.
     fn place(&mut self) -> Vec<Path> {
         let (core_rows, cells) = (self.timeline.core_rows(), self.timeline.cells());
-        let mut ends = vec![None; core_rows];
-        let mut paths = Vec::new();
-        for (layer, span) in self.layers.iter().zip(&self.spans) {
+        let signed = |layer: &Profiles| {
             let signatures = Signatures::new(layer, cells.min(64));
             let path = Path::new(&signatures, layer.rows(), (4 * layer.cols()).clamp(256, 8192));
-            for (core_row, chain) in deal(&path, &signatures, core_rows, &mut ends).iter().enumerate() {
-                for (t, &row) in chain.iter().enumerate() {
-                    layer.sorted_levels(row as usize, &mut self.sorted);
-                    self.cut.narrowest(&self.sorted, cells, steps(layer, cells));
-                    let chunks = Chunks { lo: &self.cut.lo, hi: &self.cut.hi, len: &self.cut.len };
-                    self.timeline.set(span.first + t, core_row, row, chunks);
+            (signatures, path)
+        };
+        let signed: Vec<(Signatures, Path)> = self.layers.par_iter().with_max_len(1).map(signed).collect();
+        let mut ends = vec![None; core_rows];
+        let dealt: Vec<Vec<Vec<u32>>> =
+            signed.iter().map(|(signatures, path)| deal(path, signatures, core_rows, &mut ends)).collect();
+        self.timeline.lines().par_iter_mut().enumerate().for_each(|(core_row, line)| {
+            let (mut cut, mut sorted) = (Cut::default(), Vec::new());
+            for ((layer, span), chains) in self.layers.iter().zip(&self.spans).zip(&dealt) {
+                for (t, &row) in chains[core_row].iter().enumerate() {
+                    layer.sorted_levels(row as usize, &mut sorted);
+                    cut.narrowest(&sorted, cells, steps(layer, cells));
+                    line.set(span.first + t, row, Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len });
                 }
             }
-            paths.push(path);
-        }
-        paths
+        });
+        signed.into_iter().map(|(_, path)| path).collect()
     }
 
     fn direct(&mut self) -> (Vec<bool>, u64) {
@@ -110,27 +107,25 @@ impl Work<'_> {
     /// Rows whose dynamic program has more than `most_states` states stay as they are.
     fn recut(&mut self, most_states: usize) {
         let cells = self.timeline.cells();
-        for core_row in 0..self.timeline.core_rows() {
+        self.timeline.lines().par_iter_mut().for_each(|line| {
+            let (mut cut, mut sorted) = (Cut::default(), Vec::new());
             for (layer, span) in self.layers.iter().zip(&self.spans) {
                 let steps = steps(layer, cells);
                 let idle_places = steps * cells - layer.cols();
                 if idle_places == 0 || cells * (idle_places + 1) > most_states {
-                    self.timeline.refresh_past(core_row, span.first, span.first + span.tile_rows - 1);
+                    line.refresh_past(span.first, span.first + span.tile_rows - 1);
                     continue;
                 }
                 for stage in span.first..span.first + span.tile_rows {
-                    let row = self.timeline.row(stage, core_row);
+                    let row = line.row(stage);
                     if row != EMPTY {
-                        layer.sorted_levels(row as usize, &mut self.sorted);
-                        let (past, future) =
-                            (self.timeline.past(stage, core_row), self.timeline.future(stage, core_row));
-                        self.cut.cheapest(&self.sorted, layer.top(), steps, past, future, cells);
-                        let chunks = Chunks { lo: &self.cut.lo, hi: &self.cut.hi, len: &self.cut.len };
-                        self.timeline.set(stage, core_row, row, chunks);
+                        layer.sorted_levels(row as usize, &mut sorted);
+                        cut.cheapest(&sorted, layer.top(), steps, line.past(stage), line.future(stage), cells);
+                        line.set(stage, row, Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len });
                     }
-                    self.timeline.refresh_past(core_row, stage, stage);
+                    line.refresh_past(stage, stage);
                 }
             }
-        }
+        });
     }
 }

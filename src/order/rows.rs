@@ -3,6 +3,8 @@
 //! Consecutive rows on one core row should have similar quantiles, or their cells must move between them. The rows of a
 //! layer are put on a short path through their quantile vectors; the path is cut into chains, one for each core row.
 
+use crate::simd::simd;
+
 /// The quantile vectors of a layer's rows, as bytes: distances are then a handful of instructions.
 #[derive(Clone, Debug)]
 pub struct Signatures {
@@ -28,12 +30,14 @@ impl Signatures {
     }
 
     /// The vector of one row.
+    #[inline(always)]
     #[must_use]
     pub fn of(&self, row: usize) -> &[u8] {
         &self.bytes[row * self.width..][..self.width]
     }
 
     /// L1 distance of two rows.
+    #[inline(always)]
     #[must_use]
     pub fn distance(&self, a: usize, b: usize) -> u32 {
         l1(self.of(a), self.of(b))
@@ -41,7 +45,7 @@ impl Signatures {
 }
 
 /// L1 distance of two byte vectors.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub fn l1(a: &[u8], b: &[u8]) -> u32 {
     a.iter().zip(b).map(|(x, y)| u32::from(x.abs_diff(*y))).sum()
@@ -68,12 +72,16 @@ impl Path {
         sorted.sort_by_cached_key(|&row| (signatures.of(row as usize).iter().map(|&b| u32::from(b)).sum::<u32>(), row));
         let mut path = Self { order: Vec::with_capacity(rows), near: vec![Vec::new(); rows] };
         for members in sorted.chunks(block.max(2)) {
-            path.visit(signatures, members);
+            simd(
+                #[inline(always)]
+                || path.visit(signatures, members),
+            );
         }
         path
     }
 
     /// Appends a block of rows, beginning near where the path ends so far.
+    #[inline(always)]
     fn visit(&mut self, signatures: &Signatures, members: &[u32]) {
         let mut left = members.to_vec();
         let mut at = match self.order.last() {

@@ -5,6 +5,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use rayon::prelude::*;
 
 use super::rows::Path;
 use super::timeline::{EMPTY, Timeline};
@@ -21,17 +22,33 @@ pub struct Span {
 }
 
 /// Tries about `budget` exchanges within each layer. `seed` decides which.
+///
+/// In each round every layer searches for itself, between the neighbours' frontiers as they were when the round began: layers can then
+/// be searched side by side, and the result does not depend on how many are. The timeline's frontiers are stale afterwards.
 pub fn improve(timeline: &mut Timeline, spans: &[Span], paths: &[Path], budgets: &[usize], seed: u64) {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut searches: Vec<LayerSearch> = spans.iter().map(|span| LayerSearch::new(timeline, span)).collect();
+    let mut searches: Vec<LayerSearch> =
+        spans.iter().enumerate().map(|(layer, span)| LayerSearch::new(timeline, span, seed, layer as u64)).collect();
     for round in 0..ROUNDS {
-        // From sides to side in rounds, so that layers settle to each other.
+        // From round to round, so that layers settle to each other.
         let heat = START_HEAT * (ROUNDS - 1 - round) / (ROUNDS - 1);
-        for (search, (path, budget)) in searches.iter_mut().zip(paths.iter().zip(budgets)) {
-            for _ in 0..budget / ROUNDS {
-                search.try_one(timeline, path, heat as i64, &mut rng);
-            }
+        searches.par_iter_mut().zip(paths.par_iter().zip(budgets)).with_max_len(1).for_each(
+            |(search, (path, budget))| {
+                for _ in 0..budget / ROUNDS {
+                    search.try_one(path, heat as i64);
+                }
+            },
+        );
+        for i in 1..searches.len() {
+            let (before, here) = searches.split_at_mut(i);
+            here[0].part.follow(&before[i - 1].part);
         }
+        for i in (1..searches.len()).rev() {
+            let (here, after) = searches.split_at_mut(i);
+            here[i - 1].part.lead_to(&after[0].part);
+        }
+    }
+    for search in &searches {
+        timeline.put_back(search.span.first, &search.part);
     }
 }
 
@@ -43,46 +60,52 @@ const START_HEAT: usize = 6;
 /// The rows of one layer and where they sit.
 struct LayerSearch {
     span: Span,
-    /// Slot of each row.
+    /// The layer's stages.
+    part: Timeline,
+    /// Slot of each row, by stage of the part and core row.
     place: Vec<(usize, usize)>,
+    rng: ChaCha8Rng,
 }
 
 impl LayerSearch {
-    fn new(timeline: &Timeline, span: &Span) -> Self {
+    fn new(timeline: &Timeline, span: &Span, seed: u64, layer: u64) -> Self {
+        let part = timeline.part(span.first..span.first + span.tile_rows);
         let mut place = vec![(0, 0); span.rows];
-        for stage in span.first..span.first + span.tile_rows {
-            for core_row in 0..timeline.core_rows() {
-                let row = timeline.row(stage, core_row);
+        for stage in 0..span.tile_rows {
+            for core_row in 0..part.core_rows() {
+                let row = part.row(stage, core_row);
                 if row != EMPTY {
                     place[row as usize] = (stage, core_row);
                 }
             }
         }
-        Self { span: span.clone(), place }
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(layer);
+        Self { span: span.clone(), part, place, rng }
     }
 
-    fn try_one(&mut self, timeline: &mut Timeline, path: &Path, heat: i64, rng: &mut ChaCha8Rng) {
-        let bits = rng.next_u64();
+    fn try_one(&mut self, path: &Path, heat: i64) {
+        let bits = self.rng.next_u64();
         let row = below(bits as u32, self.span.rows) as u32;
         let here = self.place[row as usize];
-        let Some(other) = self.partner(timeline, path, here, row, (bits >> 32) as u32) else { return };
+        let Some(other) = self.partner(path, here, row, (bits >> 32) as u32) else { return };
         let there = self.place[other as usize];
         if here.1 == there.1 && here.0.abs_diff(there.0) > 12 {
             return; // walking so many stages costs more than it finds
         }
-        let delta = timeline.swap_delta(here, there);
-        let luck = i64::from(rng.next_u32().leading_zeros());
+        let delta = self.part.swap_delta(here, there);
+        let luck = i64::from(self.rng.next_u32().leading_zeros());
         if delta * 16 <= heat * luck && delta <= 8 {
-            timeline.swap(here, there);
+            self.part.swap(here, there);
             self.place.swap(row as usize, other as usize);
         }
     }
 
     /// A row to trade places with: one that is near to what comes before or after this slot, or any.
-    fn partner(&self, timeline: &Timeline, path: &Path, here: (usize, usize), row: u32, bits: u32) -> Option<u32> {
+    fn partner(&self, path: &Path, here: (usize, usize), row: u32, bits: u32) -> Option<u32> {
         let near = match bits & 3 {
-            0 if here.0 > self.span.first => timeline.row(here.0 - 1, here.1),
-            1 if here.0 + 1 < self.span.first + self.span.tile_rows => timeline.row(here.0 + 1, here.1),
+            0 if here.0 > 0 => self.part.row(here.0 - 1, here.1),
+            1 if here.0 + 1 < self.span.tile_rows => self.part.row(here.0 + 1, here.1),
             2 => row,
             _ => EMPTY,
         };
