@@ -21,12 +21,35 @@ pub struct Directions {
     /// `came[i][end]`: the end at which the previous interval was left, when interval i is left at `end` (0 lo, 1 hi).
     came: Vec<[u8; 2]>,
     trial: Vec<bool>,
+    /// Among the cheapest directions, those whose first level is nearest to this one; none: any.
+    prefer: Option<i16>,
 }
+
+/// What a write counts against the way from the preferred level, which is shorter than this.
+const WRITE: i64 = 1 << 12;
 
 impl Directions {
     /// Writes to `rising[i]` whether interval i is swept upwards, and returns the level steps in all, with those from `start` and to
     /// `end`. In a cycle `end` is ignored. Exact: theorem 2 of docs/ordering.md.
     pub fn solve(&mut self, intervals: &[(i16, i16)], start: Start, end: Option<i16>, rising: &mut Vec<bool>) -> i64 {
+        self.prefer = None;
+        self.sequence(intervals, start, end, rising)
+    }
+
+    /// The same, and of the cheapest directions those whose first level is nearest to `near`: exact in both.
+    pub fn solve_near(
+        &mut self,
+        intervals: &[(i16, i16)],
+        start: Start,
+        end: Option<i16>,
+        near: i16,
+        rising: &mut Vec<bool>,
+    ) -> i64 {
+        self.prefer = Some(near);
+        self.sequence(intervals, start, end, rising) / WRITE
+    }
+
+    fn sequence(&mut self, intervals: &[(i16, i16)], start: Start, end: Option<i16>, rising: &mut Vec<bool>) -> i64 {
         rising.clear();
         let Some(&(last_lo, last_hi)) = intervals.last() else { return 0 };
         match start {
@@ -48,27 +71,31 @@ impl Directions {
 
     fn path(&mut self, intervals: &[(i16, i16)], start: Option<i16>, end: Option<i16>, rising: &mut Vec<bool>) -> i64 {
         self.came.clear();
-        let from_start = |x: i16| start.map_or(0, |s| i64::from(distance(s, x)));
+        let unit = if self.prefer.is_some() { WRITE } else { 1 };
+        let steps = |a: i16, b: i16| unit * i64::from(distance(a, b));
+        let prefer = self.prefer;
+        let from_start =
+            |x: i16| start.map_or(0, |s| steps(s, x)) + prefer.map_or(0, |near| i64::from(distance(near, x)));
         let mut before: Option<((i16, i16), [i64; 2])> = None;
         for &(lo, hi) in intervals {
             let (enter, came) = match before {
                 None => ([from_start(lo), from_start(hi)], [0, 0]),
                 Some(((l, h), cost)) => {
                     let choose = |x: i16| {
-                        let (a, b) = (cost[0] + i64::from(distance(l, x)), cost[1] + i64::from(distance(h, x)));
+                        let (a, b) = (cost[0] + steps(l, x), cost[1] + steps(h, x));
                         if a <= b { (a, 0) } else { (b, 1) }
                     };
                     let (at_lo, at_hi) = (choose(lo), choose(hi));
                     ([at_lo.0, at_hi.0], [at_lo.1, at_hi.1])
                 }
             };
-            let sweep = i64::from(hi - lo);
+            let sweep = steps(lo, hi);
             // Left at lo means entered at hi, and the other way round.
             self.came.push([came[1], came[0]]);
             before = Some(((lo, hi), [enter[1] + sweep, enter[0] + sweep]));
         }
         let Some(((lo, hi), cost)) = before else { return 0 };
-        let to_end = |x: i16| end.map_or(0, |e| i64::from(distance(x, e)));
+        let to_end = |x: i16| end.map_or(0, |e| steps(x, e));
         let totals = [cost[0] + to_end(lo), cost[1] + to_end(hi)];
         let mut left_at = u8::from(totals[1] < totals[0]);
         let total = totals[usize::from(left_at)];
@@ -120,6 +147,15 @@ impl Arrangement {
 ///
 /// Returns the directions by slot and cell, and the level steps in all.
 pub fn choose_directions(timeline: &mut Timeline, closure: &Closure) -> (Vec<bool>, u64) {
+    choose_directions_near(timeline, closure, None)
+}
+
+/// The same, and of the cheapest directions those whose first levels are nearest to `near`, the levels of all cells, row-major.
+pub fn choose_directions_near(
+    timeline: &mut Timeline,
+    closure: &Closure,
+    near: Option<&[i16]>,
+) -> (Vec<bool>, u64) {
     let (core_rows, cells, stages) = (timeline.core_rows(), timeline.cells(), timeline.stages());
     let mut all = vec![false; core_rows * stages * cells];
     let mut directions = Directions::default();
@@ -144,7 +180,10 @@ pub fn choose_directions(timeline: &mut Timeline, closure: &Closure) -> (Vec<boo
                     (start.as_ref().map_or(Start::Free, |s| Start::At(s[at])), end.as_ref().and_then(|e| e[at]))
                 }
             };
-            total += directions.solve(&intervals, start, end, &mut rising);
+            total += match near {
+                None => directions.solve(&intervals, start, end, &mut rising),
+                Some(near) => directions.solve_near(&intervals, start, end, near[at], &mut rising),
+            };
             for (slot, rise) in slots.iter().zip(&rising) {
                 all[slot * cells + cell] = *rise;
             }
@@ -195,7 +234,46 @@ mod tests {
             .unwrap()
     }
 
+    /// What directions cost, and the level that is visited first.
+    fn walked(intervals: &[(i16, i16)], rising: &[bool], start: Start, end: Option<i16>) -> (i64, i16) {
+        let ends: Vec<(i16, i16)> =
+            intervals.iter().zip(rising).map(|(&(lo, hi), rises)| if *rises { (lo, hi) } else { (hi, lo) }).collect();
+        let mut total: i64 = ends.iter().map(|(a, b)| i64::from(distance(*a, *b))).sum();
+        total += ends.windows(2).map(|w| i64::from(distance(w[0].1, w[1].0))).sum::<i64>();
+        let (first, last) = (ends[0].0, ends[ends.len() - 1].1);
+        total += match start {
+            Start::Free => 0,
+            Start::At(level) => i64::from(distance(level, first)),
+            Start::Cycle => i64::from(distance(last, first)),
+        };
+        if start != Start::Cycle {
+            total += end.map_or(0, |e| i64::from(distance(last, e)));
+        }
+        (total, first)
+    }
+
     proptest! {
+        #[test]
+        fn of_the_cheapest_the_nearest_first_level(
+            pairs in prop::collection::vec((-9i16..=9, -9i16..=9), 1..8),
+            (at, near) in (-9i16..=9, -9i16..=9),
+            end in prop::option::of(-9i16..=9),
+        ) {
+            let intervals: Vec<_> = pairs.iter().map(|&(a, b)| (a.min(b), a.max(b))).collect();
+            let mut rising = Vec::new();
+            for start in [Start::Free, Start::At(at), Start::Cycle] {
+                let got = Directions::default().solve_near(&intervals, start, end, near, &mut rising);
+                let (total, first) = walked(&intervals, &rising, start, end);
+                prop_assert_eq!(got, total);
+                let all = (0..1u32 << intervals.len()).map(|mask| {
+                    let rising: Vec<bool> = (0..intervals.len()).map(|i| mask >> i & 1 == 1).collect();
+                    let (total, first) = walked(&intervals, &rising, start, end);
+                    (total, distance(first, near))
+                });
+                prop_assert_eq!((total, distance(first, near)), all.min().unwrap());
+            }
+        }
+
         #[test]
         fn equals_brute_force(
             pairs in prop::collection::vec((-15i16..=15, -15i16..=15), 1..9),

@@ -26,10 +26,10 @@ pub struct Cost {
     pub max_cell_writes: u64,
 }
 
-/// Costs of the first load (from an erased core) and of every later inference.
+/// Costs of the first load and of every later inference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
-    /// From an erased core.
+    /// From an erased core, or from what the plan is told that the core holds.
     pub first_load: Cost,
     /// From where the inference before has left the core.
     pub per_inference: Cost,
@@ -273,6 +273,8 @@ pub struct Totals {
     pub costs: Costs,
     /// ELight's count of all layers.
     pub elight: ElightAccounting,
+    /// The first load of an erased core, wherever the plan itself starts: what a schedule's End frame says.
+    pub erased: Cost,
     /// Each layer: a layer's `max_cell_writes` is that of its own writes.
     pub layers: Vec<(Costs, ElightAccounting)>,
     /// Wear of every weight cell by the first load, core row by core row.
@@ -286,6 +288,8 @@ pub struct Totals {
 pub struct Counter {
     tally: Tally,
     wear: Vec<PairWear>,
+    /// Level of each cell before the first load; none: all are erased.
+    origin: Option<Vec<i16>>,
 }
 
 impl Counter {
@@ -295,7 +299,15 @@ impl Counter {
         Self {
             tally: Tally { cells, cost, rows: vec![RowTally::new(cells); core_rows], layers: Vec::new() },
             wear: vec![PairWear::default(); core_rows * cells],
+            origin: None,
         }
+    }
+
+    /// The first load starts from these levels, core row by core row.
+    #[must_use]
+    pub fn starting_from(mut self, origin: Vec<i16>) -> Self {
+        self.origin = Some(origin);
+        self
     }
 
     /// The core rows' own counters, to be filled in parallel.
@@ -371,7 +383,7 @@ impl Counter {
         let last = self.levels();
         let cost = self.tally.cost;
         let erased = vec![0; last.len()];
-        let first = self.with_origins(&erased, &cost);
+        let first = self.with_origins(self.origin.as_ref().unwrap_or(&erased), &cost);
         let later = self.with_origins(&last, &cost);
         let layers: Vec<(Costs, ElightAccounting)> = first
             .1
@@ -387,7 +399,10 @@ impl Counter {
             })
             .collect();
         let total = |wear: &[PairWear], layers: &[Cost]| cost_of(wear, layers.iter().map(|l| l.time_us).sum(), &cost);
+        let from_erased = self.origin.is_some().then(|| self.with_origins(&erased, &cost));
+        let from_erased = from_erased.as_ref().unwrap_or(&first);
         Totals {
+            erased: total(&from_erased.0, &from_erased.1),
             costs: Costs { first_load: total(&first.0, &first.1), per_inference: total(&later.0, &later.1) },
             elight: layers.iter().fold(ElightAccounting::default(), |sum, (_, e)| sum.and(*e)),
             layers,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use elight::level::Quantizer;
-use elight::plan::{self, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
+use elight::plan::{self, Condition, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
 use elight::replay::{self, Promise};
 use elight::report::{self, Report};
 use elight::weights::Network;
@@ -30,6 +30,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         order: args.order,
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
+        condition: Condition::default(),
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
     refuse_to_overwrite(weights, &network, &output)?;
