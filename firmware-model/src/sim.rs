@@ -112,7 +112,7 @@ pub struct SimMemory<'a> {
     pub assigned: &'a mut [Option<Output>],
     /// Weight of each level 0..=B in fixed point, as the caller likes: `2^b` values.
     pub values: &'a [i32],
-    /// The input vector; every layer uses as much of its front as it has inputs.
+    /// The inputs of all layers, one after the other, `groups * cols` for each.
     pub inputs: &'a [i32],
     /// The outputs of all layers, one after the other; zeroed when layer 0 begins.
     pub outputs: &'a mut [i64],
@@ -234,6 +234,10 @@ impl core::error::Error for Fault {}
 struct Current {
     rows: u32,
     cols: u32,
+    /// Its inputs, those of all groups.
+    inputs: usize,
+    /// Where its inputs begin.
+    first_input: usize,
     /// Where its outputs begin.
     first_output: usize,
 }
@@ -335,24 +339,26 @@ impl Core for SimCore<'_> {
     type Fault = Fault;
 
     fn begin_layer(&mut self, layer: &Layer<'_>) -> Result<(), Fault> {
-        let first_output = match self.layer {
-            Some(before) if layer.index > 0 => before.first_output + before.rows as usize,
+        let (first_input, first_output) = match self.layer {
+            Some(before) if layer.index > 0 => {
+                (before.first_input + before.inputs, before.first_output + before.rows as usize)
+            }
             _ => {
                 self.memory.outputs.fill(0);
-                0
+                (0, 0)
             }
         };
         let (have, rows) = (self.memory.outputs.len(), layer.rows as usize);
         if have - first_output < rows {
             return Err(Fault::Lent { what: "outputs", need: first_output.saturating_add(rows), have });
         }
-        let (have, need) = (self.memory.inputs.len(), (layer.groups as usize).saturating_mul(layer.cols as usize));
-        if have < need {
-            return Err(Fault::Lent { what: "inputs", need, have });
+        let (have, inputs) = (self.memory.inputs.len(), (layer.groups as usize).saturating_mul(layer.cols as usize));
+        if have - first_input < inputs {
+            return Err(Fault::Lent { what: "inputs", need: first_input.saturating_add(inputs), have });
         }
         self.memory.assigned.fill(None);
         self.memory.routes.fill(DARK);
-        self.layer = Some(Current { rows: layer.rows, cols: layer.cols, first_output });
+        self.layer = Some(Current { rows: layer.rows, cols: layer.cols, inputs, first_input, first_output });
         Ok(())
     }
 
@@ -361,7 +367,7 @@ impl Core for SimCore<'_> {
         let layer = self.layer.ok_or(Fault::Idle)?;
         if let Some(output) = output {
             let behind = (output.base as usize).saturating_add(layer.cols as usize);
-            if output.row >= layer.rows || behind > self.memory.inputs.len() {
+            if output.row >= layer.rows || behind > layer.inputs {
                 return Err(Fault::OutputRow { row, output: output.row });
             }
         }
@@ -415,7 +421,7 @@ impl Core for SimCore<'_> {
             let Some(output) = output else { continue };
             computes = true;
             let cells = row * cols..(row + 1) * cols;
-            let inputs = &self.memory.inputs[output.base as usize..];
+            let inputs = &self.memory.inputs[layer.first_input + output.base as usize..];
             let mut sum = self.memory.outputs[layer.first_output + output.row as usize];
             for (&route, &level) in self.memory.routes[cells.clone()].iter().zip(&self.memory.levels[cells]) {
                 if route == DARK {

@@ -27,7 +27,7 @@ impl Buffers {
             routes: [0; 6],
             assigned: [None; 2],
             values: vec![0, 10, 20, 40],
-            inputs: vec![1, 2, 3, 4],
+            inputs: vec![1, 2, 3, 4, 5, 6, 7, 8],
             outputs: vec![0; 5],
             stuck: vec![],
         }
@@ -71,7 +71,8 @@ const fn output(row: u32) -> Option<Output> {
 fn outputs_add_up_over_steps_and_stay_apart_by_layer() {
     let mut buffers = Buffers::new();
     let mut core = buffers.core().unwrap();
-    for (index, first) in [(0, 0), (1, 2)] {
+    // Output 1: -40 times input 2 of its layer, once; output 0: 10 times input 1, twice.
+    for (index, first, expected) in [(0, 0, [40, -120]), (1, 2, [120, -280])] {
         core.begin_layer(&Layer { index, ..LAYER }).unwrap();
         core.assign(0, output(1)).unwrap();
         core.assign(1, output(0)).unwrap();
@@ -82,8 +83,7 @@ fn outputs_add_up_over_steps_and_stay_apart_by_layer() {
         core.step().unwrap();
         core.route(0, 2, None).unwrap();
         core.step().unwrap();
-        // Output 1: -40 * 3, once; output 0: 10 * 2, twice.
-        assert_eq!(core.outputs()[first..first + 2], [40, -120]);
+        assert_eq!(core.outputs()[first..first + 2], expected);
     }
     assert_eq!((core.totals().steps, core.totals().multiplications), (4, 6));
     core.begin_layer(&LAYER).unwrap();
@@ -145,7 +145,8 @@ fn what_hardware_could_not_do_is_forbidden() {
     assert_eq!(core.route(1, 0, Some(0)), Err(Fault::Unassigned { row: 1, col: 0 }));
     assert_eq!((core.totals().writes(), core.levels()), (0, &[0i16; 6][..]));
     let few = |what, need, have| Err(Fault::Lent { what, need, have });
-    assert_eq!(core.begin_layer(&Layer { cols: 3, ..LAYER }), few("inputs", 6, 4));
+    assert_eq!(core.begin_layer(&Layer { cols: 5, ..LAYER }), few("inputs", 10, 8));
+    assert_eq!(core.begin_layer(&Layer { index: 1, cols: 3, ..LAYER }), few("inputs", 10, 8));
     core.begin_layer(&Layer { rows: 4, groups: 1, ..LAYER }).unwrap();
     assert_eq!(core.begin_layer(&Layer { index: 1, ..LAYER }), few("outputs", 6, 5));
 }
@@ -154,7 +155,7 @@ fn what_hardware_could_not_do_is_forbidden() {
 fn outputs_that_leave_64_bits_are_an_error() {
     let mut buffers = Buffers::new();
     buffers.values = vec![i32::MAX; 4];
-    buffers.inputs = vec![i32::MAX; 4];
+    buffers.inputs = vec![i32::MAX; 8];
     let mut core = buffers.core().unwrap();
     core.begin_layer(&LAYER).unwrap();
     core.assign(0, output(0)).unwrap();

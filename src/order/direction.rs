@@ -21,35 +21,12 @@ pub struct Directions {
     /// `came[i][end]`: the end at which the previous interval was left, when interval i is left at `end` (0 lo, 1 hi).
     came: Vec<[u8; 2]>,
     trial: Vec<bool>,
-    /// Among the cheapest directions, those whose first level is nearest to this one; none: any.
-    prefer: Option<i16>,
 }
-
-/// What a write counts against the way from the preferred level, which is shorter than this.
-const WRITE: i64 = 1 << 12;
 
 impl Directions {
     /// Writes to `rising[i]` whether interval i is swept upwards, and returns the level steps in all, with those from `start` and to
     /// `end`. In a cycle `end` is ignored. Exact: theorem 2 of docs/ordering.md.
     pub fn solve(&mut self, intervals: &[(i16, i16)], start: Start, end: Option<i16>, rising: &mut Vec<bool>) -> i64 {
-        self.prefer = None;
-        self.sequence(intervals, start, end, rising)
-    }
-
-    /// The same, and of the cheapest directions those whose first level is nearest to `near`: exact in both.
-    pub fn solve_near(
-        &mut self,
-        intervals: &[(i16, i16)],
-        start: Start,
-        end: Option<i16>,
-        near: i16,
-        rising: &mut Vec<bool>,
-    ) -> i64 {
-        self.prefer = Some(near);
-        self.sequence(intervals, start, end, rising) / WRITE
-    }
-
-    fn sequence(&mut self, intervals: &[(i16, i16)], start: Start, end: Option<i16>, rising: &mut Vec<bool>) -> i64 {
         rising.clear();
         let Some(&(last_lo, last_hi)) = intervals.last() else { return 0 };
         match start {
@@ -71,31 +48,27 @@ impl Directions {
 
     fn path(&mut self, intervals: &[(i16, i16)], start: Option<i16>, end: Option<i16>, rising: &mut Vec<bool>) -> i64 {
         self.came.clear();
-        let unit = if self.prefer.is_some() { WRITE } else { 1 };
-        let steps = |a: i16, b: i16| unit * i64::from(distance(a, b));
-        let prefer = self.prefer;
-        let from_start =
-            |x: i16| start.map_or(0, |s| steps(s, x)) + prefer.map_or(0, |near| i64::from(distance(near, x)));
+        let from_start = |x: i16| start.map_or(0, |s| i64::from(distance(s, x)));
         let mut before: Option<((i16, i16), [i64; 2])> = None;
         for &(lo, hi) in intervals {
             let (enter, came) = match before {
                 None => ([from_start(lo), from_start(hi)], [0, 0]),
                 Some(((l, h), cost)) => {
                     let choose = |x: i16| {
-                        let (a, b) = (cost[0] + steps(l, x), cost[1] + steps(h, x));
+                        let (a, b) = (cost[0] + i64::from(distance(l, x)), cost[1] + i64::from(distance(h, x)));
                         if a <= b { (a, 0) } else { (b, 1) }
                     };
                     let (at_lo, at_hi) = (choose(lo), choose(hi));
                     ([at_lo.0, at_hi.0], [at_lo.1, at_hi.1])
                 }
             };
-            let sweep = steps(lo, hi);
+            let sweep = i64::from(hi - lo);
             // Left at lo means entered at hi, and the other way round.
             self.came.push([came[1], came[0]]);
             before = Some(((lo, hi), [enter[1] + sweep, enter[0] + sweep]));
         }
         let Some(((lo, hi), cost)) = before else { return 0 };
-        let to_end = |x: i16| end.map_or(0, |e| steps(x, e));
+        let to_end = |x: i16| end.map_or(0, |e| i64::from(distance(x, e)));
         let totals = [cost[0] + to_end(lo), cost[1] + to_end(hi)];
         let mut left_at = u8::from(totals[1] < totals[0]);
         let total = totals[usize::from(left_at)];
@@ -106,6 +79,81 @@ impl Directions {
             left_at = came[usize::from(left_at)];
         }
         total
+    }
+}
+
+/// One way to begin and to end a sequence of intervals: by the ends of the first and of the last interval (0 lo, 1 hi).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    first_end: usize,
+    last_end: usize,
+    /// Level that is visited first.
+    pub first: i16,
+    /// Writes from the end of one inference to the beginning of the next: they are part of the steady state, and no part of the first load.
+    pub back: i16,
+}
+
+impl Directions {
+    /// The ways to begin and to end that cost the least, in all with those from `start` and to `end`, as [`Directions::solve`] counts.
+    pub fn cheapest_ways(&mut self, intervals: &[(i16, i16)], start: Start, end: Option<i16>) -> (i64, Vec<Way>) {
+        let (Some(&first), Some(&last)) = (intervals.first(), intervals.last()) else { return (0, Vec::new()) };
+        let (mut least, mut ways) = (i64::MAX, Vec::new());
+        for (first_end, first) in [first.0, first.1].into_iter().enumerate() {
+            for (last_end, last) in [last.0, last.1].into_iter().enumerate() {
+                let Some(inside) = self.inside(intervals, first_end, last_end) else { continue };
+                let to_end = || end.map_or(0, |e| distance(last, e));
+                let (around, back) = match start {
+                    Start::Free => (to_end(), 0),
+                    Start::At(level) => (distance(level, first) + to_end(), 0),
+                    Start::Cycle => (distance(last, first), distance(last, first)),
+                };
+                let total = inside + i64::from(around);
+                if total < least {
+                    (least, ways) = (total, Vec::new());
+                }
+                if total == least {
+                    ways.push(Way { first_end, last_end, first, back });
+                }
+            }
+        }
+        (least, ways)
+    }
+
+    /// Writes to `rising` the cheapest directions of a way.
+    pub fn along(&mut self, intervals: &[(i16, i16)], way: Way, rising: &mut Vec<bool>) {
+        rising.clear();
+        rising.resize(intervals.len(), false);
+        self.inside(intervals, way.first_end, way.last_end);
+        let mut left_at = way.last_end as u8;
+        for (rise, came) in rising.iter_mut().zip(&self.came).rev() {
+            *rise = left_at == 1;
+            left_at = came[usize::from(left_at)];
+        }
+    }
+
+    /// Least writes from the first level visited to the last, if the first interval can be entered and the last left at these ends.
+    fn inside(&mut self, intervals: &[(i16, i16)], first_end: usize, last_end: usize) -> Option<i64> {
+        self.came.clear();
+        let mut before: Option<((i16, i16), [Option<i64>; 2])> = None;
+        for &(lo, hi) in intervals {
+            let choose = |x: i16, end: usize| match before {
+                None => (if end == first_end { Some(0) } else { None }, 0),
+                Some(((l, h), cost)) => {
+                    let from = |cost: Option<i64>, at: i16| cost.map(|cost| cost + i64::from(distance(at, x)));
+                    match (from(cost[0], l), from(cost[1], h)) {
+                        (Some(a), Some(b)) if b < a => (Some(b), 1),
+                        (Some(a), _) => (Some(a), 0),
+                        (None, b) => (b, 1),
+                    }
+                }
+            };
+            let (at_lo, at_hi) = (choose(lo, 0), choose(hi, 1));
+            let sweep = |cost: Option<i64>| cost.map(|cost| cost + i64::from(hi - lo));
+            // Left at lo means entered at hi, and the other way round.
+            self.came.push([at_hi.1, at_lo.1]);
+            before = Some(((lo, hi), [sweep(at_hi.0), sweep(at_lo.0)]));
+        }
+        before.and_then(|(_, cost)| cost[last_end])
     }
 }
 
@@ -147,14 +195,15 @@ impl Arrangement {
 ///
 /// Returns the directions by slot and cell, and the level steps in all.
 pub fn choose_directions(timeline: &mut Timeline, closure: &Closure) -> (Vec<bool>, u64) {
-    choose_directions_near(timeline, closure, None)
+    choose_directions_from(timeline, closure, None)
 }
 
-/// The same, and of the cheapest directions those whose first levels are nearest to `near`, the levels of all cells, row-major.
-pub fn choose_directions_near(
+/// The same, and of the cheapest directions those whose first load takes the fewest writes from the levels `held` of all cells,
+/// row-major.
+pub fn choose_directions_from(
     timeline: &mut Timeline,
     closure: &Closure,
-    near: Option<&[i16]>,
+    held: Option<&[i16]>,
 ) -> (Vec<bool>, u64) {
     let (core_rows, cells, stages) = (timeline.core_rows(), timeline.cells(), timeline.stages());
     let mut all = vec![false; core_rows * stages * cells];
@@ -180,9 +229,16 @@ pub fn choose_directions_near(
                     (start.as_ref().map_or(Start::Free, |s| Start::At(s[at])), end.as_ref().and_then(|e| e[at]))
                 }
             };
-            total += match near {
+            total += match held {
                 None => directions.solve(&intervals, start, end, &mut rising),
-                Some(near) => directions.solve_near(&intervals, start, end, near[at], &mut rising),
+                Some(held) => {
+                    let (writes, ways) = directions.cheapest_ways(&intervals, start, end);
+                    rising.clear();
+                    if let Some(way) = ways.into_iter().min_by_key(|way| distance(way.first, held[at]) - way.back) {
+                        directions.along(&intervals, way, &mut rising);
+                    }
+                    writes
+                }
             };
             for (slot, rise) in slots.iter().zip(&rising) {
                 all[slot * cells + cell] = *rise;
@@ -234,13 +290,20 @@ mod tests {
             .unwrap()
     }
 
-    /// What directions cost, and the level that is visited first.
-    fn walked(intervals: &[(i16, i16)], rising: &[bool], start: Start, end: Option<i16>) -> (i64, i16) {
+    /// What directions cost, and their part of a first load from `held`.
+    fn walked(
+        intervals: &[(i16, i16)],
+        rising: &[bool],
+        start: Start,
+        end: Option<i16>,
+        held: i16,
+    ) -> (i64, i64) {
         let ends: Vec<(i16, i16)> =
             intervals.iter().zip(rising).map(|(&(lo, hi), rises)| if *rises { (lo, hi) } else { (hi, lo) }).collect();
         let mut total: i64 = ends.iter().map(|(a, b)| i64::from(distance(*a, *b))).sum();
         total += ends.windows(2).map(|w| i64::from(distance(w[0].1, w[1].0))).sum::<i64>();
         let (first, last) = (ends[0].0, ends[ends.len() - 1].1);
+        let first_load = total + i64::from(distance(held, first));
         total += match start {
             Start::Free => 0,
             Start::At(level) => i64::from(distance(level, first)),
@@ -249,28 +312,44 @@ mod tests {
         if start != Start::Cycle {
             total += end.map_or(0, |e| i64::from(distance(last, e)));
         }
-        (total, first)
+        (total, first_load)
     }
 
     proptest! {
         #[test]
-        fn of_the_cheapest_the_nearest_first_level(
+        fn of_the_cheapest_the_cheapest_first_load(
             pairs in prop::collection::vec((-9i16..=9, -9i16..=9), 1..8),
-            (at, near) in (-9i16..=9, -9i16..=9),
+            held in -9i16..=9,
+        ) {
+            let intervals: Vec<_> = pairs.iter().map(|&(a, b)| (a.min(b), a.max(b))).collect();
+            let (mut rising, mut directions) = (Vec::new(), Directions::default());
+            let (writes, ways) = directions.cheapest_ways(&intervals, Start::Cycle, None);
+            let way = ways.into_iter().min_by_key(|way| distance(way.first, held) - way.back).unwrap();
+            directions.along(&intervals, way, &mut rising);
+            let found = walked(&intervals, &rising, Start::Cycle, None, held);
+            prop_assert_eq!(found.0, writes);
+            let all = (0..1u32 << intervals.len()).map(|mask| {
+                let rising: Vec<bool> = (0..intervals.len()).map(|i| mask >> i & 1 == 1).collect();
+                walked(&intervals, &rising, Start::Cycle, None, held)
+            });
+            prop_assert_eq!(found, all.min().unwrap());
+        }
+
+        #[test]
+        fn the_cheapest_ways_cost_what_is_cheapest(
+            pairs in prop::collection::vec((-9i16..=9, -9i16..=9), 1..8),
+            at in -9i16..=9,
             end in prop::option::of(-9i16..=9),
         ) {
             let intervals: Vec<_> = pairs.iter().map(|&(a, b)| (a.min(b), a.max(b))).collect();
-            let mut rising = Vec::new();
+            let (mut rising, mut directions) = (Vec::new(), Directions::default());
             for start in [Start::Free, Start::At(at), Start::Cycle] {
-                let got = Directions::default().solve_near(&intervals, start, end, near, &mut rising);
-                let (total, first) = walked(&intervals, &rising, start, end);
-                prop_assert_eq!(got, total);
-                let all = (0..1u32 << intervals.len()).map(|mask| {
-                    let rising: Vec<bool> = (0..intervals.len()).map(|i| mask >> i & 1 == 1).collect();
-                    let (total, first) = walked(&intervals, &rising, start, end);
-                    (total, distance(first, near))
-                });
-                prop_assert_eq!((total, distance(first, near)), all.min().unwrap());
+                let (writes, ways) = directions.cheapest_ways(&intervals, start, end);
+                prop_assert_eq!(writes, brute_force(&intervals, start, end));
+                for way in ways {
+                    directions.along(&intervals, way, &mut rising);
+                    prop_assert_eq!(walked(&intervals, &rising, start, end, 0).0, writes);
+                }
             }
         }
 

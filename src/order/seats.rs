@@ -2,27 +2,27 @@
 //!
 //! So the seats are free to serve something else: a cheap transition from what the core holds already.
 
-use super::direction::{Arrangement, Closure, Directions, Start, choose_directions_near};
+use super::direction::{Arrangement, Closure, Directions, Start, Way, choose_directions_from};
 use super::timeline::{Timeline, distance};
 
-/// Seats the core rows of an arrangement, and chooses among its cheapest directions, so that getting there from the levels `from`
+/// Seats the core rows of an arrangement, and chooses among its cheapest directions, so that the first load from the levels `from`
 /// takes the fewest writes. `core_rows`: those of one core; parts are not moved from core to core.
 ///
 /// The least for this arrangement: over all ways to seat the parts of each core, and all directions with the fewest writes in steady
 /// state. (Cells are independent once parts have their seats, and an assignment problem finds the seats.)
 pub fn settle(arrangement: &mut Arrangement, closure: &Closure, from: &[i16], core_rows: usize) {
     let (all_rows, cells) = (arrangement.timeline.core_rows(), arrangement.timeline.cells());
-    let entries = first_levels(&arrangement.timeline, closure);
+    let ways = cheapest_ways(&arrangement.timeline, closure);
     let mut seats: Vec<usize> = (0..all_rows).collect();
     for first in (0..all_rows).step_by(core_rows) {
         let parts = core_rows.min(all_rows - first);
         let mut costs = vec![0; parts * parts];
         for part in 0..parts {
-            let entries = &entries[(first + part) * cells..][..cells];
+            let ways = &ways[(first + part) * cells..][..cells];
             for seat in 0..parts {
                 let held = &from[(first + seat) * cells..][..cells];
-                let moves = entries.iter().zip(held).filter_map(|(entry, &held)| {
-                    entry.map(|[a, b]| i64::from(distance(a, held).min(distance(b, held))))
+                let moves = ways.iter().zip(held).filter_map(|(ways, &held)| {
+                    ways.iter().map(|way| i64::from(distance(way.first, held) - way.back)).min()
                 });
                 costs[part * parts + seat] = moves.sum();
             }
@@ -32,16 +32,15 @@ pub fn settle(arrangement: &mut Arrangement, closure: &Closure, from: &[i16], co
         }
     }
     arrangement.timeline.seat(&seats);
-    let (rising, writes) = choose_directions_near(&mut arrangement.timeline, closure, Some(from));
+    let (rising, writes) = choose_directions_from(&mut arrangement.timeline, closure, Some(from));
     (arrangement.rising, arrangement.writes) = (rising, writes);
 }
 
-/// The levels at which each cell can begin without costing more in steady state: two, which may be the same; none for a cell
-/// that is never used.
-fn first_levels(timeline: &Timeline, closure: &Closure) -> Vec<Option<[i16; 2]>> {
+/// How each cell can begin and end without costing more in steady state; nothing for a cell that is never used.
+fn cheapest_ways(timeline: &Timeline, closure: &Closure) -> Vec<Vec<Way>> {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
-    let mut entries = Vec::with_capacity(core_rows * cells);
-    let (mut directions, mut intervals, mut rising) = (Directions::default(), Vec::new(), Vec::new());
+    let mut ways = Vec::with_capacity(core_rows * cells);
+    let (mut directions, mut intervals) = (Directions::default(), Vec::new());
     for core_row in 0..core_rows {
         for cell in 0..cells {
             intervals.clear();
@@ -58,15 +57,10 @@ fn first_levels(timeline: &Timeline, closure: &Closure) -> Vec<Option<[i16; 2]>>
                     (start.as_ref().map_or(Start::Free, |s| Start::At(s[at])), end.as_ref().and_then(|e| e[at]))
                 }
             };
-            entries.push(intervals.first().copied().map(|(lo, hi)| {
-                [lo, hi].map(|near| {
-                    directions.solve_near(&intervals, start, end, near, &mut rising);
-                    if rising.first() == Some(&true) { lo } else { hi }
-                })
-            }));
+            ways.push(directions.cheapest_ways(&intervals, start, end).1);
         }
     }
-    entries
+    ways
 }
 
 /// The cheapest assignment: `costs[part * n + seat]` to the seat of each part. O(n^3), by shortest augmenting paths.
@@ -136,8 +130,13 @@ mod tests {
         all
     }
 
-    /// One cell's writes in steady state, and the level that it visits first; none if it is never used.
-    fn walk(timeline: &Timeline, (core_row, cell): (usize, usize), rises: &dyn Fn(usize) -> bool) -> Option<(i64, i16)> {
+    /// One cell's writes in steady state, and in a first load from `held`; none if it is never used.
+    fn walk(
+        timeline: &Timeline,
+        (core_row, cell): (usize, usize),
+        held: i16,
+        rises: &dyn Fn(usize) -> bool,
+    ) -> Option<(i64, i64)> {
         let mut walk = Vec::new();
         for stage in 0..timeline.stages() {
             let chunks = timeline.chunks(stage, core_row);
@@ -148,7 +147,7 @@ mod tests {
         }
         let (&first, &last) = (walk.first()?, walk.last()?);
         let inside: i64 = walk.windows(2).map(|w| i64::from(distance(w[0], w[1]))).sum();
-        Some((inside + i64::from(distance(last, first)), first))
+        Some((inside + i64::from(distance(last, first)), inside + i64::from(distance(held, first))))
     }
 
     proptest! {
@@ -165,7 +164,7 @@ mod tests {
 
         /// Against every way to seat the rows, with every direction of every chunk.
         #[test]
-        fn no_cheaper_transition(
+        fn no_cheaper_first_load(
             levels in prop::collection::vec((-4i16..=4, -4i16..=4, any::<bool>()), 12),
             from in prop::collection::vec(-4i16..=4, 6),
         ) {
@@ -183,12 +182,12 @@ mod tests {
             settle(&mut settled, &Closure::Cycle, &from, 3);
             prop_assert_eq!(settled.writes, writes);
             let cells = || (0..6).map(|i| ((i / 2, i % 2), from[i]));
-            let (mut steady, mut transition) = (0, 0);
+            let (mut steady, mut first_load) = (0, 0);
             for (at, held) in cells() {
                 let rises = |stage: usize| settled.rising(stage, at.0)[at.1];
-                if let Some((writes, first)) = walk(&settled.timeline, at, &rises) {
+                if let Some((writes, from_held)) = walk(&settled.timeline, at, held, &rises) {
                     steady += writes;
-                    transition += i64::from(distance(first, held));
+                    first_load += from_held;
                 }
             }
             prop_assert_eq!(steady, writes as i64);
@@ -196,15 +195,11 @@ mod tests {
                 let mut timeline = arrangement.timeline.clone();
                 timeline.seat(&seats);
                 let cheapest = cells().filter_map(|(at, held)| {
-                    let ways = (0..4u32).filter_map(|mask| {
-                        let (writes, first) = walk(&timeline, at, &|stage| mask >> stage & 1 == 1)?;
-                        Some((writes, i64::from(distance(first, held))))
-                    });
-                    ways.min()
+                    (0..4u32).filter_map(|mask| walk(&timeline, at, held, &|stage| mask >> stage & 1 == 1)).min()
                 });
-                cheapest.map(|(_, transition)| transition).sum::<i64>()
+                cheapest.map(|(_, first_load)| first_load).sum::<i64>()
             });
-            prop_assert_eq!(transition, ways.min().unwrap());
+            prop_assert_eq!(first_load, ways.min().unwrap());
         }
     }
 }

@@ -72,7 +72,7 @@ pub struct Encoded {
     pub events: Vec<Event>,
     /// Number of events that the first n frames lead to.
     pub events_before: Vec<usize>,
-    /// All weights: (output of the whole model, element of the input vector, signed level).
+    /// All weights: (output of the whole model, input of the whole model, signed level).
     pub weights: Vec<(usize, usize, i16)>,
     pub outputs: usize,
     pub inputs: usize,
@@ -132,11 +132,11 @@ fn random_layer(shape: &Shape, index: u32, rng: &mut Rng, out: &mut Encoded) {
     };
     out.events.push(Event::Layer("layer".into()));
     out.push(layer_body(out.seq(), &layer));
-    let first_output = out.outputs;
+    let first = (out.outputs, out.inputs);
     for tile in 0..tile_rows {
         loop {
             let before = (out.bodies.len(), out.events.len(), out.weights.len(), out.steps);
-            if random_tile_row(shape, &layer, tile, first_output, rng, out).is_some() {
+            if random_tile_row(shape, &layer, tile, first, rng, out).is_some() {
                 break;
             }
             // A list ran out of inputs: undo the tile row and throw its dice again.
@@ -148,7 +148,7 @@ fn random_layer(shape: &Shape, index: u32, rng: &mut Rng, out: &mut Encoded) {
         }
     }
     out.outputs += rows as usize;
-    out.inputs = out.inputs.max((groups * layer.cols) as usize);
+    out.inputs += (groups * layer.cols) as usize;
 }
 
 /// One core row of the twin.
@@ -163,7 +163,7 @@ fn random_tile_row(
     shape: &Shape,
     layer: &Layer<'_>,
     index: u32,
-    first_output: usize,
+    (first_output, first_input): (usize, usize),
     rng: &mut Rng,
     out: &mut Encoded,
 ) -> Option<()> {
@@ -219,7 +219,11 @@ fn random_tile_row(
                 let column = input(shape, layer, row, col, level, max_gap, &window, rng, bits)?;
                 out.events.push(Event::Route(r, col as u16, Some(column)));
                 let output = outputs[usize::from(r)].unwrap();
-                out.weights.push((first_output + output.row as usize, (output.base + column) as usize, level));
+                out.weights.push((
+                    first_output + output.row as usize,
+                    first_input + (output.base + column) as usize,
+                    level,
+                ));
             }
             frame.2 += 1;
             if Some(&r) == used.last() {
