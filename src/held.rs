@@ -85,7 +85,6 @@ impl std::fmt::Display for HeldLayer {
 pub struct Held {
     path: PathBuf,
     identity: Identity,
-    fanout: u16,
     device: String,
     layers: Vec<HeldLayer>,
     levels: Vec<i16>,
@@ -105,12 +104,13 @@ impl Held {
         (&mut file).take(longest as u64).read_to_end(&mut front).map_err(unreadable)?;
         // The controller proves the header; before that, it has to be told what core it drives and how much memory it has.
         let header = Self::header(&front);
-        let (identity, ram, fanout, device) = match &header {
+        let (identity, ram, device) = match &header {
             Some(h) => {
-                let identity = Identity { rows: h.rows, cols: h.cols, bits: h.bits, device_crc: h.device_crc };
-                (identity, h.working_memory().total(), h.fanout, h.device.to_owned())
+                let identity =
+                    Identity { rows: h.rows, cols: h.cols, bits: h.bits, fanout: h.fanout, device_crc: h.device_crc };
+                (identity, h.working_memory().total(), h.device.to_owned())
             }
-            None => (Identity { rows: 1, cols: 1, bits: 1, device_crc: 0 }, 0, 1, String::new()),
+            None => (Identity { rows: 1, cols: 1, bits: 1, fanout: 1, device_crc: 0 }, 0, String::new()),
         };
         let small = |side: u16| usize::from(side.min(wire::MAX_CORE));
         let recorder = Recorder {
@@ -132,7 +132,7 @@ impl Held {
         }
         controller.finish().map_err(refused)?;
         let Recorder { levels, layers, .. } = controller.into_core();
-        Ok(Self { path: path.to_owned(), identity, fanout, device, layers, levels })
+        Ok(Self { path: path.to_owned(), identity, device, layers, levels })
     }
 
     fn header(front: &[u8]) -> Option<wire::Header<'_>> {
@@ -178,7 +178,7 @@ impl Held {
             let (old, new) = (named(&self.device, self.identity.device_crc), named(&device.name, identity_crc(device)));
             differ("device", old, new)?;
         }
-        differ("fanout", self.fanout.to_string(), fanout.to_string())?;
+        differ("fanout", self.identity.fanout.to_string(), fanout.to_string())?;
         differ("layers", self.layers.len().to_string(), network.layers().len().to_string())?;
         for (index, (old, info)) in self.layers.iter().zip(network.layers()).enumerate() {
             let new = HeldLayer {

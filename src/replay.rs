@@ -154,8 +154,8 @@ pub fn replay(
     observer: &dyn Observer,
 ) -> Result<Replay, ReplayError> {
     let (rows, cols) = (core.rows as u16, core.cols as u16);
-    let identity = Identity { rows, cols, bits: device.bits, device_crc: identity_crc(device) };
-    let config = SimConfig { rows, cols, bits: device.bits, cost: Some(device.cost) };
+    let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: identity_crc(device) };
+    let config = SimConfig { rows, cols, bits: device.bits, fanout: 1, cost: Some(device.cost) };
     let mut buffers = SimBuffers::erased(rows, cols, promise.outputs.first().map_or(0, Vec::len));
     buffers.levels.copy_from_slice(promise.origin);
     // Exactly what the header asks for, as a controller would have it (the header frame itself needs some at first).

@@ -22,6 +22,8 @@ mod lists;
 
 mod rules;
 
+mod shared;
+
 mod decoder;
 
 pub mod photonic_core;
@@ -29,3 +31,7 @@ pub mod photonic_core;
 pub mod controller;
 
 pub mod sim;
+
+pub mod hardware;
+
+pub mod link;

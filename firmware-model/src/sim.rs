@@ -96,6 +96,8 @@ pub struct SimConfig {
     pub cols: u16,
     /// Bits b of a PCM cell, 1 to 8.
     pub bits: u8,
+    /// Neighbouring rows that share the input of each lane; divides R.
+    pub fanout: u16,
     /// The cost law, for [`Totals::write_time_us`].
     pub cost: Option<WriteCost>,
 }
@@ -136,6 +138,13 @@ pub enum Fault {
     Bits {
         /// The bits.
         got: u8,
+    },
+    /// A fanout that does not divide the rows.
+    Fanout {
+        /// Rows that share an input.
+        fanout: u16,
+        /// Rows of the core.
+        rows: u16,
     },
     /// The list of stuck cells is not ascending, or names a cell that is not there.
     StuckList {
@@ -206,6 +215,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Lent { what, need, have } => write!(f, "{need} elements of {what} are needed, {have} were lent"),
             Self::Bits { got } => write!(f, "cells with {got} bits, expected 1 to 8"),
+            Self::Fanout { fanout, rows } => write!(f, "a fanout of {fanout}, expected a divisor of {rows} rows"),
             Self::StuckList { at } => write!(f, "entry {at} of the stuck cells is outside the core or not ascending"),
             Self::Cell { row, col } => write!(f, "there is no cell ({row}, {col})"),
             Self::Level { row, col, level } => write!(f, "cell ({row}, {col}) has no level {level}"),
@@ -260,6 +270,9 @@ impl<'a> SimCore<'a> {
     pub fn new(config: SimConfig, memory: SimMemory<'a>) -> Result<Self, Fault> {
         if !(crate::pcm::MIN_BITS..=crate::pcm::MAX_BITS).contains(&config.bits) {
             return Err(Fault::Bits { got: config.bits });
+        }
+        if config.fanout == 0 || !config.rows.is_multiple_of(config.fanout) {
+            return Err(Fault::Fanout { fanout: config.fanout, rows: config.rows });
         }
         let cells = usize::from(config.rows) * usize::from(config.cols);
         lent("levels", cells, memory.levels.len())?;
@@ -401,8 +414,8 @@ impl Core for SimCore<'_> {
     }
 
     fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Fault> {
-        let cell = self.cell(row, col)?;
-        self.memory.routes[cell] = match (input, self.layer) {
+        self.cell(row, col)?;
+        let light = match (input, self.layer) {
             (None, _) => DARK,
             (Some(_), _) if self.memory.assigned[usize::from(row)].is_none() => {
                 return Err(Fault::Unassigned { row, col });
@@ -410,6 +423,11 @@ impl Core for SimCore<'_> {
             (Some(input), Some(layer)) if input < layer.cols => input,
             (Some(input), _) => return Err(Fault::Input { row, col, input }),
         };
+        // The light of a lane falls on all rows that share its input.
+        let first = row - row % self.config.fanout;
+        for row in first..first + self.config.fanout {
+            self.memory.routes[usize::from(row) * usize::from(self.config.cols) + usize::from(col)] = light;
+        }
         Ok(())
     }
 

@@ -44,7 +44,7 @@ impl Buffers {
             outputs: &mut self.outputs,
             stuck: &self.stuck,
         };
-        SimCore::new(SimConfig { rows: 2, cols: 3, bits: 2, cost: Some(COST) }, memory)
+        SimCore::new(SimConfig { rows: 2, cols: 3, bits: 2, fanout: 1, cost: Some(COST) }, memory)
     }
 }
 
@@ -189,6 +189,6 @@ fn what_is_lent_is_checked() {
         outputs: &mut b.outputs,
         stuck: &b.stuck,
     };
-    let config = SimConfig { rows: 2, cols: 3, bits: 2, cost: None };
+    let config = SimConfig { rows: 2, cols: 3, bits: 2, fanout: 1, cost: None };
     assert_eq!(SimCore::new(config, memory).err(), Some(Fault::Lent { what: "wear", need: 6, have: 5 }));
 }

@@ -200,11 +200,7 @@ pub fn choose_directions(timeline: &mut Timeline, closure: &Closure) -> (Vec<boo
 
 /// The same, and of the cheapest directions those whose first load takes the fewest writes from the levels `held` of all cells,
 /// row-major.
-pub fn choose_directions_from(
-    timeline: &mut Timeline,
-    closure: &Closure,
-    held: Option<&[i16]>,
-) -> (Vec<bool>, u64) {
+pub fn choose_directions_from(timeline: &mut Timeline, closure: &Closure, held: Option<&[i16]>) -> (Vec<bool>, u64) {
     let (core_rows, cells, stages) = (timeline.core_rows(), timeline.cells(), timeline.stages());
     let mut all = vec![false; core_rows * stages * cells];
     let mut directions = Directions::default();
@@ -291,13 +287,7 @@ mod tests {
     }
 
     /// What directions cost, and their part of a first load from `held`.
-    fn walked(
-        intervals: &[(i16, i16)],
-        rising: &[bool],
-        start: Start,
-        end: Option<i16>,
-        held: i16,
-    ) -> (i64, i64) {
+    fn walked(intervals: &[(i16, i16)], rising: &[bool], start: Start, end: Option<i16>, held: i16) -> (i64, i64) {
         let ends: Vec<(i16, i16)> =
             intervals.iter().zip(rising).map(|(&(lo, hi), rises)| if *rises { (lo, hi) } else { (hi, lo) }).collect();
         let mut total: i64 = ends.iter().map(|(a, b)| i64::from(distance(*a, *b))).sum();

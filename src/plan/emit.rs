@@ -7,8 +7,8 @@ use firmware_model::pcm::top_level;
 use firmware_model::wire::End;
 use rayon::prelude::*;
 
-use super::{CoreSize, PlanOptions};
 use super::segment::Segment;
+use super::{CoreSize, PlanOptions};
 use crate::level::{LevelMatrix, Scales};
 use crate::order::program::Program;
 use crate::order::tally::{Counter, RowTally, Totals};

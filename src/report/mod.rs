@@ -15,6 +15,7 @@ use crate::plan::{Outcome, PlanOptions};
 use crate::replay::Replay;
 use crate::weights::Network;
 
+pub(crate) use table::plain_table;
 pub use table::{print, thousands};
 
 /// One value for each order.

@@ -196,7 +196,8 @@ fn layers(report: &Report) -> Table {
     table
 }
 
-fn plain_table<const N: usize>(header: [&str; N]) -> Table {
+/// A table with rules between its lines; numbers to the right.
+pub(crate) fn plain_table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
     for column in table.column_iter_mut().skip(1) {

@@ -42,18 +42,15 @@ fn an_update_starts_from_what_the_core_holds() {
         // The steady state is not touched, and the way there is proved by the replay and counted again by the checker.
         assert_eq!(optimal(&alone, "per_inference"), optimal(&update, "per_inference"));
         assert_eq!(update["verified"]["writes_match"], true);
-        let check = |from: &[&str]| {
-            sandbox.run(["check", "new.elight", "new.safetensors", "--json"].iter().chain(from)).json()
-        };
+        let check =
+            |from: &[&str]| sandbox.run(["check", "new.elight", "new.safetensors", "--json"].iter().chain(from)).json();
         let found = check(&["--from", "old.elight"]);
         assert_eq!(&found["first_load"]["writes"], optimal(&update, "first_load"));
         assert_eq!(&found["per_inference"]["writes"], optimal(&update, "per_inference"));
         // It is a schedule like any other: on an erased core it runs as well.
         assert!(check(&[])["first_load"]["writes"].as_u64() > Some(0));
         // The plan that knows nothing of the old one comes there at a higher price.
-        let blind = sandbox
-            .run(["check", "alone.elight", "new.safetensors", "--json", "--from", "old.elight"])
-            .json();
+        let blind = sandbox.run(["check", "alone.elight", "new.safetensors", "--json", "--from", "old.elight"]).json();
         let (blind, seeing) = (&blind["first_load"]["writes"], optimal(&update, "first_load"));
         assert!(seeing.as_u64() < blind.as_u64(), "reach {reach}: {seeing} writes, {blind} without looking");
     }

@@ -8,5 +8,6 @@ mod devices;
 mod flags;
 mod from;
 mod inputs;
+mod inspect;
 mod outputs;
 mod report;

@@ -35,6 +35,36 @@ pub struct Cli {
 pub enum Command {
     /// Check a schedule against the weights, with nothing of the code that made it.
     Check(CheckArgs),
+    /// Take a schedule apart: header, layers, frames, and single steps.
+    Inspect(InspectArgs),
+}
+
+/// Options of the inspection.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The schedule.
+    pub schedule: PathBuf,
+
+    /// Show this layer's tile rows.
+    #[arg(long, value_name = "NAME")]
+    pub layer: Option<String>,
+
+    /// Show one step: which cells change, and which input goes where. Counted from 0, in the layer if one is named, else in
+    /// the schedule.
+    #[arg(long, value_name = "N")]
+    pub step: Option<u64>,
+
+    /// Show the step as a later inference finds it, not from erased cells.
+    #[arg(long, requires = "step")]
+    pub steady: bool,
+
+    /// List the frames (of the layer, if one is named).
+    #[arg(long)]
+    pub frames: bool,
+
+    /// Print one JSON object (docs/report.md).
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of the check.

@@ -71,12 +71,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
 }
 
 /// The cores as they are.
-fn condition(
-    args: &PlanArgs,
-    core: CoreSize,
-    network: &Network,
-    device: &DeviceProfile,
-) -> anyhow::Result<Condition> {
+fn condition(args: &PlanArgs, core: CoreSize, network: &Network, device: &DeviceProfile) -> anyhow::Result<Condition> {
     let Some(from) = &args.from else { return Ok(Condition::default()) };
     let held = Held::read(from)?;
     held.fits(network, core, device, 1)?;

@@ -1,0 +1,3 @@
+//! The link between a host and the controller.
+
+pub mod messages;
