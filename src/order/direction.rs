@@ -82,6 +82,9 @@ impl Directions {
     }
 }
 
+/// Cost at the ends lo and hi, where they can be reached.
+type EndCosts = [Option<i64>; 2];
+
 /// One way to begin and to end a sequence of intervals: by the ends of the first and of the last interval (0 lo, 1 hi).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Way {
@@ -134,7 +137,8 @@ impl Directions {
     /// Least writes from the first level visited to the last, if the first interval can be entered and the last left at these ends.
     fn inside(&mut self, intervals: &[(i16, i16)], first_end: usize, last_end: usize) -> Option<i64> {
         self.came.clear();
-        let mut before: Option<((i16, i16), [Option<i64>; 2])> = None;
+        // The interval before, and the cost of having left it at each end.
+        let mut before: Option<((i16, i16), EndCosts)> = None;
         for &(lo, hi) in intervals {
             let choose = |x: i16, end: usize| match before {
                 None => (if end == first_end { Some(0) } else { None }, 0),
