@@ -16,7 +16,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use thiserror::Error;
 
 use crate::level::{DeviceProfile, Quantizer};
-use crate::order::tally::{PairWear, Totals};
+use crate::order::tally::{PairWear, Totals, counts_resets};
 use crate::plan::{CoreSize, Observer, Stimulus, identity_crc};
 use crate::weights::Network;
 
@@ -171,8 +171,9 @@ pub fn replay(
         drop(controller);
         let planned =
             if result.inferences == 0 { &promise.totals.first_load_wear } else { &promise.totals.per_inference_wear };
+        let resets = counts_resets(&device.cost);
         let counted: Vec<PairWear> =
-            buffers.wear.iter().zip(&before).map(|(now, then)| difference(now, then)).collect();
+            buffers.wear.iter().zip(&before).map(|(now, then)| difference(now, then, resets)).collect();
         result.writes_match &= end == promise.end && counted == *planned;
         result.outputs_match &= buffers.outputs == *outputs;
         result.inferences += 1;
@@ -203,8 +204,13 @@ fn feed(
     }
 }
 
-fn difference(now: &Wear, then: &Wear) -> PairWear {
+fn difference(now: &Wear, then: &Wear, resets: bool) -> PairWear {
     let part =
         |of: fn(&PcmWear) -> u32| [of(&now.plus) - of(&then.plus), of(&now.minus) - of(&then.minus)].map(u64::from);
-    PairWear { up: part(|w| w.up), down: part(|w| w.down), events: part(|w| w.events) }
+    PairWear {
+        up: part(|w| w.up),
+        down: part(|w| w.down),
+        events: part(|w| w.events),
+        resets: if resets { part(|w| w.resets) } else { [0; 2] },
+    }
 }

@@ -156,7 +156,7 @@ pub struct PlanArgs {
 /// What tensors are read, and how they become levels.
 #[derive(Debug, Args)]
 pub struct ReadingArgs {
-    /// PCM device: a preset (elight, gst-optical, gst-doped-si-heater, gsse-heater, pcm-soi-heater) or a TOML file [default:
+    /// PCM device: a preset (elight, gst-optical, gst-doped-si-heater, gsse-heater, pcm-soi-heater, gst-single-pulse) or a TOML file [default:
     /// elight, or what the weights file was trained for].
     #[arg(long, value_name = "PRESET|FILE.toml")]
     pub device: Option<String>,
