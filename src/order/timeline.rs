@@ -458,6 +458,13 @@ impl Timeline {
         self.lines[core_row].set(stage, row, chunks);
     }
 
+    /// Moves everything that core row l does to core row `seats[l]`; `seats` is a permutation. The frontiers are stale until refreshed.
+    pub fn seat(&mut self, seats: &[usize]) {
+        let mut seated: Vec<(usize, Line)> = seats.iter().copied().zip(self.lines.drain(..)).collect();
+        seated.sort_unstable_by_key(|(seat, _)| *seat);
+        self.lines.extend(seated.into_iter().map(|(_, line)| line));
+    }
+
     /// Where the cells stand before a stage, and at what relative cost.
     #[must_use]
     pub fn past(&self, stage: usize, core_row: usize) -> Ends<'_> {
