@@ -1,9 +1,11 @@
 //! Cutting a sorted row into chunks, one for each cell.
 //!
-//! A row of `N` weights, sorted by level, is cut into `C` contiguous chunks of at most `Q` weights; cell `c` serves the c-th
-//! chunk. With `N = Q C` there is one way to do so. Otherwise `Q C - N` places stay idle, and where they are spent decides how
-//! many chunks straddle a level: a dynamic program over (cell, idle places spent) finds the cheapest cut.
+//! A row of `N` weights, sorted by level, is cut into `C` contiguous chunks of at most `Q` weights; in a cut by the dynamic program cell
+//! `c` serves the c-th chunk. With `N = Q C` there is one way to do so. Otherwise `Q C - N` places stay idle, and where they are spent decides how
+//! many chunks straddle a level: a dynamic program over (cell, idle places spent) finds the cheapest cut. A row with so many idle places
+//! that no cell has to serve two levels needs no chunks in the order of the cells: [`Assign`] gives its levels to any cells.
 
+use super::assign::Assign;
 use super::timeline::{Ends, distance};
 
 /// A cut of one row, in buffers that are used again from row to row.
@@ -21,7 +23,17 @@ pub struct Cut {
     leave: Vec<i16>,
     /// First position behind the run of equal levels that a position lies in.
     run_end: Vec<u32>,
+    /// The row's levels, and weights of each.
+    runs: Vec<(i16, u32)>,
+    /// Cells that each of them needs.
+    need: Vec<u32>,
+    assign: Assign,
 }
+
+/// Levels up to which cells are assigned to them: the time grows with the square of their number.
+const MOST_LEVELS: usize = 128;
+/// States up to which a cut by the dynamic program is tried beside the assignment.
+const ALONGSIDE: usize = 1 << 13;
 
 /// What a chunk costs a cell.
 pub trait ChunkCost {
@@ -70,17 +82,31 @@ impl Cut {
     ///
     /// `sorted`: the row's levels, ascending; at most `cells * steps` of them.
     pub fn narrowest(&mut self, sorted: &[i16], cells: usize, steps: usize) {
-        if sorted.len() < cells {
-            self.spread(sorted, cells);
-        } else if sorted.len() == cells * steps {
+        if sorted.len() == cells * steps {
             self.exact(sorted, cells, steps);
+        } else if self.has_a_cell_for_each_level(sorted, cells, steps) {
+            self.spread(sorted, cells, steps);
         } else {
             self.solve(sorted, cells, steps, &RangeCost);
         }
     }
 
-    /// The cheapest cut of a sorted row between what lies before and after it. `top`: the highest level.
-    pub fn cheapest(&mut self, sorted: &[i16], top: i16, steps: usize, past: Ends<'_>, future: Ends<'_>, cells: usize) {
+    /// The cheapest cut of a sorted row between what lies before and after it; `top`: the highest level. False, and nothing is
+    /// changed, if that takes a dynamic program of more than `most_states` states.
+    pub fn cheapest(
+        &mut self,
+        sorted: &[i16],
+        top: i16,
+        steps: usize,
+        [past, future]: [Ends<'_>; 2],
+        cells: usize,
+        most_states: usize,
+    ) -> bool {
+        let states = cells * (cells * steps - sorted.len() + 1);
+        let assigns = self.has_a_cell_for_each_level(sorted, cells, steps) && self.runs.len() <= MOST_LEVELS;
+        if !assigns && states > most_states {
+            return false;
+        }
         let levels = 2 * top as usize + 1;
         let (mut enter, mut leave) = (std::mem::take(&mut self.enter), std::mem::take(&mut self.leave));
         for (table, ends) in [(&mut enter, &past), (&mut leave, &future)] {
@@ -90,8 +116,52 @@ impl Cut {
                 ends.reach_all(x, row);
             }
         }
-        self.solve(sorted, cells, steps, &TabulatedCost { enter: &enter, leave: &leave, cells, top, past, future });
+        let cost = TabulatedCost { enter: &enter, leave: &leave, cells, top, past, future };
+        if assigns {
+            let single = self.assign_levels(cells, steps, &cost);
+            // With more than one step a cell can serve levels that it passes on its way.
+            if steps > 1 && states <= ALONGSIDE {
+                let held = [&self.lo, &self.hi].map(Clone::clone);
+                let len = self.len.clone();
+                if self.solve(sorted, cells, steps, &cost) >= single {
+                    [self.lo, self.hi] = held;
+                    self.len = len;
+                }
+            }
+        } else {
+            self.solve(sorted, cells, steps, &cost);
+        }
         (self.enter, self.leave) = (enter, leave);
+        true
+    }
+
+    /// Finds the row's levels. Whether no cell has to serve more than one of them.
+    fn has_a_cell_for_each_level(&mut self, sorted: &[i16], cells: usize, steps: usize) -> bool {
+        self.runs.clear();
+        self.runs.extend(sorted.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u32)));
+        self.runs.iter().map(|run| (run.1 as usize).div_ceil(steps)).sum::<usize>() <= cells
+    }
+
+    /// The cheapest cut in which no cell serves more than one level, to any cells; returns its cost.
+    fn assign_levels(&mut self, cells: usize, steps: usize, cost: &TabulatedCost<'_>) -> i32 {
+        self.need.clear();
+        self.need.extend(self.runs.iter().map(|run| run.1.div_ceil(steps as u32)));
+        let (runs, idle) = (&self.runs, self.runs.len());
+        let of = |cell: usize, run: usize| {
+            // Up to four moves over the range of a cell: fits.
+            let cost = if run == idle { cost.idle(cell) } else { cost.visit(cell, runs[run].0, runs[run].0) };
+            cost as i16
+        };
+        let total = self.assign.solve(&self.need, cells, of);
+        self.reset(cells);
+        for (cell, &run) in self.assign.holder.iter().enumerate() {
+            if let Some((level, left)) = self.runs.get_mut(usize::from(run)) {
+                let len = (*left).min(steps as u32);
+                *left -= len;
+                (self.lo[cell], self.hi[cell], self.len[cell]) = (*level, *level, len);
+            }
+        }
+        total
     }
 
     fn reset(&mut self, cells: usize) {
@@ -107,19 +177,21 @@ impl Cut {
     fn exact(&mut self, sorted: &[i16], cells: usize, steps: usize) {
         self.reset(cells);
         for (c, chunk) in sorted.chunks_exact(steps).enumerate() {
-            self.assign(c, chunk);
+            self.put(c, chunk);
         }
     }
 
-    /// Fewer weights than cells: one weight each, spread evenly. A starting point only.
-    fn spread(&mut self, sorted: &[i16], cells: usize) {
+    /// A cell for each level, or several: spread evenly, as they would be in a longer row.
+    fn spread(&mut self, sorted: &[i16], cells: usize, steps: usize) {
         self.reset(cells);
-        for i in 0..sorted.len() {
-            self.assign((2 * i + 1) * cells / (2 * sorted.len()), &sorted[i..=i]);
+        let chunks = || sorted.chunk_by(|a, b| a == b).flat_map(|run| run.chunks(steps));
+        let count = chunks().count();
+        for (i, chunk) in chunks().enumerate() {
+            self.put((2 * i + 1) * cells / (2 * count), chunk);
         }
     }
 
-    fn assign(&mut self, cell: usize, chunk: &[i16]) {
+    fn put(&mut self, cell: usize, chunk: &[i16]) {
         if let (Some(lo), Some(hi)) = (chunk.first(), chunk.last()) {
             (self.lo[cell], self.hi[cell], self.len[cell]) = (*lo, *hi, chunk.len() as u32);
         }
@@ -128,7 +200,7 @@ impl Cut {
     /// Exact over all cuts into contiguous chunks: a chunk is full, or ends where a run of equal levels ends (ending it
     /// elsewhere only moves the next chunk's start within the run), or is empty. `best[c][z]` is the least cost of the first
     /// c cells with z idle places spent. Time O(cells * idle places * levels in a chunk).
-    fn solve<C: ChunkCost>(&mut self, sorted: &[i16], cells: usize, steps: usize, cost: &C) {
+    fn solve<C: ChunkCost>(&mut self, sorted: &[i16], cells: usize, steps: usize, cost: &C) -> i32 {
         let n = sorted.len();
         let width = cells * steps - n + 1;
         self.reset(cells);
@@ -183,8 +255,9 @@ impl Cut {
             let len = self.choice[(cell + 1) * width + spent] as usize;
             spent = (spent + len) - steps;
             let from = cell * steps - spent;
-            self.assign(cell, &sorted[from..from + len]);
+            self.put(cell, &sorted[from..from + len]);
         }
+        self.best[cells * width + width - 1]
     }
 }
 

@@ -6,6 +6,7 @@ pub mod timeline;
 pub mod program;
 pub mod tally;
 
+mod assign;
 pub mod bound;
 pub mod chunk;
 pub mod direction;

@@ -112,7 +112,7 @@ impl Work<'_> {
             for (layer, span) in self.layers.iter().zip(&self.spans) {
                 let steps = steps(layer, cells);
                 let idle_places = steps * cells - layer.cols();
-                if idle_places == 0 || cells * (idle_places + 1) > most_states {
+                if idle_places == 0 {
                     line.refresh_past(span.first, span.first + span.tile_rows - 1);
                     continue;
                 }
@@ -120,8 +120,10 @@ impl Work<'_> {
                     let row = line.row(stage);
                     if row != EMPTY {
                         layer.sorted_levels(row as usize, &mut sorted);
-                        cut.cheapest(&sorted, layer.top(), steps, line.past(stage), line.future(stage), cells);
-                        line.set(stage, row, Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len });
+                        let between = [line.past(stage), line.future(stage)];
+                        if cut.cheapest(&sorted, layer.top(), steps, between, cells, most_states) {
+                            line.set(stage, row, Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len });
+                        }
                     }
                     line.refresh_past(stage, stage);
                 }

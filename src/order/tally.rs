@@ -10,6 +10,7 @@ use firmware_model::pcm::{Counts, Move, Slowest, WriteCost};
 use serde::{Deserialize, Serialize};
 
 use super::program::{IDLE, Program};
+use crate::simd::simd;
 
 /// What one run of a schedule costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -115,10 +116,11 @@ pub struct RowTally {
     /// By step since the layer's first.
     slowest: Vec<Slowest>,
     elight: ElightAccounting,
-    up: [Vec<u32>; 2],
-    down: [Vec<u32>; 2],
+    /// Level steps up and down together in the slot at hand, by `[plus, minus]` cell.
+    moved: [Vec<u32>; 2],
     events: [Vec<u32>; 2],
     resets: [Vec<u32>; 2],
+    steps: Steps,
     cost: WriteCost,
     /// Of the layer at hand; with a cost per level nothing is counted here, as the wear says it all.
     counts: Counts,
@@ -135,10 +137,10 @@ impl RowTally {
             touches: Vec::new(),
             slowest: Vec::new(),
             elight: ElightAccounting::default(),
-            up: zero(),
-            down: zero(),
+            moved: zero(),
             events: zero(),
             resets: zero(),
+            steps: Steps::new(cells),
             cost,
             counts: Counts::default(),
         }
@@ -161,16 +163,16 @@ impl RowTally {
         if self.slowest.len() < end {
             self.slowest.resize(end, Slowest::default());
         }
-        let mut before: &[i16] = &[];
-        for (t, levels) in program.level.chunks_exact(cells).enumerate() {
-            if levels == before {
-                continue; // most steps of a good order change nothing
+        match self.cost {
+            WriteCost::PerLevel { .. } => simd(
+                #[inline(always)]
+                || self.steps(program, first_step as usize),
+            ),
+            _ => {
+                for (t, levels) in program.level.chunks_exact(cells).enumerate() {
+                    self.slowest[first_step as usize + t] = self.priced_step(levels);
+                }
             }
-            before = levels;
-            self.slowest[first_step as usize + t] = match self.cost {
-                WriteCost::PerLevel { .. } => self.step(levels),
-                _ => self.priced_step(levels),
-            };
         }
         self.settle(&first, &entry);
     }
@@ -184,8 +186,7 @@ impl RowTally {
             }
             let m = Move::between(std::mem::replace(&mut self.level[c], to), to);
             for i in 0..2 {
-                self.up[i][c] += u32::from(m.up[i]);
-                self.down[i][c] += u32::from(m.down[i]);
+                self.moved[i][c] += u32::from(m.up[i] + m.down[i]);
                 self.events[i][c] += u32::from(m.changes(i));
                 self.resets[i][c] += u32::from(counts_resets(&self.cost) && m.resets(i));
             }
@@ -195,32 +196,23 @@ impl RowTally {
         slowest
     }
 
-    /// Counts one step of a device that pays by the level, and returns its slowest changes.
-    fn step(&mut self, levels: &[i16]) -> Slowest {
-        let n = levels.len();
-        let level = &mut self.level[..n];
-        let [up_plus, up_minus] = &mut self.up;
-        let [down_plus, down_minus] = &mut self.down;
-        let [events_plus, events_minus] = &mut self.events;
-        let (up_plus, up_minus) = (&mut up_plus[..n], &mut up_minus[..n]);
-        let (down_plus, down_minus) = (&mut down_plus[..n], &mut down_minus[..n]);
-        let (events_plus, events_minus) = (&mut events_plus[..n], &mut events_minus[..n]);
-        let (mut most_up, mut most_down) = (0i16, 0i16);
-        for c in 0..n {
-            let (from, to) = (level[c], if levels[c] == IDLE { level[c] } else { levels[c] });
-            let plus = to.max(0) - from.max(0);
-            let minus = (-to).max(0) - (-from).max(0);
-            up_plus[c] += plus.max(0) as u32;
-            down_plus[c] += (-plus).max(0) as u32;
-            up_minus[c] += minus.max(0) as u32;
-            down_minus[c] += (-minus).max(0) as u32;
-            events_plus[c] += u32::from(plus != 0);
-            events_minus[c] += u32::from(minus != 0);
-            most_up = most_up.max(plus).max(minus);
-            most_down = most_down.max(-plus).max(-minus);
-            level[c] = to;
+    /// Counts the steps of a device that pays by the level.
+    #[inline(always)]
+    fn steps(&mut self, program: &Program, first_step: usize) {
+        let mut before: &[i16] = &[];
+        let mut counted = 0;
+        for (levels, slowest) in program.level.chunks_exact(program.cells).zip(&mut self.slowest[first_step..]) {
+            if levels == before {
+                continue; // most steps of a good order change nothing
+            }
+            before = levels;
+            *slowest = self.steps.count(&mut self.level, levels);
+            counted += 1;
+            if counted % MOST_STEPS == 0 {
+                self.steps.flush(&mut self.moved, &mut self.events);
+            }
         }
-        Slowest { up: most_up as u16, down: most_down as u16 }
+        self.steps.flush(&mut self.moved, &mut self.events);
     }
 
     /// Moves the slot's counters to the layer's, and counts the slot as ELight does.
@@ -228,8 +220,11 @@ impl RowTally {
         for (cell, &(level, _)) in first.iter().enumerate() {
             let mut here = PairWear::default();
             for i in 0..2 {
-                here.up[i] = u64::from(std::mem::take(&mut self.up[i][cell]));
-                here.down[i] = u64::from(std::mem::take(&mut self.down[i][cell]));
+                // Up less down is where it has come to.
+                let risen = |level: i16| i64::from(if i == 0 { level } else { -level }.max(0));
+                let risen = risen(self.level[cell]) - risen(entry[cell]);
+                let moved = i64::from(std::mem::take(&mut self.moved[i][cell]));
+                (here.up[i], here.down[i]) = (((moved + risen) / 2) as u64, ((moved - risen) / 2) as u64);
                 here.events[i] = u64::from(std::mem::take(&mut self.events[i][cell]));
                 here.resets[i] = u64::from(std::mem::take(&mut self.resets[i][cell]));
             }
@@ -238,6 +233,59 @@ impl RowTally {
                 let writes = here.up[0] + here.up[1] + here.down[0] + here.down[1];
                 let elight = writes - u64::from(level.abs_diff(entry[cell])) + u64::from(level.unsigned_abs());
                 self.elight = self.elight.and(ElightAccounting { total_writes: elight, max_writes: elight });
+            }
+        }
+    }
+}
+
+/// Steps that fit 16 bits: no PCM cell moves by more than 255 in one.
+const MOST_STEPS: usize = 128;
+
+/// Some steps' moves and changes of each PCM cell, in whole vectors of 16 bits.
+#[derive(Clone, Debug)]
+struct Steps {
+    moved: [Vec<i16>; 2],
+    events: [Vec<i16>; 2],
+}
+
+impl Steps {
+    fn new(cells: usize) -> Self {
+        let zero = || [vec![0; cells], vec![0; cells]];
+        Self { moved: zero(), events: zero() }
+    }
+
+    /// Moves the cells from `level` to `levels`, and returns the slowest changes.
+    #[inline(always)]
+    fn count(&mut self, level: &mut [i16], levels: &[i16]) -> Slowest {
+        let n = levels.len();
+        let level = &mut level[..n];
+        let [moved_plus, moved_minus] = &mut self.moved;
+        let [events_plus, events_minus] = &mut self.events;
+        let (moved_plus, moved_minus) = (&mut moved_plus[..n], &mut moved_minus[..n]);
+        let (events_plus, events_minus) = (&mut events_plus[..n], &mut events_minus[..n]);
+        let (mut most_up, mut most_down) = (0i16, 0i16);
+        for c in 0..n {
+            let (from, to) = (level[c], if levels[c] == IDLE { level[c] } else { levels[c] });
+            // What the plus cell rises by; and the minus cell, as their difference is the level.
+            let plus = to.max(0) - from.max(0);
+            let minus = plus - (to - from);
+            moved_plus[c] += plus.abs();
+            moved_minus[c] += minus.abs();
+            events_plus[c] += i16::from(plus != 0);
+            events_minus[c] += i16::from(minus != 0);
+            most_up = most_up.max(plus).max(minus);
+            most_down = most_down.min(plus).min(minus);
+            level[c] = to;
+        }
+        Slowest { up: most_up as u16, down: most_down.unsigned_abs() }
+    }
+
+    #[inline(always)]
+    fn flush(&mut self, moved: &mut [Vec<u32>; 2], events: &mut [Vec<u32>; 2]) {
+        let narrow = self.moved.iter_mut().chain(&mut self.events);
+        for (narrow, wide) in narrow.zip(moved.iter_mut().chain(events)) {
+            for (narrow, wide) in narrow.iter_mut().zip(wide) {
+                *wide += std::mem::take(narrow) as u32;
             }
         }
     }

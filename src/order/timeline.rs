@@ -88,6 +88,19 @@ pub struct Chunks<'a> {
     pub len: &'a [u32],
 }
 
+impl Chunks<'_> {
+    /// The cells that are used, in the order in which their chunks follow each other in the sorted row. (Not by cell where cells idle: a
+    /// level's weights may go to any cell that stands at it.)
+    pub fn in_order(&self, out: &mut Vec<u32>) {
+        let key = |cell: &u32| (self.lo[*cell as usize], self.hi[*cell as usize]);
+        out.clear();
+        out.extend((0..self.len.len() as u32).filter(|&cell| self.len[cell as usize] > 0));
+        if !out.is_sorted_by_key(key) {
+            out.sort_by_key(key);
+        }
+    }
+}
+
 /// The same for whole vectors of cells.
 #[derive(Clone, Copy)]
 struct Visits<'a> {

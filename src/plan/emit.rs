@@ -191,7 +191,7 @@ impl LayerWork<'_> {
         match (order, self.options.reach) {
             (Order::Natural, _) if self.options.order != order => program.natural_levels(levels, cells),
             (Order::Natural, _) => program.natural(levels, cells),
-            (Order::Sorted, _) if self.options.order != order => program.ascending_levels(levels, cells, self.top),
+            (Order::Sorted, _) if self.options.order != order => program.ascending_levels(levels, cells),
             (Order::Sorted, _) => program.lanes(levels, cells, self.top, |_| true),
             (Order::Optimal, Reach::Lane) => {
                 let rising = self.segment.arrangement.rising(stage, core_row);

@@ -106,7 +106,7 @@ impl Segment {
                 steps: tile_rows * steps_per_row,
                 relative_error,
                 lower_bound_writes,
-                level_counts: count_levels(&levels, options.device.top_level()),
+                level_counts: count_levels(&summary, &levels, options.device.top_level()),
             });
             match summary {
                 Summary::Row(profiles) => rows.push(profiles),
@@ -153,10 +153,18 @@ fn summarise(levels: &LevelMatrix, options: &PlanOptions) -> Summary {
     }
 }
 
-fn count_levels(levels: &LevelMatrix, top: i16) -> Vec<u64> {
+/// Weights at each signed level, `-B..=B`.
+fn count_levels(summary: &Summary, levels: &LevelMatrix, top: i16) -> Vec<u64> {
     let mut counts = vec![0; 2 * top as usize + 1];
-    for level in &levels.levels {
-        counts[(level + top) as usize] += 1;
+    match summary {
+        Summary::Row(profiles) => {
+            for row in 0..profiles.rows() {
+                for (count, below) in counts.iter_mut().zip(profiles.below(row).windows(2)) {
+                    *count += u64::from(below[1] - below[0]);
+                }
+            }
+        }
+        Summary::Lane(_) => levels.levels.iter().for_each(|level| counts[(level + top) as usize] += 1),
     }
     counts
 }

@@ -32,7 +32,7 @@ impl BitString {
     }
 
     /// Appends the `count` low bits of `value`, the lowest first; `count <= 64`, the bits above must be 0.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, value: u64, count: u32) {
         debug_assert!(count == 64 || value >> count == 0);
         let used = (self.bits % 64) as u32;
@@ -46,7 +46,7 @@ impl BitString {
     }
 
     /// Appends a number in Rice code with parameter `k`.
-    #[inline]
+    #[inline(always)]
     pub fn push_rice(&mut self, x: u32, k: u8) {
         let (quotient, k) = (x >> k, u32::from(k));
         if quotient < RICE_ESCAPE {
@@ -88,6 +88,7 @@ impl BitString {
 }
 
 /// Length of a Rice code, bits.
+#[inline]
 #[must_use]
 pub fn rice_len(x: u32, k: u8) -> u64 {
     let quotient = x >> k;

@@ -7,6 +7,7 @@ use firmware_model::wire::{Lists, Reach, window_base, zigzag};
 
 use super::bits::{BitString, rice_len};
 use crate::order::program::{IDLE, Program};
+use crate::simd::simd;
 
 /// How the records of a schedule are written: what the header says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,35 @@ pub trait Sink {
 
 /// Walks a program; `cols`: inputs of the row.
 pub fn walk(program: &Program, cols: usize, format: RecordFormat, memory: &mut Memory, sink: &mut impl Sink) {
+    // What an input's number depends on is known once for all; the loops that are left have no choice to make.
+    simd(
+        #[inline(always)]
+        || match (format.reach, format.lists, format.window) {
+            (Reach::Lane, ..) => walk_by::<LANE>(program, cols, format, memory, sink),
+            (Reach::Row, Lists::Cell, _) => walk_by::<CELL>(program, cols, format, memory, sink),
+            (Reach::Row, _, 0) => walk_by::<LEVEL>(program, cols, format, memory, sink),
+            (Reach::Row, ..) => walk_by::<LEVEL_IN_WINDOW>(program, cols, format, memory, sink),
+        },
+    );
+}
+
+/// What names an input: its place in the cell's lane.
+const LANE: u8 = 0;
+/// Its place in the cell's list; in a window, if there is one.
+const CELL: u8 = 1;
+/// Its place in the list of its level.
+const LEVEL: u8 = 2;
+/// The same in a window of used inputs.
+const LEVEL_IN_WINDOW: u8 = 3;
+
+#[inline(always)]
+fn walk_by<const LIST: u8>(
+    program: &Program,
+    cols: usize,
+    format: RecordFormat,
+    memory: &mut Memory,
+    sink: &mut impl Sink,
+) {
     let top = firmware_model::pcm::top_level(format.bits);
     let cells = program.cells;
     let mut lists = memory.begin(format, top, cells, cols);
@@ -68,7 +98,7 @@ pub fn walk(program: &Program, cols: usize, format: RecordFormat, memory: &mut M
         for (cell, (&level, &input)) in levels.iter().zip(inputs).enumerate() {
             if level != IDLE {
                 let index = (level + top) as usize;
-                let gap = lists.gap(format, index, cell, cells, input as usize);
+                let gap = lists.gap::<LIST>(index, cell, cells, input as usize);
                 sink.input(index, gap);
             }
         }
@@ -77,6 +107,7 @@ pub fn walk(program: &Program, cols: usize, format: RecordFormat, memory: &mut M
     }
 }
 
+#[inline(always)]
 fn key_record(levels: &[i16], sink: &mut impl Sink) {
     let all_active = levels.iter().all(|&l| l != IDLE);
     sink.flag(all_active);
@@ -90,6 +121,7 @@ fn key_record(levels: &[i16], sink: &mut impl Sink) {
     }
 }
 
+#[inline(always)]
 fn changes(before: &[i16], levels: &[i16], bits: u8, lists: &mut ListState<'_>, sink: &mut impl Sink) {
     let changed = || before.iter().zip(levels).enumerate().filter(|(_, (b, l))| b != l);
     sink.changes(changed().count() as u32);
@@ -118,24 +150,16 @@ impl Memory {
         self.next.resize(if per_cell { cells } else { 2 * top as usize + 1 }, 0);
         self.used.clear();
         if format.window > 0 {
-            self.used.resize(cols.div_ceil(64), 0);
+            self.used.resize(cols.div_ceil(64) + 1, 0);
         }
         let resets = format.reach == Reach::Row && format.lists == Lists::Cell;
-        ListState {
-            next: &mut self.next,
-            used: &mut self.used,
-            per_cell,
-            resets,
-            base: 0,
-            window: format.window.into(),
-        }
+        ListState { next: &mut self.next, used: &mut self.used, resets, base: 0, window: format.window.into() }
     }
 }
 
 struct ListState<'a> {
     next: &'a mut [u32],
     used: &'a mut [u64],
-    per_cell: bool,
     resets: bool,
     base: usize,
     window: usize,
@@ -149,10 +173,10 @@ impl ListState<'_> {
     }
 
     /// The number that names `input`; brings the list and the window up to date.
-    #[inline]
-    fn gap(&mut self, format: RecordFormat, level: usize, cell: usize, cells: usize, input: usize) -> u32 {
-        let next = &mut self.next[if self.per_cell { cell } else { level }];
-        if format.reach == Reach::Lane {
+    #[inline(always)]
+    fn gap<const LIST: u8>(&mut self, level: usize, cell: usize, cells: usize, input: usize) -> u32 {
+        let next = &mut self.next[if LIST == LANE || LIST == CELL { cell } else { level }];
+        if LIST == LANE {
             let column = (input / cells) as u32;
             let gap = zigzag(column as i32 - *next as i32);
             *next = column + 1;
@@ -161,30 +185,28 @@ impl ListState<'_> {
         let from = *next as usize;
         debug_assert!(from <= input, "a list runs upwards");
         *next = input as u32 + 1;
-        let mut gap = (input - from) as u32;
-        if self.window > 0 {
-            let end = self.base + self.window;
-            gap -= count_ones(self.used, from.max(self.base), input.min(end));
-            if input >= self.base && input < end {
-                self.used[input / 64] |= 1 << (input % 64);
-            }
+        let gap = (input - from) as u32;
+        if LIST == LEVEL || (LIST == CELL && self.window == 0) {
+            return gap;
         }
-        gap
+        let end = self.base + self.window;
+        let used = count_ones(self.used, from.max(self.base), input.min(end));
+        if input >= self.base && input < end {
+            self.used[input / 64] |= 1 << (input % 64);
+        }
+        gap - used
     }
 }
 
-/// Ones among the bits `from..to`; up to 64 of them, as nearly always, cost a single count.
-#[inline]
+/// Ones among the bits `from..to`; up to 64 of them, as nearly always, cost a single count. `words` has one word more than its bits need.
+#[inline(always)]
 fn count_ones(words: &[u64], from: usize, to: usize) -> u32 {
     let mut ones = 0;
     let mut at = from;
     while at < to {
         let (word, shift, len) = (at / 64, at % 64, (to - at).min(64));
-        let mut bits = words[word] >> shift;
-        if shift + len > 64 {
-            bits |= words[word + 1] << (64 - shift);
-        }
-        ones += (bits & (!0 >> (64 - len))).count_ones();
+        let (low, high) = (words[word] >> shift, words[word + 1] << 1 << (63 - shift));
+        ones += ((low | high) & (!0 >> (64 - len))).count_ones();
         at += len;
     }
     ones
@@ -216,23 +238,28 @@ impl<'a> Encoder<'a> {
 }
 
 impl Sink for Encoder<'_> {
+    #[inline(always)]
     fn flag(&mut self, yes: bool) {
         self.out.bits.push(yes.into(), 1);
     }
+    #[inline(always)]
     fn key(&mut self, x: u32) {
         self.out.bits.push_rice(x, self.coding.key);
     }
+    #[inline(always)]
     fn changes(&mut self, n: u32) {
         self.out.bits.push_rice(n, self.coding.change);
     }
+    #[inline(always)]
     fn change(&mut self, gap: u32, code: u16) {
         self.out.bits.push_rice(gap, self.coding.cell);
         self.out.bits.push(code.into(), self.state_bits);
     }
-    #[inline]
+    #[inline(always)]
     fn input(&mut self, level: usize, gap: u32) {
         self.out.bits.push_rice(gap, self.coding.index[level]);
     }
+    #[inline(always)]
     fn end(&mut self) {
         self.out.ends.push(self.out.bits.len() as u32);
     }
