@@ -103,7 +103,7 @@ impl Program {
     pub fn chunks(&mut self, row: &[i16], steps: usize, top: i16, chunks: Chunks<'_>, rising: &[bool]) {
         let cells = chunks.len.len();
         self.reset(steps, cells);
-        self.sort_columns(row, top);
+        let mut next = self.sort_columns(row, top);
         let levels = 2 * top as usize + 1;
         // `next[v]` is where level v begins in the sorted row, and `next[v + 1]` where it ends.
         let (mut from, mut level) = (0, 0);
@@ -113,50 +113,54 @@ impl Program {
             let (to, rises) = (from + chunks.len[cell], rising[cell]);
             let mut at = from;
             while at < to {
-                while level + 1 < levels && self.next[level + 1] <= at {
+                while level + 1 < levels && next[level + 1] <= at {
                     level += 1;
                 }
-                let end = if level + 1 < levels { self.next[level + 1].min(to) } else { to };
+                let end = if level + 1 < levels { next[level + 1].min(to) } else { to };
                 // This run of equal levels takes consecutive steps, counted from the chunk's start or from its end.
                 let first = if rises { at - from } else { to - end } as usize;
-                let steps = self.level[first * cells + cell..].iter_mut().step_by(cells);
-                steps.take((end - at) as usize).for_each(|l| *l = level as i16 - top);
+                let mut place = first * cells + cell;
+                for _ in at..end {
+                    self.level[place] = level as i16 - top;
+                    place += cells;
+                }
                 at = end;
             }
             from = to;
         }
+        let columns = &self.columns[..];
         for (level, input) in self.level.iter().zip(&mut self.input) {
             if *level != IDLE {
-                let next = &mut self.next[(level + top) as usize];
-                *input = self.columns[*next as usize];
+                let next = &mut next[(level + top) as usize % LEVELS];
+                *input = columns[*next as usize];
                 *next += 1;
             }
         }
     }
 
-    /// Sorts the columns of a row by level; `next[v + top]` is where level v begins.
-    fn sort_columns(&mut self, row: &[i16], top: i16) {
-        let levels = 2 * top as usize + 1;
-        self.next.clear();
-        self.next.resize(levels + 1, 0);
-        for level in row {
-            self.next[(level + top) as usize + 1] += 1;
+    /// Sorts the columns of a row by level; entry `v + top` of the result is where level v begins.
+    fn sort_columns(&mut self, row: &[i16], top: i16) -> [u32; LEVELS] {
+        let index = |level: i16| (level + top) as usize % LEVELS;
+        let mut starts = [0u32; LEVELS];
+        row.iter().for_each(|&level| starts[index(level)] += 1);
+        let mut sum = 0;
+        for start in &mut starts[..=2 * top as usize] {
+            sum += std::mem::replace(start, sum);
         }
-        for i in 1..=levels {
-            self.next[i] += self.next[i - 1];
-        }
-        self.columns.clear();
+        let mut next = starts;
         self.columns.resize(row.len(), 0);
-        for (column, level) in row.iter().enumerate() {
-            let next = &mut self.next[(level + top) as usize];
-            self.columns[*next as usize] = column as u32;
+        let columns = &mut self.columns[..];
+        for (column, &level) in row.iter().enumerate() {
+            let next = &mut next[index(level)];
+            columns[*next as usize] = column as u32;
             *next += 1;
         }
-        // The fill has moved every start to the next one.
-        self.next.copy_within(0..levels, 1);
-        self.next[0] = 0;
+        starts
     }
 }
+
+/// Room for the levels of a cell of 8 bits, rounded up to a power of two: an index modulo this needs no check.
+const LEVELS: usize = 512;
 
 /// Sorts every lane by its steps: Batcher's merge exchange, which compares the same steps whatever they hold, and so all lanes at once
 /// (Knuth, The Art of Computer Programming, volume 3, algorithm 5.2.2M).

@@ -99,7 +99,9 @@ impl Path {
             }
             // The rows still to come are what this one can be exchanged towards: keep the nearest of them.
             distances.clear();
-            distances.extend(left.iter().map(|&other| (signatures.distance(row as usize, other as usize), other)));
+            for &other in &left {
+                distances.push((signatures.distance(row as usize, other as usize), other));
+            }
             at = (0..distances.len()).min_by_key(|&i| distances[i]).unwrap_or(0);
             let keep = NEAR.min(distances.len());
             if keep < distances.len() {

@@ -84,7 +84,7 @@ fn walk_by<const LIST: u8>(
 ) {
     let top = firmware_model::pcm::top_level(format.bits);
     let cells = program.cells;
-    let mut lists = memory.begin(format, top, cells, cols);
+    let mut lists = memory.begin(format, cells, cols);
     let mut before: &[i16] = &[];
     for (t, (levels, inputs)) in program.level.chunks_exact(cells).zip(program.input.chunks_exact(cells)).enumerate() {
         lists.base = window_base(t as u32, program.steps as u32, cols as u32, format.window) as usize;
@@ -137,28 +137,55 @@ fn changes(before: &[i16], levels: &[i16], bits: u8, lists: &mut ListState<'_>, 
 /// Memory of the walk, used again from program to program.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    /// One past the last index of each list.
-    next: Vec<u32>,
+    /// One past the last index of each list, where each cell has one.
+    of_cell: Vec<u32>,
+    /// The same, where each level has one.
+    of_level: LevelTable<u32>,
     /// Bit set of used positions of the row.
     used: Vec<u64>,
 }
 
+/// An entry for each level of a cell of 8 bits, rounded up to a power of two: an index modulo that needs no check.
+#[derive(Clone, Debug)]
+struct LevelTable<T>([T; 512]);
+
+impl<T: Copy + Default> Default for LevelTable<T> {
+    fn default() -> Self {
+        Self([T::default(); 512])
+    }
+}
+
+impl<T> LevelTable<T> {
+    #[inline(always)]
+    fn at(&mut self, level: usize) -> &mut T {
+        &mut self.0[level % 512]
+    }
+}
+
 impl Memory {
-    fn begin(&mut self, format: RecordFormat, top: i16, cells: usize, cols: usize) -> ListState<'_> {
-        let per_cell = format.reach == Reach::Lane || format.lists == Lists::Cell;
-        self.next.clear();
-        self.next.resize(if per_cell { cells } else { 2 * top as usize + 1 }, 0);
+    fn begin(&mut self, format: RecordFormat, cells: usize, cols: usize) -> ListState<'_> {
+        self.of_cell.clear();
+        self.of_cell.resize(cells, 0);
+        self.of_level.0.fill(0);
         self.used.clear();
         if format.window > 0 {
             self.used.resize(cols.div_ceil(64) + 1, 0);
         }
         let resets = format.reach == Reach::Row && format.lists == Lists::Cell;
-        ListState { next: &mut self.next, used: &mut self.used, resets, base: 0, window: format.window.into() }
+        ListState {
+            of_cell: &mut self.of_cell,
+            of_level: &mut self.of_level,
+            used: &mut self.used,
+            resets,
+            base: 0,
+            window: format.window.into(),
+        }
     }
 }
 
 struct ListState<'a> {
-    next: &'a mut [u32],
+    of_cell: &'a mut [u32],
+    of_level: &'a mut LevelTable<u32>,
     used: &'a mut [u64],
     resets: bool,
     base: usize,
@@ -168,14 +195,14 @@ struct ListState<'a> {
 impl ListState<'_> {
     fn changed(&mut self, cell: usize) {
         if self.resets {
-            self.next[cell] = 0;
+            self.of_cell[cell] = 0;
         }
     }
 
     /// The number that names `input`; brings the list and the window up to date.
     #[inline(always)]
     fn gap<const LIST: u8>(&mut self, level: usize, cell: usize, cells: usize, input: usize) -> u32 {
-        let next = &mut self.next[if LIST == LANE || LIST == CELL { cell } else { level }];
+        let next = if LIST == LANE || LIST == CELL { &mut self.of_cell[cell] } else { self.of_level.at(level) };
         if LIST == LANE {
             let column = (input / cells) as u32;
             let gap = zigzag(column as i32 - *next as i32);
@@ -224,6 +251,8 @@ pub struct Records {
 /// Writes records.
 pub struct Encoder<'a> {
     coding: &'a Coding,
+    /// [`Coding::index`].
+    index: LevelTable<u8>,
     state_bits: u32,
     out: &'a mut Records,
 }
@@ -233,7 +262,9 @@ impl<'a> Encoder<'a> {
     pub fn new(coding: &'a Coding, bits: u8, out: &'a mut Records) -> Self {
         out.bits.clear();
         out.ends.clear();
-        Self { coding, state_bits: u32::from(bits) + 1, out }
+        let mut index = LevelTable::default();
+        index.0[..coding.index.len()].copy_from_slice(&coding.index);
+        Self { coding, index, state_bits: u32::from(bits) + 1, out }
     }
 }
 
@@ -257,7 +288,7 @@ impl Sink for Encoder<'_> {
     }
     #[inline(always)]
     fn input(&mut self, level: usize, gap: u32) {
-        self.out.bits.push_rice(gap, self.coding.index[level]);
+        self.out.bits.push_rice(gap, *self.index.at(level));
     }
     #[inline(always)]
     fn end(&mut self) {
