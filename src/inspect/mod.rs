@@ -289,6 +289,21 @@ pub fn inspect(file: &[u8], request: &Request) -> Result<Inspection, InspectErro
     Ok(found)
 }
 
+/// Writes of every step of a later inference; none when the schedule is damaged.
+#[must_use]
+pub fn step_writes(file: &[u8]) -> Option<Vec<u32>> {
+    let header = frames::header(file).filter(in_range)?;
+    let mut memory = vec![0u8; header.working_memory().total().max(MAX_HEADER)];
+    let mut core = Recorder::new(header.rows, header.cols);
+    for _ in 0..2 {
+        core.begin(None);
+        let pass = Pass::run(file, identity(&header), core, &mut memory);
+        pass.end?;
+        core = pass.core;
+    }
+    Some(core.step_writes)
+}
+
 /// A core that no schedule is for: what a controller says of a stream without a readable header does not depend on it.
 const NOBODY: Identity = Identity { rows: 1, cols: 1, bits: 1, device_crc: 0 };
 

@@ -2,11 +2,19 @@
 //!
 //! The JSON keys are stable and documented in docs/report.md.
 
+pub mod number;
+
+mod detail;
+
+pub mod chart;
+
+pub mod html;
+
 mod table;
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::level::{Reparam, ScaleMode};
 use crate::order::tally::{Costs, ElightAccounting, Totals};
@@ -16,10 +24,12 @@ use crate::replay::Replay;
 use crate::weights::Network;
 
 pub(crate) use table::plain_table;
-pub use table::{print, thousands};
+pub use detail::{CoreWear, Detail, PairMap, StepWrites};
+pub use number::thousands;
+pub use table::print;
 
 /// One value for each order.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ByOrder<T> {
     /// As stored.
     pub natural: T,
@@ -41,7 +51,7 @@ impl<T> ByOrder<T> {
 }
 
 /// The report of a plan.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The weights file.
     pub network: String,
@@ -52,9 +62,9 @@ pub struct Report {
     /// Bits of a PCM cell.
     pub bits: u8,
     /// What was quantized: `none` or `tanh`.
-    pub reparam: &'static str,
+    pub reparam: String,
     /// Over what the scale is taken: `row` or `layer`.
-    pub scale: &'static str,
+    pub scale: String,
     /// Rows that share an input.
     pub fanout: u32,
     /// Which lanes a weight may move to.
@@ -84,6 +94,15 @@ pub struct Report {
     pub endurance_writes: Option<f64>,
     /// Inferences until the worst cell has reached it, by order; none when not known, or when nothing is written.
     pub lifetime_inferences: ByOrder<Option<f64>>,
+    /// Inferences in a second that the years are counted with.
+    #[serde(default = "one")]
+    pub rate_per_second: f64,
+    /// The same lifetime in years of 365.25 days, at that rate.
+    #[serde(default)]
+    pub lifetime_years: ByOrder<Option<f64>>,
+    /// What pictures show besides; none unless they are asked for.
+    #[serde(default)]
+    pub detail: Option<Detail>,
     /// The schedule.
     pub schedule: ScheduleReport,
     /// What the replay has shown; none with `--no-verify`.
@@ -93,7 +112,7 @@ pub struct Report {
 }
 
 /// One layer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerReport {
     /// The tensor.
     pub name: String,
@@ -124,7 +143,7 @@ pub struct LayerReport {
 }
 
 /// A tensor that was left out.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SkippedReport {
     /// The tensor.
     pub name: String,
@@ -133,7 +152,7 @@ pub struct SkippedReport {
 }
 
 /// The schedule file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScheduleReport {
     /// Where it is.
     pub path: String,
@@ -148,7 +167,7 @@ pub struct ScheduleReport {
 }
 
 /// What the replay has shown.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VerifiedReport {
     /// Every PCM cell was written as planned.
     pub writes_match: bool,
@@ -214,12 +233,12 @@ impl Report {
             device: options.device.name.clone(),
             bits: options.device.bits,
             reparam: match options.quantization.reparam {
-                Reparam::None => "none",
-                Reparam::Tanh => "tanh",
+                Reparam::None => "none".to_owned(),
+                Reparam::Tanh => "tanh".to_owned(),
             },
             scale: match options.quantization.scale {
-                ScaleMode::Row => "row",
-                ScaleMode::Layer => "layer",
+                ScaleMode::Row => "row".to_owned(),
+                ScaleMode::Layer => "layer".to_owned(),
             },
             fanout: 1,
             reach: options.reach,
@@ -250,6 +269,9 @@ impl Report {
                 let worst = t.costs.per_inference.max_cell_writes;
                 options.device.endurance_writes.filter(|_| worst > 0).map(|e| (e / worst as f64).floor())
             }),
+            rate_per_second: 1.0,
+            lifetime_years: ByOrder::default(),
+            detail: None,
             schedule: ScheduleReport {
                 path: schedule.display().to_string(),
                 bytes: outcome.bytes,
@@ -260,7 +282,29 @@ impl Report {
             verified: replay.map(Into::into),
             seconds: outcome.seconds,
         }
+        .at_rate(1.0)
     }
+
+    /// The same report with lifetimes in years for `rate` inferences a second.
+    #[must_use]
+    pub fn at_rate(mut self, rate: f64) -> Self {
+        let years = |inferences: Option<f64>| inferences.map(|n| n / rate / number::SECONDS_A_YEAR);
+        let ByOrder { natural, sorted, optimal } = self.lifetime_inferences;
+        self.rate_per_second = rate;
+        self.lifetime_years = ByOrder { natural: years(natural), sorted: years(sorted), optimal: years(optimal) };
+        self
+    }
+
+    /// The same report with what pictures need.
+    #[must_use]
+    pub fn with_detail(mut self, detail: Detail) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 fn gap(writes: u64, bound: u64) -> Option<f64> {
