@@ -164,6 +164,7 @@ fn stages(c: &mut Criterion) {
         rows: CORE.rows as u16,
         cols: CORE.cols as u16,
         bits: layer.device.bits,
+        fanout: 1,
         device_crc: identity_crc(&layer.device),
     };
     group.bench_function("decode", |b| {
@@ -174,7 +175,8 @@ fn stages(c: &mut Criterion) {
         });
     });
     group.bench_function("replay", |b| {
-        let config = SimConfig { rows: 64, cols: 64, bits: layer.device.bits, cost: Some(layer.device.cost) };
+        let config =
+            SimConfig { rows: 64, cols: 64, bits: layer.device.bits, fanout: 1, cost: Some(layer.device.cost) };
         let values = vec![1i32; 1 << layer.device.bits];
         let inputs = vec![1i32; COLS];
         b.iter(|| {

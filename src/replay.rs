@@ -16,7 +16,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use thiserror::Error;
 
 use crate::level::{DeviceProfile, Quantizer};
-use crate::order::tally::{PairWear, Totals};
+use crate::order::tally::{PairWear, Totals, counts_resets};
 use crate::plan::{CoreSize, Observer, Stimulus, identity_crc};
 use crate::weights::Network;
 
@@ -152,8 +152,8 @@ pub fn replay(
     observer: &dyn Observer,
 ) -> Result<Replay, ReplayError> {
     let (rows, cols) = (core.rows as u16, core.cols as u16);
-    let identity = Identity { rows, cols, bits: device.bits, device_crc: identity_crc(device) };
-    let config = SimConfig { rows, cols, bits: device.bits, cost: Some(device.cost) };
+    let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: identity_crc(device) };
+    let config = SimConfig { rows, cols, bits: device.bits, fanout: 1, cost: Some(device.cost) };
     let mut buffers = SimBuffers::erased(rows, cols, promise.outputs.first().map_or(0, Vec::len));
     // Exactly what the header asks for, as a controller would have it (the header frame itself needs some at first).
     let mut memory = vec![0u8; promise.ram.max(MAX_HEADER)];
@@ -168,8 +168,9 @@ pub fn replay(
         drop(controller);
         let planned =
             if result.inferences == 0 { &promise.totals.first_load_wear } else { &promise.totals.per_inference_wear };
+        let resets = counts_resets(&device.cost);
         let counted: Vec<PairWear> =
-            buffers.wear.iter().zip(&before).map(|(now, then)| difference(now, then)).collect();
+            buffers.wear.iter().zip(&before).map(|(now, then)| difference(now, then, resets)).collect();
         result.writes_match &= end == promise.end && counted == *planned;
         result.outputs_match &= buffers.outputs == *outputs;
         result.inferences += 1;
@@ -200,8 +201,13 @@ fn feed(
     }
 }
 
-fn difference(now: &Wear, then: &Wear) -> PairWear {
+fn difference(now: &Wear, then: &Wear, resets: bool) -> PairWear {
     let part =
         |of: fn(&PcmWear) -> u32| [of(&now.plus) - of(&then.plus), of(&now.minus) - of(&then.minus)].map(u64::from);
-    PairWear { up: part(|w| w.up), down: part(|w| w.down), events: part(|w| w.events) }
+    PairWear {
+        up: part(|w| w.up),
+        down: part(|w| w.down),
+        events: part(|w| w.events),
+        resets: if resets { part(|w| w.resets) } else { [0; 2] },
+    }
 }

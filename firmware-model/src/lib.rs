@@ -22,6 +22,8 @@ mod lists;
 
 mod rules;
 
+mod shared;
+
 mod decoder;
 
 pub mod photonic_core;

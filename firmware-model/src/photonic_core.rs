@@ -4,8 +4,7 @@ use crate::wire;
 
 /// What the controller knows of the core that it drives, fixed when it is built.
 ///
-/// A schedule for another core or another device is refused before anything is written. The inputs of the core are per
-/// cell (fanout 1): version 1 of the format knows no other.
+/// A schedule for another core or another device is refused before anything is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Core rows R (outputs).
@@ -14,6 +13,8 @@ pub struct Identity {
     pub cols: u16,
     /// Bits b of a PCM cell: `2^b` levels.
     pub bits: u8,
+    /// Neighbouring core rows that share the input of each lane, 1 to R: 1 when every cell has its own.
+    pub fanout: u16,
     /// [`device_crc`] of the transmissions of its levels.
     pub device_crc: u32,
 }
@@ -76,6 +77,9 @@ pub trait Core {
 
     /// Cell (`row`, `col`) gets column `input` of its output row from now on: element `base + input` of the layer's input
     /// vector, with the base of the row's [`Output`]. `None`: it is dark.
+    ///
+    /// Where rows share inputs (fanout N > 1), rows `g N` to `g N + N - 1` for a whole g, this is called once for all of
+    /// them, with the first that computes an output; all that do have the same base.
     ///
     /// # Errors
     /// The hardware's.

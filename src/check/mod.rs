@@ -9,6 +9,7 @@
 //! format.rs   Header, Layer and TileRow frames, range by range
 //! levels.rs   weights to levels, the slow way
 //! row.rs      one core row in one tile row: records to cells and inputs, each compared with its weight
+//! shared.rs   the same where core rows share inputs
 //! ledger.rs   every write of every PCM cell
 //! bound.rs    writes that no order of the same rows avoids
 //! schedule.rs the order of the frames, from the header to the totals
@@ -23,6 +24,8 @@ mod format;
 mod levels;
 
 mod row;
+
+mod shared;
 
 mod ledger;
 

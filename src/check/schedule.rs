@@ -11,6 +11,7 @@ use super::format::{Header, Layer, TileRow, agree};
 use super::ledger::Ledger;
 use super::levels::{Levels, same_scale};
 use super::row::{Row, Rules, Window};
+use super::shared::Lanes;
 use crate::level::{DeviceProfile, ScaleMode};
 use crate::weights::{LayerInfo, Matrix, Network};
 
@@ -33,6 +34,7 @@ pub(super) fn check(
         ledger: Ledger::new(header.rows * header.cols),
         bound: Bound::new(header.rows, header.cols, header.top()),
         rows: (0..header.rows).map(|_| Row::default()).collect(),
+        lanes: Lanes::default(),
         bits: Bits::default(),
         records: 0,
         header,
@@ -67,6 +69,8 @@ struct Checker<'a> {
     ledger: Ledger,
     bound: Bound,
     rows: Vec<Row>,
+    /// Of the row group at hand, where rows share inputs.
+    lanes: Lanes,
     /// Of the Steps frame at hand, and how many of its records are left.
     bits: Bits,
     records: u64,
@@ -75,7 +79,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn layer(&mut self, index: usize, info: &LayerInfo, network: &Network) -> Result<LayerFindings, Problem> {
-        let layer = Layer::parse(self.frames.next(Kind::Layer, &mut self.place.frame)?, self.header.bits)?;
+        let layer = Layer::parse(self.frames.next(Kind::Layer, &mut self.place.frame)?, &self.header)?;
         layer_fits(&layer, index, info)?;
         let matrix = network.read(index)?;
         let shared_scale = self.layer_scale(&layer, &matrix)?;
@@ -147,6 +151,26 @@ impl Checker<'_> {
             row.begin(output, rules);
         }
         self.place.core_row = None;
+        if self.header.fanout > 1 {
+            self.same_inputs(layer)?;
+        }
+        Ok(())
+    }
+
+    /// Rows that share inputs are of one group of the layer.
+    fn same_inputs(&mut self, layer: &Layer) -> Result<(), Problem> {
+        let group_rows = (layer.rows / layer.groups) as usize;
+        for (i, rows) in self.rows.chunks(self.header.fanout).enumerate() {
+            let mut group = None;
+            for (j, output) in rows.iter().enumerate().filter_map(|(j, row)| Some((j, row.output?))) {
+                let found = output / group_rows;
+                let expected = *group.get_or_insert(found);
+                if found != expected {
+                    self.place.core_row = Some(i * self.header.fanout + j);
+                    return Err(Problem::OtherInputs { output, found, expected });
+                }
+            }
+        }
         Ok(())
     }
 
@@ -165,8 +189,14 @@ impl Checker<'_> {
                 let rules =
                     Rules { header: &self.header, coding: &layer.coding, weights: &matrix.data, cols: matrix.cols };
                 let first_cell = core_row * self.header.cols;
-                let Self { rows, bits, ledger, place, .. } = self;
-                rows[core_row].record(bits, window, rules, first_cell, ledger, place)?;
+                let Self { rows, bits, ledger, place, lanes, .. } = self;
+                if self.header.fanout > 1 {
+                    let group = core_row / self.header.fanout * self.header.fanout;
+                    let leads = tile.outputs[group..core_row].iter().all(Option::is_none);
+                    rows[core_row].shared_record(lanes, leads, bits, rules, first_cell, ledger, place)?;
+                } else {
+                    rows[core_row].record(bits, window, rules, first_cell, ledger, place)?;
+                }
                 self.records -= 1;
                 if self.records == 0 {
                     self.bits.end()?;

@@ -305,7 +305,7 @@ pub fn step_writes(file: &[u8]) -> Option<Vec<u32>> {
 }
 
 /// A core that no schedule is for: what a controller says of a stream without a readable header does not depend on it.
-const NOBODY: Identity = Identity { rows: 1, cols: 1, bits: 1, device_crc: 0 };
+const NOBODY: Identity = Identity { rows: 1, cols: 1, bits: 1, fanout: 1, device_crc: 0 };
 
 /// Whether the core and the decoder's memory can be built; what is out of range the controller refuses.
 fn in_range(h: &Header<'_>) -> bool {
@@ -314,7 +314,7 @@ fn in_range(h: &Header<'_>) -> bool {
 }
 
 fn identity(h: &Header<'_>) -> Identity {
-    Identity { rows: h.rows, cols: h.cols, bits: h.bits, device_crc: h.device_crc }
+    Identity { rows: h.rows, cols: h.cols, bits: h.bits, fanout: h.fanout, device_crc: h.device_crc }
 }
 
 fn header_view(h: &Header<'_>) -> HeaderView {

@@ -33,9 +33,9 @@ use crate::weights::{LayerKind, Network};
 
 pub use emit::Stimulus;
 pub use error::PlanError;
+pub use output::OutputFile;
 pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 
-use output::OutputFile;
 use segment::Segment;
 
 /// Told how far planning is; and asked whether to go on.

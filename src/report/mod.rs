@@ -14,6 +14,7 @@ mod table;
 
 use std::path::Path;
 
+use firmware_model::pcm::WriteCost;
 use serde::{Deserialize, Serialize};
 
 use crate::level::{Reparam, ScaleMode};
@@ -59,6 +60,8 @@ pub struct Report {
     pub core: String,
     /// Name of the device profile.
     pub device: String,
+    /// How the device is written: `per-level`, `single-shot` or `reset-then-set`.
+    pub cost_model: String,
     /// Bits of a PCM cell.
     pub bits: u8,
     /// What was quantized: `none` or `tanh`.
@@ -90,7 +93,7 @@ pub struct Report {
     pub lower_bound_writes: u64,
     /// `optimal / lower bound - 1` of the writes per inference; none when the bound is 0 and the plan's writes are not.
     pub gap: Option<f64>,
-    /// Writes that one PCM cell bears; none when not known.
+    /// What one PCM cell bears, in what wears it by the device's cost model; none when not known.
     pub endurance_writes: Option<f64>,
     /// Inferences until the worst cell has reached it, by order; none when not known, or when nothing is written.
     pub lifetime_inferences: ByOrder<Option<f64>>,
@@ -231,6 +234,11 @@ impl Report {
             network: weights.display().to_string(),
             core: options.core.to_string(),
             device: options.device.name.clone(),
+            cost_model: match options.device.cost {
+                WriteCost::PerLevel { .. } => "per-level".to_owned(),
+                WriteCost::SingleShot { .. } => "single-shot".to_owned(),
+                WriteCost::ResetThenSet { .. } => "reset-then-set".to_owned(),
+            },
             bits: options.device.bits,
             reparam: match options.quantization.reparam {
                 Reparam::None => "none".to_owned(),
@@ -266,7 +274,7 @@ impl Report {
             gap: gap(writes, bound),
             endurance_writes: options.device.endurance_writes,
             lifetime_inferences: of(&|t| {
-                let worst = t.costs.per_inference.max_cell_writes;
+                let worst = t.costs.per_inference.max_cell_wear;
                 options.device.endurance_writes.filter(|_| worst > 0).map(|e| (e / worst as f64).floor())
             }),
             rate_per_second: 1.0,

@@ -124,6 +124,18 @@ pub struct PlanArgs {
     #[arg(long)]
     pub json: bool,
 
+    /// Write the report as a web page that stands alone.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+
+    /// Write each picture of the page as an SVG file into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub svg: Option<PathBuf>,
+
+    /// Inferences in a second, for the lifetime in years.
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 1.0, value_parser = rate)]
+    pub rate: f64,
+
     /// Do not replay the schedule.
     #[arg(long)]
     pub no_verify: bool,
@@ -148,7 +160,7 @@ pub struct PlanArgs {
 /// What tensors are read, and how they become levels.
 #[derive(Debug, Args)]
 pub struct ReadingArgs {
-    /// PCM device: a preset (elight, gst-optical, gst-doped-si-heater, gsse-heater, pcm-soi-heater) or a TOML file [default:
+    /// PCM device: a preset (elight, gst-optical, gst-doped-si-heater, gsse-heater, pcm-soi-heater, gst-single-pulse) or a TOML file [default:
     /// elight, or what the weights file was trained for].
     #[arg(long, value_name = "PRESET|FILE.toml")]
     pub device: Option<String>,
@@ -228,6 +240,12 @@ impl From<ScaleArg> for ScaleMode {
             ScaleArg::Layer => Self::Layer,
         }
     }
+}
+
+/// A rate: a number above 0.
+fn rate(text: &str) -> Result<f64, String> {
+    let wrong = || "expected inferences in a second, a number above 0, as in --rate 30".to_owned();
+    text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or_else(wrong)
 }
 
 /// The completions of a shell.

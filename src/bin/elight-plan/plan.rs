@@ -6,10 +6,11 @@ use anyhow::Context;
 use elight::level::Quantizer;
 use elight::plan::{self, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
 use elight::replay::{self, Promise};
-use elight::report::{self, Report};
+use elight::report::{self, Detail, Report};
 use elight::weights::Network;
 
 use crate::args::PlanArgs;
+use crate::pages::Pages;
 use crate::progress::Bars;
 
 /// Plans, writes, replays and reports; false when the replay does not match.
@@ -33,6 +34,12 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
     refuse_to_overwrite(weights, &network, &output)?;
+    let pages = Pages { page: args.report.as_deref(), pictures: args.svg.as_deref() };
+    if let Some(page) = pages.page {
+        refuse_to_overwrite(weights, &network, page)?;
+        anyhow::ensure!(*page != output, "the page {} would overwrite the schedule: name another", page.display());
+    }
+    pages.prepare()?;
 
     let bars = Bars::new(args.quiet);
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
@@ -52,6 +59,14 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     bars.finish();
 
     let report = Report::new(weights, &network, &options, &outcome, &output, replay);
+    let report = report.at_rate(args.rate);
+    let report = if pages.any() {
+        let schedule = std::fs::read(&output).with_context(|| format!("cannot read {}", output.display()))?;
+        report.with_detail(Detail::new(&outcome, core, &schedule))
+    } else {
+        report
+    };
+    pages.write(&report, &options.device)?;
     if args.json {
         crate::print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
     } else if !args.quiet {
