@@ -133,13 +133,15 @@ pub struct Promise<'a> {
     pub totals: &'a Totals,
     /// Planned totals.
     pub end: End,
+    /// Signed level of each weight cell before the first inference.
+    pub origin: &'a [i16],
     /// Working memory that the header asks for, bytes.
     pub ram: usize,
     /// Outputs of each inference.
     pub outputs: &'a [Vec<i64>],
 }
 
-/// Replays a schedule once for each stimulus on an erased core, and compares.
+/// Replays a schedule once for each stimulus on a core that holds the promise's origin, and compares.
 ///
 /// # Errors
 /// [`ReplayError`] when it cannot be carried out at all.
@@ -155,6 +157,7 @@ pub fn replay(
     let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: identity_crc(device) };
     let config = SimConfig { rows, cols, bits: device.bits, fanout: 1, cost: Some(device.cost) };
     let mut buffers = SimBuffers::erased(rows, cols, promise.outputs.first().map_or(0, Vec::len));
+    buffers.levels.copy_from_slice(promise.origin);
     // Exactly what the header asks for, as a controller would have it (the header frame itself needs some at first).
     let mut memory = vec![0u8; promise.ram.max(MAX_HEADER)];
     let mut result = Replay { writes_match: true, outputs_match: true, inferences: 0 };

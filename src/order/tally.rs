@@ -30,10 +30,10 @@ pub struct Cost {
     pub max_cell_wear: u64,
 }
 
-/// Costs of the first load (from an erased core) and of every later inference.
+/// Costs of the first load and of every later inference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
-    /// From an erased core.
+    /// From an erased core, or from what the plan is told that the core holds.
     pub first_load: Cost,
     /// From where the inference before has left the core.
     pub per_inference: Cost,
@@ -298,6 +298,8 @@ pub struct Totals {
     pub costs: Costs,
     /// ELight's count of all layers.
     pub elight: ElightAccounting,
+    /// The first load of an erased core, wherever the plan itself starts: what a schedule's End frame says.
+    pub erased: Cost,
     /// Each layer: a layer's `max_cell_writes` is that of its own writes.
     pub layers: Vec<(Costs, ElightAccounting)>,
     /// Wear of every weight cell by the first load, core row by core row.
@@ -311,6 +313,8 @@ pub struct Totals {
 pub struct Counter {
     tally: Tally,
     wear: Vec<PairWear>,
+    /// Level of each cell before the first load; none: all are erased.
+    origin: Option<Vec<i16>>,
 }
 
 impl Counter {
@@ -320,7 +324,15 @@ impl Counter {
         Self {
             tally: Tally { cells, cost, rows: vec![RowTally::new(cells, cost); core_rows], layers: Vec::new() },
             wear: vec![PairWear::default(); core_rows * cells],
+            origin: None,
         }
+    }
+
+    /// The first load starts from these levels, core row by core row.
+    #[must_use]
+    pub fn starting_from(mut self, origin: Vec<i16>) -> Self {
+        self.origin = Some(origin);
+        self
     }
 
     /// The core rows' own counters, to be filled in parallel.
@@ -399,7 +411,7 @@ impl Counter {
         let last = self.levels();
         let cost = self.tally.cost;
         let erased = vec![0; last.len()];
-        let first = self.with_origins(&erased, &cost);
+        let first = self.with_origins(self.origin.as_ref().unwrap_or(&erased), &cost);
         let later = self.with_origins(&last, &cost);
         let layers: Vec<(Costs, ElightAccounting)> = first
             .1
@@ -419,7 +431,10 @@ impl Counter {
             layers.iter().for_each(|(_, of_layer)| counts.merge(of_layer));
             cost_of(wear, &counts, layers.iter().map(|(l, _)| l.time_us).sum(), &cost)
         };
+        let from_erased = self.origin.is_some().then(|| self.with_origins(&erased, &cost));
+        let from_erased = from_erased.as_ref().unwrap_or(&first);
         Totals {
+            erased: total(&from_erased.0, &from_erased.1),
             costs: Costs { first_load: total(&first.0, &first.1), per_inference: total(&later.0, &later.1) },
             elight: layers.iter().fold(ElightAccounting::default(), |sum, (_, e)| sum.and(*e)),
             layers,

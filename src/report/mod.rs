@@ -74,6 +74,8 @@ pub struct Report {
     pub reach: Reach,
     /// The order in the schedule.
     pub order: Order,
+    /// The earlier schedule, from whose end the first load starts; none: from erased cells.
+    pub from: Option<String>,
     /// Weights planned.
     pub weights: u64,
     /// Tiles.
@@ -251,6 +253,7 @@ impl Report {
             fanout: 1,
             reach: options.reach,
             order: options.order,
+            from: options.condition.from.as_ref().and_then(|held| Some(held.first()?.path().display().to_string())),
             weights: outcome.end.weights,
             tiles: outcome.layers.iter().map(|l| l.tiles).sum(),
             steps: outcome.end.steps,

@@ -150,10 +150,8 @@ fn orders(report: &Report) -> Table {
 
 fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std::fmt::Result {
     let optimal = report.orders.optimal.per_inference.writes;
-    writeln!(
-        out,
-        "          * in the schedule; figures per inference in steady state, \"first load\" from erased cells"
-    )?;
+    let origin = report.from.as_ref().map_or("erased cells".to_owned(), |from| format!("what {from} left"));
+    writeln!(out, "          * in the schedule; figures per inference in steady state, \"first load\" from {origin}")?;
     let bound = match report.gap {
         Some(0.0) => "the plan is optimal".to_owned(),
         Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),

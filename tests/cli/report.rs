@@ -18,6 +18,7 @@ const KEYS: &[(&str, &str)] = &[
     ("fanout", "integer"),
     ("reach", "string"),
     ("order", "string"),
+    ("from", "string?"),
     ("weights", "integer"),
     ("tiles", "integer"),
     ("steps", "integer"),

@@ -80,6 +80,10 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub reading: ReadingArgs,
 
+    /// The schedule that the core has run before: the first load is counted from what it left.
+    #[arg(long, value_name = "OLD.elight")]
+    pub from: Option<PathBuf>,
+
     /// Print the findings as one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -111,6 +115,10 @@ pub struct PlanArgs {
     /// The order that goes into the schedule.
     #[arg(long, default_value = "optimal")]
     pub order: Order,
+
+    /// The schedule that the core has run before, for new weights of the same network: the first load starts from what it left.
+    #[arg(long, value_name = "OLD.elight")]
+    pub from: Option<PathBuf>,
 
     /// Threads [default: all]; the schedule is the same for any number.
     #[arg(long, value_name = "N")]
