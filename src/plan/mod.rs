@@ -35,8 +35,8 @@ use crate::weights::{LayerKind, Network};
 pub use condition::{Condition, core_path};
 pub use emit::Stimulus;
 pub use error::PlanError;
-pub use output::OutputFile;
 pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
+pub use output::OutputFile;
 
 use segment::Segment;
 

@@ -24,9 +24,9 @@ use crate::plan::{Outcome, PlanOptions};
 use crate::replay::Replay;
 use crate::weights::Network;
 
-pub(crate) use table::plain_table;
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
 pub use number::thousands;
+pub(crate) use table::plain_table;
 pub use table::print;
 
 /// One value for each order.

@@ -67,6 +67,9 @@ pub fn span(years: f64) -> String {
     let units = [("years", SECONDS_A_YEAR), ("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0)];
     let (unit, size) = units.iter().find(|(_, size)| seconds >= *size).unwrap_or(&units[4]);
     let n = seconds / size;
+    if n < 1.0 {
+        return format!("{} seconds", short(n));
+    }
     if n >= 100.0 { format!("{n:.0} {unit}") } else { format!("{n:.1} {unit}") }
 }
 

@@ -80,7 +80,7 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
 }
 
 /// How a device is written, and what it asks for that.
-fn prices(cost: &WriteCost) -> String {
+pub(crate) fn prices(cost: &WriteCost) -> String {
     let price = |p: &Price| format!("{} pJ, {} us", short(p.energy_pj), short(p.time_us));
     match cost {
         WriteCost::PerLevel { up, down } => format!("a level up {}; down {}", price(up), price(down)),
@@ -94,7 +94,7 @@ fn prices(cost: &WriteCost) -> String {
 }
 
 /// What wears a cell.
-fn worn_by(cost: &WriteCost) -> &'static str {
+pub(crate) fn worn_by(cost: &WriteCost) -> &'static str {
     match cost {
         WriteCost::PerLevel { .. } => "writes",
         WriteCost::SingleShot { .. } => "pulses",

@@ -28,7 +28,7 @@ pub fn writes_by_layer(report: &Report, groups: &[Group]) -> Picture {
         let at = ORDERS.map(|order| x.at(writes(group, order) as f64));
         let (lo, hi) = at.iter().fold((right, left), |(lo, hi), &v| (lo.min(v), hi.max(v)));
         svg.line("track", (lo, y), (hi, y));
-        if let Some(bound) = bound(group).filter(|b| *b > 0) {
+        if let Some(bound) = bound(group).filter(|b| x.holds(*b as f64)) {
             svg.line("bound", (x.at(bound as f64), y - 7.0), (x.at(bound as f64), y + 7.0));
         }
         for (order, at) in ORDERS.into_iter().zip(at) {

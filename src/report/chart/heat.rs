@@ -8,7 +8,7 @@ use crate::report::CoreWear;
 use crate::report::number::{mark, thousands};
 
 /// Largest side of one map, pixels.
-const SIDE: f64 = 270.0;
+const SIDE: f64 = 246.0;
 /// Colours of the scale.
 const SHADES: usize = 32;
 /// Viridis at nine equal distances (S. van der Walt and N. Smith, CC0): grows evenly in lightness, for every kind of colour vision.
@@ -62,7 +62,7 @@ pub fn wear(core: usize, cores: usize, wear: &CoreWear) -> Picture {
     let mut svg = Svg::new(720.0, &format!("Writes per inference of every PCM cell{which}"));
     let shades = Shades::of(wear);
     let (rows, cols) = (wear.orders.natural.plus.len(), wear.orders.natural.plus.first().map_or(0, Vec::len));
-    let pixel = (SIDE / rows.max(cols).max(1) as f64).min(26.0);
+    let pixel = (SIDE / rows.max(cols).max(1) as f64).min(28.0);
     let (w, h) = (pixel * cols as f64, pixel * rows as f64);
     let column = (w + 46.0).max(150.0);
     let tops = [62.0, 62.0 + h + 40.0];
@@ -76,7 +76,13 @@ pub fn wear(core: usize, cores: usize, wear: &CoreWear) -> Picture {
             svg.text(left, top - 6.0, "note", "start", &cell);
             draw(&mut svg, fields, (left, top), pixel, &shades);
             svg.text(left - 5.0, top + 10.0, "axis", "end", "0");
-            svg.text(left - 5.0, top + h, "axis", "end", &(rows * wear.cells_per_field[0]).saturating_sub(1).to_string());
+            svg.text(
+                left - 5.0,
+                top + h,
+                "axis",
+                "end",
+                &(rows * wear.cells_per_field[0]).saturating_sub(1).to_string(),
+            );
         }
         svg.text(left, tops[1] + h + 15.0, "axis", "start", "0");
         let last = (cols * wear.cells_per_field[1]).saturating_sub(1).to_string();
@@ -109,7 +115,9 @@ fn draw(svg: &mut Svg, fields: &[Vec<u64>], (left, top): (f64, f64), pixel: f64,
         }
     }
     svg.rect("zero", (left, top), (pixel * cols as f64, pixel * rows as f64), "");
-    svg.raw(&format!("<g transform=\"translate({left:.1} {top:.1}) scale({pixel:.4})\" shape-rendering=\"crispEdges\">"));
+    svg.raw(&format!(
+        "<g transform=\"translate({left:.1} {top:.1}) scale({pixel:.4})\" shape-rendering=\"crispEdges\">"
+    ));
     for (i, d) in paths.iter().enumerate().filter(|(_, d)| !d.is_empty()) {
         svg.filled_path(&shade(i), d);
     }
@@ -118,7 +126,7 @@ fn draw(svg: &mut Svg, fields: &[Vec<u64>], (left, top): (f64, f64), pixel: f64,
 
 fn scale(svg: &mut Svg, shades: &Shades, left: f64, top: f64) {
     let (w, h) = (16.0, 200.0);
-    svg.text(left, top - 6.0, "note", "start", "writes of one PCM cell");
+    svg.text(left, top - 6.0, "note", "start", "writes");
     for i in 0..SHADES {
         let y = top + h - h * (i + 1) as f64 / SHADES as f64;
         svg.raw(&format!(
@@ -138,8 +146,13 @@ fn scale(svg: &mut Svg, shades: &Shades, left: f64, top: f64) {
         decade *= 10.0;
     }
     for value in marks {
-        svg.text(left + w + 6.0, y(value) + 4.0, "axis", "start", &mark(value.round()));
+        svg.text(left + w + 6.0, y(value) + 4.0, "axis", "start", &mark(three_digits(value)));
     }
     svg.rect("zero", (left, top + h + 10.0), (w, 12.0), "");
-    svg.text(left + w + 6.0, top + h + 20.0, "axis", "start", "never written");
+    svg.text(left + w + 6.0, top + h + 20.0, "axis", "start", "never");
+}
+
+fn three_digits(value: f64) -> f64 {
+    let unit = 10f64.powf((value.log10().floor() - 2.0).max(0.0));
+    (value / unit).round() * unit
 }

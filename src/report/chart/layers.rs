@@ -5,7 +5,7 @@ use crate::report::Report;
 /// Lines of a picture at most.
 const MOST: usize = 40;
 /// Characters of a name.
-const NAME: usize = 24;
+const NAME: usize = 22;
 
 /// A line of a picture: one layer, or all small ones together.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -49,10 +49,18 @@ pub fn levels(groups: &[Group], counts: &[Vec<u64>], bits: u8) -> Picture {
     }
     let bottom = TOP + ROW * groups.len() as f64;
     let middle = (left + right) / 2.0;
-    for (x, text) in [(left + bar / 2.0, format!("-{top_level}")), (middle, "0".to_owned()), (right - bar / 2.0, top_level.to_string())] {
+    for (x, text) in [
+        (left + bar / 2.0, format!("-{top_level}")),
+        (middle, "0".to_owned()),
+        (right - bar / 2.0, top_level.to_string()),
+    ] {
         svg.text(x, bottom + 14.0, "axis", "middle", &text);
     }
     let together = if width > 1 { format!(", {width} levels to a bar") } else { String::new() };
     svg.text(middle, bottom + 30.0, "axis", "middle", &format!("signed level{together}"));
-    svg.finish("levels", bottom + 38.0, &format!("Histograms: levels of the weights of {} layers", thousands(groups.len() as u64)))
+    svg.finish(
+        "levels",
+        bottom + 38.0,
+        &format!("Histograms: levels of the weights of {} layers", thousands(groups.len() as u64)),
+    )
 }

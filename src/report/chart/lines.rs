@@ -16,19 +16,25 @@ pub fn steps(report: &Report, counted: &StepWrites) -> Picture {
     let others: Vec<Order> = ORDERS.into_iter().filter(|o| *o != report.order).collect();
     // A layer's mean, from its first step to its last.
     let means = |order: Order| {
+        let mut parts = Vec::with_capacity(report.layers.len());
         let mut first = 0u64;
-        let layers = report.layers.iter().map(|layer| {
-            let begin = std::mem::replace(&mut first, first + layer.steps);
+        for layer in &report.layers {
             let writes = layer.orders.of(order).per_inference.writes as f64;
-            (begin as f64, first as f64, writes / layer.steps.max(1) as f64)
-        });
-        layers.collect::<Vec<_>>()
+            parts.push((first as f64, (first + layer.steps) as f64, writes / layer.steps.max(1) as f64));
+            first += layer.steps;
+        }
+        parts
     };
-    let bins: Vec<(f64, f64, f64)> = counted.writes.iter().enumerate().map(|(i, writes)| {
-        let begin = i as u64 * counted.steps_per_bin;
-        let end = (begin + counted.steps_per_bin).min(report.steps);
-        (begin as f64, end as f64, *writes as f64 / end.saturating_sub(begin).max(1) as f64)
-    }).collect();
+    let bins: Vec<(f64, f64, f64)> = counted
+        .writes
+        .iter()
+        .enumerate()
+        .map(|(i, writes)| {
+            let begin = i as u64 * counted.steps_per_bin;
+            let end = (begin + counted.steps_per_bin).min(report.steps);
+            (begin as f64, end as f64, *writes as f64 / end.saturating_sub(begin).max(1) as f64)
+        })
+        .collect();
     let all = others.iter().flat_map(|o| means(*o)).chain(bins.iter().copied()).map(|(_, _, v)| v);
     let y = Scale::log(all, BOTTOM, TOP);
     let x = Scale::exact(report.steps as f64, left, right);
@@ -56,7 +62,7 @@ pub fn steps(report: &Report, counted: &StepWrites) -> Picture {
     svg.path(&format!("line {}", order_style(report.order).0), &chosen);
     svg.line("base", (left, BOTTOM), (right, BOTTOM));
     let name = |order: Order| {
-        let how = if order == report.order { "in the schedule" } else { "mean of each layer" };
+        let how = if order == report.order { "as counted" } else { "layer means" };
         format!("{}, {how}", order_style(order).1)
     };
     legend(&mut svg, left, &ORDERS.map(|o| (o, name(o))));
@@ -78,7 +84,7 @@ fn legend(svg: &mut Svg, left: f64, names: &[(Order, String)]) {
     for (order, name) in names {
         svg.line(&format!("line {}", order_style(*order).0), (x, 34.0), (x + 22.0, 34.0));
         svg.text(x + 28.0, 38.0, "", "start", name);
-        x += 52.0 + 6.2 * name.len() as f64;
+        x += 50.0 + 5.9 * name.len() as f64;
     }
 }
 
@@ -92,11 +98,11 @@ pub fn lifetime(report: &Report) -> Picture {
     let x = Scale::log(ends.into_iter().chain(known), left, right);
     let ends = [x.marks()[0], x.marks().last().copied().unwrap_or(1e9)];
     let ends = [ends[0].min(1e3), ends[1].max(1e9)];
-    let worst = |order| report.orders.of(order).per_inference.max_cell_writes as f64;
+    let worst = |order| report.orders.of(order).per_inference.max_cell_wear as f64;
     let drawn: Vec<Order> = ORDERS.into_iter().filter(|o| worst(*o) > 0.0).collect();
     let values = drawn.iter().flat_map(|o| ends.map(|e| (e / worst(*o)).max(1.0)));
     let y = Scale::log(values, BOTTOM, TOP);
-    svg.x_axis(&x, TOP, BOTTOM, "endurance: writes that one PCM cell bears");
+    svg.x_axis(&x, TOP, BOTTOM, "endurance: what one PCM cell bears");
     svg.y_axis(&y, left, right, "inferences");
     for value in y.marks() {
         let years = value / report.rate_per_second / SECONDS_A_YEAR;
@@ -116,8 +122,8 @@ pub fn lifetime(report: &Report) -> Picture {
     }
     if let Some(endurance) = known {
         svg.line("bound", (x.at(endurance), TOP), (x.at(endurance), BOTTOM));
-        svg.text(x.at(endurance) + 6.0, BOTTOM - 8.0, "", "start", &format!("this device: {}", mark(endurance)));
-        for order in &drawn {
+        svg.text(x.at(endurance) + 6.0, TOP + 14.0, "", "start", &format!("this device: {}", mark(endurance)));
+        for order in drawn.iter().filter(|o| endurance >= worst(**o)) {
             svg.mark(*order, x.at(endurance), y.at(endurance / worst(*order)), "");
         }
     }

@@ -197,9 +197,9 @@ impl Scale {
         self.from + part.clamp(0.0, 1.0) * (self.to - self.from)
     }
 
-    /// Whether it is logarithmic.
-    pub(crate) fn is_log(&self) -> bool {
-        self.log
+    /// Whether a value lies on the scale.
+    pub(crate) fn holds(&self, value: f64) -> bool {
+        (self.lo..=self.hi).contains(&value)
     }
 
     /// Values to mark.

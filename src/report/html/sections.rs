@@ -5,6 +5,7 @@ use super::{Page, escape, key, per_inference};
 use crate::order::{Order, Reach};
 use crate::report::chart::{self, Group, ORDERS, Picture, order_style};
 use crate::report::number::{energy, mark, short, span, thousands, time, times};
+use crate::report::table::{prices, worn_by};
 use crate::report::{PairMap, Report};
 
 /// Layers listed in a table; a network with more has the others in the JSON object.
@@ -13,7 +14,9 @@ const LAYERS_LISTED: usize = 400;
 /// Writes, energy, time and worst cell of every layer, in the schedule's order.
 pub(super) fn bars(report: &Report, groups: &[Group]) -> Vec<Picture> {
     let cost = |i: usize| report.layers[i].orders.of(report.order).per_inference;
-    let sum = |f: &dyn Fn(usize) -> f64| -> Vec<f64> { groups.iter().map(|g| g.layers.iter().map(|&i| f(i)).sum()).collect() };
+    let sum = |f: &dyn Fn(usize) -> f64| -> Vec<f64> {
+        groups.iter().map(|g| g.layers.iter().map(|&i| f(i)).sum()).collect()
+    };
     let writes = sum(&|i| cost(i).writes as f64);
     let pj = sum(&|i| cost(i).energy_pj);
     let us = sum(&|i| cost(i).time_us);
@@ -89,23 +92,39 @@ impl Page<'_> {
             facts.push((fewer(Order::Natural), "fewer writes than with the weights as stored".to_owned()));
         }
         if r.order == Order::Optimal {
-            facts.push((fewer(Order::Sorted), "fewer writes than with each cell sorted, as ELight orders them".to_owned()));
+            facts.push((
+                fewer(Order::Sorted),
+                "fewer writes than with each cell sorted, as ELight orders them".to_owned(),
+            ));
         }
         let gap = match r.gap {
             Some(0.0) => ("optimal".to_owned(), "no plan of this kind needs fewer writes: proven".to_owned()),
             Some(_) => (
                 self.f("/gap", &|g| format!("{:.1} %", 100.0 * g)),
-                format!("above the proven bound of {} writes: the best plan is at most this much better", self.n("/lower_bound_writes")),
+                format!(
+                    "above the proven bound: no plan of this kind needs fewer than {} writes",
+                    self.n("/lower_bound_writes")
+                ),
             ),
             None => ("-".to_owned(), "the bound is 0 writes, so there is no gap to it in percent".to_owned()),
         };
         facts.push(gap);
-        facts.push((self.n(&self.chosen("writes")), "writes per inference: level steps of all PCM cells, erases included".to_owned()));
-        facts.push((self.f(&self.chosen("energy_pj"), &energy), "energy of these writes, by the device profile".to_owned()));
+        facts.push((
+            self.n(&self.chosen("writes")),
+            "writes per inference: level steps of all PCM cells, erases included".to_owned(),
+        ));
+        facts.push((
+            self.f(&self.chosen("energy_pj"), &energy),
+            "energy of these writes, by the device profile".to_owned(),
+        ));
         let us = r.orders.of(r.order).per_inference.time_us;
-        let at_most = if us > 0.0 { format!(": at most {} inferences a second", mark_rate(1e6 / us)) } else { String::new() };
+        let at_most =
+            if us > 0.0 { format!(": at most {} inferences a second", mark_rate(1e6 / us)) } else { String::new() };
         facts.push((self.f(&self.chosen("time_us"), &time), format!("to program the core for one inference{at_most}")));
-        facts.push((self.n(&self.chosen("max_cell_writes")), "writes of the PCM cell that is written most, per inference".to_owned()));
+        facts.push((
+            self.n(&self.chosen("max_cell_writes")),
+            "writes of the PCM cell that is written most, per inference".to_owned(),
+        ));
         let life = format!("/lifetime_inferences/{}", key(r.order));
         let years = format!("/lifetime_years/{}", key(r.order));
         facts.push(match r.lifetime_inferences.of(r.order) {
@@ -117,7 +136,10 @@ impl Page<'_> {
                     self.f("/rate_per_second", &short)
                 ),
             ),
-            None => ("-".to_owned(), "lifetime: the device profile does not say what a cell bears (see Lifetime)".to_owned()),
+            None => (
+                "-".to_owned(),
+                "lifetime: the device profile does not say what a cell bears (see Lifetime)".to_owned(),
+            ),
         });
         let items: String = facts.iter().map(|(n, what)| format!("<li><b>{n}</b><span>{what}</span></li>\n")).collect();
         format!("<ul class=\"facts\">\n{items}</ul>")
@@ -210,7 +232,18 @@ impl Page<'_> {
             })
             .collect();
         let head = [
-            "layer", "matrix", "steps", "error", "natural", "sorted", "optimal", "bound", "fewer", "energy", "programming", "worst cell",
+            "layer",
+            "matrix",
+            "steps",
+            "error",
+            "natural",
+            "sorted",
+            "optimal",
+            "bound",
+            "fewer",
+            "energy",
+            "programming",
+            "worst cell",
         ];
         let more = r.layers.len().saturating_sub(LAYERS_LISTED);
         let more = if more > 0 { format!("<p>{more} more layers are in the JSON object.</p>") } else { String::new() };
@@ -257,7 +290,10 @@ impl Page<'_> {
         }
         let blocks = detail.wear.iter().any(|w| w.cells_per_field != [1, 1]);
         if blocks {
-            parts.push("<p>The core is large: a field is a block of cells, and shows the one that is written most.</p>".to_owned());
+            parts.push(
+                "<p>The core is large: a field is a block of cells, and shows the one that is written most.</p>"
+                    .to_owned(),
+            );
         }
         let drawn = self.pictures.wear.len();
         if detail.wear.len() > drawn {
@@ -278,7 +314,7 @@ impl Page<'_> {
             .map(|order| {
                 Line::plain(vec![
                     order_style(order).1.to_owned(),
-                    self.n(&per_inference(order, "max_cell_writes")),
+                    self.n(&per_inference(order, "max_cell_wear")),
                     self.f(&format!("/lifetime_inferences/{}", key(order)), &|n| thousands(n as u64)),
                     self.f(&format!("/lifetime_years/{}", key(order)), &span),
                 ])
@@ -286,15 +322,23 @@ impl Page<'_> {
             .collect();
         let rate = self.f("/rate_per_second", &short);
         let known = match self.report.endurance_writes {
-            Some(_) => format!("A cell of this device bears {} writes.", self.f("/endurance_writes", &|e| format!("{} ", mark(e)).trim().to_owned())),
+            Some(_) => format!("A cell of this device bears {} {}.", self.f("/endurance_writes", &mark), worn_by(&self.device.cost)),
             None => "What a cell of this device bears is not known: read the lifetime off the curve for what you have measured.".to_owned(),
         };
-        let head = ["order", "writes of the worst cell per inference", "lifetime, inferences", &format!("lifetime at {} inferences a second", short(self.report.rate_per_second))];
+        let worst = format!("{} of the worst cell per inference", worn_by(&self.device.cost));
+        let years = format!("lifetime at {} inferences a second", short(self.report.rate_per_second));
+        let head = ["order", &worst, "lifetime, inferences", &years];
         section(
             "Lifetime",
-            &format!("The core lives until its most-written PCM cell has borne all the writes that it can bear. {known} Years are counted at {rate} inferences a second, day and night (<code>--rate</code>)."),
+            &format!(
+                "The core lives until its most-written PCM cell has borne all that it can bear. {known} Years are counted at {rate} inferences a second, day and night (<code>--rate</code>)."
+            ),
             &[
-                figure(&self.pictures.lifetime, true, "Both axes are logarithmic: ten times the endurance is ten times the lifetime, and so are ten times fewer writes of the worst cell."),
+                figure(
+                    &self.pictures.lifetime,
+                    true,
+                    "Both axes are logarithmic: ten times the endurance is ten times the lifetime, and so is a tenth of the wear of the worst cell.",
+                ),
                 table(&head, &lines, None),
             ],
         )
@@ -311,7 +355,11 @@ impl Page<'_> {
                 let first = i as u64 * steps.steps_per_bin;
                 let last = (first + steps.steps_per_bin).min(self.report.steps).saturating_sub(1);
                 Line::plain(vec![
-                    if first == last { thousands(first) } else { format!("{} to {}", thousands(first), thousands(last)) },
+                    if first == last {
+                        thousands(first)
+                    } else {
+                        format!("{} to {}", thousands(first), thousands(last))
+                    },
                     self.n(&format!("/detail/steps/writes/{i}")),
                 ])
             })
@@ -346,21 +394,39 @@ impl Page<'_> {
                  levels make few writes.",
             ));
             let top = (1i64 << r.bits) - 1;
-            let lines: Vec<Line> = detail.level_counts.iter().zip(&r.layers).take(LAYERS_LISTED).map(|(counts, layer)| {
-                let all = counts.iter().sum::<u64>().max(1) as f64;
-                let share = |n: u64| format!("{:.1} %", 100.0 * n as f64 / all);
-                let at = |level: i64| counts.get((level + top) as usize).copied().unwrap_or(0);
-                let mean = counts.iter().enumerate().map(|(k, n)| (k as i64 - top).unsigned_abs() as f64 * *n as f64).sum::<f64>() / all;
-                let entropy: f64 = counts.iter().filter(|n| **n > 0).map(|n| -(*n as f64 / all) * (*n as f64 / all).log2()).sum();
-                Line::plain(vec![
-                    escape(&layer.name),
-                    share(at(0)),
-                    share(at(-top) + at(top)),
-                    format!("{mean:.2}"),
-                    format!("{entropy:.2} bits"),
-                ])
-            }).collect();
-            let head = ["layer", "weights at level 0", "at the highest levels", "mean size of the level", "entropy of the level"];
+            let lines: Vec<Line> = detail
+                .level_counts
+                .iter()
+                .zip(&r.layers)
+                .take(LAYERS_LISTED)
+                .map(|(counts, layer)| {
+                    let all = counts.iter().sum::<u64>().max(1) as f64;
+                    let share = |n: u64| format!("{:.1} %", 100.0 * n as f64 / all);
+                    let at = |level: i64| counts.get((level + top) as usize).copied().unwrap_or(0);
+                    let mean = counts
+                        .iter()
+                        .enumerate()
+                        .map(|(k, n)| (k as i64 - top).unsigned_abs() as f64 * *n as f64)
+                        .sum::<f64>()
+                        / all;
+                    let entropy: f64 =
+                        counts.iter().filter(|n| **n > 0).map(|n| -(*n as f64 / all) * (*n as f64 / all).log2()).sum();
+                    Line::plain(vec![
+                        escape(&layer.name),
+                        share(at(0)),
+                        share(at(-top) + at(top)),
+                        format!("{mean:.2}"),
+                        format!("{entropy:.2} bits"),
+                    ])
+                })
+                .collect();
+            let head = [
+                "layer",
+                "weights at level 0",
+                "at the highest levels",
+                "mean size of the level",
+                "entropy of the level",
+            ];
             parts.push(folded("Table of the levels", &table(&head, &lines, None)));
         }
         parts.push(figure(
@@ -368,14 +434,21 @@ impl Page<'_> {
             false,
             "The length of the difference between the weights and what their levels stand for, over the length of the weights: 0 % is exact.",
         ));
-        parts.push(folded("Table of the errors", &table(
-            &["layer", "relative error"],
-            &(0..r.layers.len().min(LAYERS_LISTED)).map(|i| Line::plain(vec![
-                escape(&r.layers[i].name),
-                self.f(&format!("/layers/{i}/relative_error"), &|e| format!("{:.2} %", 100.0 * e)),
-            ])).collect::<Vec<_>>(),
-            None,
-        )));
+        parts.push(folded(
+            "Table of the errors",
+            &table(
+                &["layer", "relative error"],
+                &(0..r.layers.len().min(LAYERS_LISTED))
+                    .map(|i| {
+                        Line::plain(vec![
+                            escape(&r.layers[i].name),
+                            self.f(&format!("/layers/{i}/relative_error"), &|e| format!("{:.2} %", 100.0 * e)),
+                        ])
+                    })
+                    .collect::<Vec<_>>(),
+                None,
+            ),
+        ));
         let of = if r.reparam == "tanh" { "the tanh of each weight" } else { "each weight" };
         section(
             "Levels and error",
@@ -400,12 +473,20 @@ impl Page<'_> {
             ),
             Some(_) => "<p class=\"bad\">The replay does not match the plan: do not use this schedule.</p>".to_owned(),
         });
-        let cost = &self.device.cost;
         let facts = [
-            ("schedule", format!("<code>{}</code>: {} bytes in {} frames, {} bits a weight", self.s("/schedule/path"), self.n("/schedule/bytes"), self.n("/schedule/frames"), self.f("/schedule/bits_per_weight", &|b| format!("{b:.2}")))),
+            (
+                "schedule",
+                format!(
+                    "<code>{}</code>: {} bytes in {} frames, {} bits a weight",
+                    self.s("/schedule/path"),
+                    self.n("/schedule/bytes"),
+                    self.n("/schedule/frames"),
+                    self.f("/schedule/bits_per_weight", &|b| format!("{b:.2}"))
+                ),
+            ),
             ("decoder", format!("{} bytes of working memory", self.n("/schedule/decoder_ram_bytes"))),
             ("network", format!("<code>{}</code>", self.s("/network"))),
-            ("device", format!("<code>{}</code>: a level up {} pJ, {} us; a level down {} pJ, {} us", self.s("/device"), short(cost.energy_up_pj), short(cost.time_up_us), short(cost.energy_down_pj), short(cost.time_down_us))),
+            ("device", format!("<code>{}</code>: {}", self.s("/device"), escape(&prices(&self.device.cost)))),
         ];
         let lines: Vec<Line> = facts.into_iter().map(|(k, v)| Line::plain(vec![k.to_owned(), v])).collect();
         parts.push(table(&["", ""], &lines, Some(1)));
@@ -455,5 +536,9 @@ fn mark_rate(per_second: f64) -> String {
 
 /// A count too long for a headline: `2.4 M`.
 fn mark_count(n: f64) -> String {
-    if n < 100_000.0 { thousands(n as u64) } else { mark((n / 10f64.powf(n.log10().floor() - 2.0)).floor() * 10f64.powf(n.log10().floor() - 2.0)) }
+    if n < 100_000.0 {
+        thousands(n as u64)
+    } else {
+        mark((n / 10f64.powf(n.log10().floor() - 2.0)).floor() * 10f64.powf(n.log10().floor() - 2.0))
+    }
 }
