@@ -12,7 +12,7 @@ use elight::order::program::Program;
 use elight::order::quantile;
 use elight::order::tally::Counter;
 use elight::order::{Order, Reach};
-use elight::plan::{self, CoreSize, PlanOptions, Quantization, Unobserved, identity_crc};
+use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, Unobserved, identity_crc};
 use elight::replay::SimBuffers;
 use elight::schedule::records::{Encoder, Memory, RecordFormat, Records, Survey, walk};
 use elight::schedule::writer::ScheduleSpec;
@@ -113,6 +113,7 @@ fn schedule(layer: &Layer) -> (Network, PlanOptions, Vec<u8>) {
         order: Order::Optimal,
         seed: 1,
         segment_bytes: plan::SEGMENT_BYTES,
+        condition: Condition::default(),
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("bench.elight");
@@ -164,6 +165,7 @@ fn stages(c: &mut Criterion) {
         rows: CORE.rows as u16,
         cols: CORE.cols as u16,
         bits: layer.device.bits,
+        fanout: 1,
         device_crc: identity_crc(&layer.device),
     };
     group.bench_function("decode", |b| {
@@ -174,7 +176,8 @@ fn stages(c: &mut Criterion) {
         });
     });
     group.bench_function("replay", |b| {
-        let config = SimConfig { rows: 64, cols: 64, bits: layer.device.bits, cost: Some(layer.device.cost) };
+        let config =
+            SimConfig { rows: 64, cols: 64, bits: layer.device.bits, fanout: 1, cost: Some(layer.device.cost) };
         let values = vec![1i32; 1 << layer.device.bits];
         let inputs = vec![1i32; COLS];
         b.iter(|| {

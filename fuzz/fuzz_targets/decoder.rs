@@ -57,10 +57,10 @@ fn mend(data: &[u8]) -> Vec<u8> {
 fn run((rows, cols, bits): (u16, u16, u8), stream: &[u8], chunk: usize) {
     let mut buffers = SimBuffers::erased(rows, cols, 4096);
     let (values, inputs): (Vec<i32>, _) = ((0..1 << bits).collect(), vec![1; 4096]);
-    let config = SimConfig { rows, cols, bits, cost: None };
+    let config = SimConfig { rows, cols, bits, fanout: 1, cost: None };
     let mut core = buffers.core(config, &values, &inputs).expect("the buffers fit");
     let mut arena = vec![0; 32_768];
-    let identity = Identity { rows, cols, bits, device_crc: DEVICE };
+    let identity = Identity { rows, cols, bits, fanout: 1, device_crc: DEVICE };
     let mut controller = Controller::new(&mut core, identity, &mut arena);
     // Twice, as two inferences: a rewound controller has to behave the same.
     let mut before = None;

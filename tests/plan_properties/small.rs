@@ -3,7 +3,7 @@
 use elight::check::{self, Findings};
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use elight::order::{Order, Reach};
-use elight::plan::{self, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved};
+use elight::plan::{self, Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved};
 use elight::replay::{self, Promise, Replay};
 use elight::weights::{Filter, Layout, Network};
 
@@ -37,6 +37,7 @@ pub fn options(core: (usize, usize), bits: u8, reach: Reach) -> PlanOptions {
         order: Order::Optimal,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,
+        condition: Condition::default(),
     }
 }
 
@@ -56,6 +57,7 @@ pub fn plan(network: &Network, options: &PlanOptions) -> Planned {
     let promise = Promise {
         totals: outcome.of(options.order),
         end: outcome.end,
+        origin: &options.condition.origin(options.core.rows * options.core.cols),
         ram: outcome.decoder_ram_bytes as usize,
         outputs: &outcome.expected_outputs,
     };

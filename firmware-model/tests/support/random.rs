@@ -29,6 +29,7 @@ pub struct Shape {
     pub rows: u16,
     pub cols: u16,
     pub bits: u8,
+    pub fanout: u16,
     pub reach: Reach,
     pub lists: Lists,
     pub window: u16,
@@ -50,7 +51,7 @@ impl Shape {
             rows: self.rows,
             cols: self.cols,
             bits: self.bits,
-            fanout: 1,
+            fanout: self.fanout,
             reach: self.reach,
             lists: self.lists,
             window: self.window,
@@ -105,7 +106,7 @@ impl Encoded {
         self.bodies.len() as u32
     }
 
-    fn push(&mut self, body: Vec<u8>) {
+    pub(super) fn push(&mut self, body: Vec<u8>) {
         self.bodies.push(body);
         self.events_before.push(self.events.len());
     }
@@ -116,7 +117,9 @@ fn random_layer(shape: &Shape, index: u32, rng: &mut Rng, out: &mut Encoded) {
     let groups = 1 + rng.below(3);
     let rows = groups * (1 + rng.below(2 * u32::from(shape.rows)));
     let safe = shape.steps * u32::from(shape.cols) * (shape.gap + 2);
-    let index_rice: Vec<u8> = (0..1 << shape.bits).map(|_| (rng.below(4) | rng.below(4) << 4) as u8).collect();
+    let shared = u32::from(shape.fanout == 1);
+    let index_rice: Vec<u8> =
+        (0..1 << shape.bits).map(|_| (shared * (rng.below(4) | rng.below(4) << 4)) as u8).collect();
     let layer = Layer {
         index,
         rows,
@@ -174,9 +177,16 @@ fn random_tile_row(
     let mut outputs: Vec<Option<Output>> = Vec::new();
     let mut entries = Fields::default();
     let must = rng.below(shape.rows.into()) as u16;
+    let group_rows = layer.rows / layer.groups;
+    let mut group = 0;
     for row in 0..shape.rows {
+        if shape.fanout > 1 && row % shape.fanout == 0 {
+            group = rng.below(layer.groups);
+        }
         let output = (row == must || !rng.one_in(4)).then(|| {
-            let output = rng.below(layer.rows);
+            // Rows that share inputs are of one group.
+            let output =
+                if shape.fanout > 1 { group * group_rows + rng.below(group_rows) } else { rng.below(layer.rows) };
             let scale = match layer.scale {
                 Scale::Layer(scale) => scale,
                 Scale::Row => rng.below(100) as f32,
@@ -193,6 +203,10 @@ fn random_tile_row(
     }
     out.push(tile_row_body(out.seq(), &TileRow { index, steps, rows: &entries.0 }));
 
+    if shape.fanout > 1 {
+        super::shared::steps(shape, layer, &outputs, steps, (first_output, first_input), rng, out);
+        return Some(());
+    }
     let lists = if shape.lists == Lists::Level { 2 * top as usize + 1 } else { cols };
     let mut rows: Vec<Row> = outputs
         .iter()
