@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use firmware_model::photonic_core::Identity;
 use firmware_model::sim::{Fault, SimConfig};
 
 use super::error::SimError;
@@ -60,15 +61,16 @@ pub(super) fn prove(
     let inputs: Vec<i32> = work.iter().flat_map(fixed_point).collect();
     let values: Vec<i32> =
         planned.quantizer.unit_values().iter().map(|v| (v * f64::from(1 << 24)).round() as i32).collect();
-    let (rows, cols, bits) = (planned.file.identity.rows, planned.file.identity.cols, planned.file.identity.bits);
+    let identity = &planned.file.identity;
+    let Identity { rows, cols, fanout, bits, .. } = *identity;
     let outputs = planned.recording.layers.iter().map(|l| l.rows).sum();
     let mut buffers = SimBuffers::erased(rows, cols, outputs);
     let refused = |e: Fault| SimError::Schedule {
         path: planned.settings.schedule.clone(),
         problem: format!("the simulated core: {e}"),
     };
-    let sim = buffers.core(SimConfig { rows, cols, bits, cost: None }, &values, &inputs).map_err(refused)?;
-    let stepped = Stepped::new(sim, rows.into(), cols.into(), cells, &work);
+    let sim = buffers.core(SimConfig { rows, cols, fanout, bits, cost: None }, &values, &inputs).map_err(refused)?;
+    let stepped = Stepped::new(sim, identity, cells, &work);
     let (stepped, integers) = planned.file.carry_out(&planned.settings.schedule, stepped)?.into_outputs();
     let mut proof = Proof { images: one.len(), outputs: 0, largest_difference: 0.0, integer_outputs: 0 };
     for ((layer, y), stepped) in planned.recording.layers.iter().zip(&kept).zip(&stepped) {

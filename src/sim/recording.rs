@@ -104,8 +104,13 @@ impl ScheduleFile {
         let Ok((Body { frame: Frame::Header(header), .. }, _)) = postcard::take_from_bytes::<Body<'_>>(body) else {
             return Err(wrong("does not begin with a header"));
         };
-        let identity =
-            Identity { rows: header.rows, cols: header.cols, bits: header.bits, device_crc: header.device_crc };
+        let identity = Identity {
+            rows: header.rows,
+            cols: header.cols,
+            fanout: header.fanout,
+            bits: header.bits,
+            device_crc: header.device_crc,
+        };
         let (device, ram, layers) = (header.device.to_owned(), header.ram as usize, header.layers as usize);
         if ram > bytes.len().saturating_mul(64).saturating_add(1 << 24) {
             return Err(wrong("asks for a decoder's memory that its size does not explain"));
@@ -159,6 +164,8 @@ impl fmt::Display for NotOfTheseWeights {
 struct Notes<'a> {
     expected: &'a BTreeMap<String, (usize, usize)>,
     cols: usize,
+    /// Rows that share an input.
+    fanout: usize,
     cells: Vec<NotedCell>,
     assigned: Vec<Option<Output>>,
     layers: Vec<LayerRecord>,
@@ -179,6 +186,7 @@ impl<'a> Notes<'a> {
         Self {
             expected,
             cols,
+            fanout: usize::from(identity.fanout).max(1),
             cells: vec![NotedCell::default(); rows * cols],
             assigned: vec![None; rows],
             layers: Vec::new(),
@@ -244,7 +252,11 @@ impl Core for Notes<'_> {
     }
 
     fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), NotOfTheseWeights> {
-        self.cell(row, col).route = input.map_or(0, |i| i + 1);
+        // The light of a lane falls on all rows that share its input.
+        let first = usize::from(row) / self.fanout * self.fanout;
+        for row in first..(first + self.fanout).min(self.assigned.len()) {
+            self.cells[row * self.cols + usize::from(col)].route = input.map_or(0, |i| i + 1);
+        }
         Ok(())
     }
 

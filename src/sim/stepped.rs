@@ -4,7 +4,7 @@
 //! input vector of the layer is streamed through each step. Beside that, the firmware's core multiplies one vector of each layer in integers.
 //! Nothing of a [`super::recording::Recording`] is used.
 
-use firmware_model::photonic_core::{Core, Output};
+use firmware_model::photonic_core::{Core, Identity, Output};
 use firmware_model::sim::{DARK, Fault, SimCore};
 use firmware_model::wire::Layer;
 
@@ -33,6 +33,7 @@ pub struct Stepped<'a> {
     routes: Vec<u32>,
     assigned: Vec<Option<Output>>,
     cols: usize,
+    fanout: usize,
     steps: u64,
     /// Outputs of each layer, `[rows, pixels]`.
     outputs: Vec<Vec<f32>>,
@@ -40,9 +41,10 @@ pub struct Stepped<'a> {
 }
 
 impl<'a> Stepped<'a> {
-    /// `sim`: an erased core of `rows x cols`; `work`: of each layer of the schedule, in its order.
+    /// `sim`: an erased core that `identity` describes; `work`: of each layer of the schedule, in its order.
     #[must_use]
-    pub fn new(sim: SimCore<'a>, rows: usize, cols: usize, cells: &'a Cells<'a>, work: &'a [Work]) -> Self {
+    pub fn new(sim: SimCore<'a>, identity: &Identity, cells: &'a Cells<'a>, work: &'a [Work]) -> Self {
+        let (rows, cols) = (usize::from(identity.rows), usize::from(identity.cols));
         Self {
             sim,
             cells,
@@ -50,6 +52,7 @@ impl<'a> Stepped<'a> {
             routes: vec![DARK; rows * cols],
             assigned: vec![None; rows],
             cols,
+            fanout: usize::from(identity.fanout).max(1),
             steps: 0,
             outputs: Vec::new(),
             sums: Vec::new(),
@@ -134,7 +137,10 @@ impl Core for Stepped<'_> {
 
     fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Fault> {
         self.sim.route(row, col, input)?;
-        self.routes[usize::from(row) * self.cols + usize::from(col)] = input.unwrap_or(DARK);
+        let first = usize::from(row) / self.fanout * self.fanout;
+        for row in first..(first + self.fanout).min(self.assigned.len()) {
+            self.routes[row * self.cols + usize::from(col)] = input.unwrap_or(DARK);
+        }
         Ok(())
     }
 
