@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ByOrder;
 use crate::inspect;
-use crate::order::tally::PairWear;
+use crate::order::tally::{PairWear, Totals};
 use crate::plan::{CoreSize, Outcome};
 
 /// Fields along one side of a wear map: larger cores are shown in blocks of cells.
@@ -19,7 +19,7 @@ pub struct Detail {
     pub level_counts: Vec<Vec<u64>>,
     /// Wear of each core.
     pub wear: Vec<CoreWear>,
-    /// Writes along the schedule; none when it was not written by one core.
+    /// Writes along the schedule, of all cores together; none when the schedule cannot be read.
     pub steps: Option<StepWrites>,
 }
 
@@ -59,24 +59,41 @@ pub struct StepWrites {
 }
 
 impl Detail {
-    /// Gathers them from a plan and from the schedule that it has written.
+    /// Gathers them from a plan and from the schedule of each core.
     #[must_use]
-    pub fn new(outcome: &Outcome, core: CoreSize, schedule: &[u8]) -> Self {
-        let map = |wear: &[PairWear]| wear_map(wear, core);
-        let wear = CoreWear {
+    pub fn new(outcome: &Outcome, core: CoreSize, schedules: &[Vec<u8>]) -> Self {
+        let cells = core.rows * core.cols;
+        let of = |number: usize, totals: &Totals| {
+            wear_map(totals.per_inference_wear.chunks(cells).nth(number).unwrap_or_default(), core)
+        };
+        let wear = (0..schedules.len()).map(|number| CoreWear {
             cells_per_field: [core.rows.div_ceil(MAP_SIDE), core.cols.div_ceil(MAP_SIDE)],
             orders: ByOrder {
-                natural: map(&outcome.natural.per_inference_wear),
-                sorted: map(&outcome.sorted.per_inference_wear),
-                optimal: map(&outcome.optimal.per_inference_wear),
+                natural: of(number, &outcome.natural),
+                sorted: of(number, &outcome.sorted),
+                optimal: of(number, &outcome.optimal),
             },
-        };
+        });
+        let steps = schedules.iter().map(|schedule| inspect::step_writes(schedule)).collect::<Option<Vec<_>>>();
         Self {
             level_counts: outcome.layers.iter().map(|layer| layer.level_counts.clone()).collect(),
-            wear: vec![wear],
-            steps: inspect::step_writes(schedule).map(|writes| bins(&writes)),
+            wear: wear.collect(),
+            steps: steps.map(|cores| bins(&side_by_side(&cores))),
         }
     }
+}
+
+/// Writes of all cores in each step: they begin every layer together.
+fn side_by_side(cores: &[Vec<Vec<u32>>]) -> Vec<u64> {
+    let mut all = Vec::new();
+    for layer in 0..cores.iter().map(Vec::len).max().unwrap_or(0) {
+        let begin = all.len();
+        for writes in cores.iter().filter_map(|core| core.get(layer)) {
+            all.resize(all.len().max(begin + writes.len()), 0);
+            all[begin..].iter_mut().zip(writes).for_each(|(sum, w)| *sum += u64::from(*w));
+        }
+    }
+    all
 }
 
 fn wear_map(wear: &[PairWear], core: CoreSize) -> PairMap {
@@ -92,10 +109,10 @@ fn wear_map(wear: &[PairWear], core: CoreSize) -> PairMap {
     PairMap { plus: side(0), minus: side(1) }
 }
 
-fn bins(writes: &[u32]) -> StepWrites {
+fn bins(writes: &[u64]) -> StepWrites {
     let steps = writes.len().div_ceil(STEP_BINS).max(1);
-    let sum = |bin: &[u32]| bin.iter().map(|w| u64::from(*w)).sum();
-    StepWrites { steps_per_bin: steps as u64, writes: writes.chunks(steps).map(sum).collect() }
+    let writes = writes.chunks(steps).map(|bin| bin.iter().sum());
+    StepWrites { steps_per_bin: steps as u64, writes: writes.collect() }
 }
 
 #[cfg(test)]
@@ -105,12 +122,18 @@ mod tests {
     #[test]
     fn bins_lose_no_write() {
         for n in [0usize, 1, 239, 240, 241, 5000] {
-            let writes: Vec<u32> = (0..n as u32).collect();
+            let writes: Vec<u64> = (0..n as u64).collect();
             let binned = bins(&writes);
             assert!(binned.writes.len() <= STEP_BINS);
-            assert_eq!(binned.writes.iter().sum::<u64>(), writes.iter().map(|w| u64::from(*w)).sum());
+            assert_eq!(binned.writes.iter().sum::<u64>(), writes.iter().sum::<u64>());
             assert_eq!(binned.writes.len(), n.div_ceil(binned.steps_per_bin as usize));
         }
+    }
+
+    #[test]
+    fn cores_begin_layers_together() {
+        let cores = [vec![vec![1, 2], vec![3]], vec![vec![10], vec![20, 30]]];
+        assert_eq!(side_by_side(&cores), [11, 2, 23, 30]);
     }
 
     #[test]

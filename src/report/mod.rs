@@ -18,9 +18,9 @@ use firmware_model::pcm::WriteCost;
 use serde::{Deserialize, Serialize};
 
 use crate::level::{Reparam, ScaleMode};
-use crate::order::tally::{Costs, ElightAccounting, Totals};
+use crate::order::tally::{Cost, Costs, ElightAccounting, Totals};
 use crate::order::{Order, Reach};
-use crate::plan::{Outcome, PlanOptions};
+use crate::plan::{CoreOutcome, Outcome, PlanOptions};
 use crate::replay::Replay;
 use crate::weights::Network;
 
@@ -108,6 +108,9 @@ pub struct Report {
     /// What pictures show besides; none unless they are asked for.
     #[serde(default)]
     pub detail: Option<Detail>,
+    /// Each core's load.
+    #[serde(default)]
+    pub cores: Vec<CoreReport>,
     /// The schedule.
     pub schedule: ScheduleReport,
     /// What the replay has shown; none with `--no-verify`.
@@ -154,6 +157,25 @@ pub struct SkippedReport {
     pub name: String,
     /// Why.
     pub reason: String,
+}
+
+/// What one core does in the order of the schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CoreReport {
+    /// Its schedule.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its frames.
+    pub frames: u64,
+    /// Weights that it multiplies.
+    pub weights: u64,
+    /// Its programmings in an inference.
+    pub steps: u64,
+    /// Its cost at the first load.
+    pub first_load: Cost,
+    /// Its cost in later inferences.
+    pub per_inference: Cost,
 }
 
 /// The schedule file.
@@ -283,6 +305,7 @@ impl Report {
             rate_per_second: 1.0,
             lifetime_years: ByOrder::default(),
             detail: None,
+            cores: outcome.cores.iter().map(CoreReport::new).collect(),
             schedule: ScheduleReport {
                 path: schedule.display().to_string(),
                 bytes: outcome.bytes,
@@ -316,6 +339,20 @@ impl Report {
 
 fn one() -> f64 {
     1.0
+}
+
+impl CoreReport {
+    fn new(core: &CoreOutcome) -> Self {
+        Self {
+            path: core.path.display().to_string(),
+            bytes: core.bytes,
+            frames: core.frames,
+            weights: core.end.weights,
+            steps: core.end.steps,
+            first_load: core.totals.costs.first_load,
+            per_inference: core.totals.costs.per_inference,
+        }
+    }
 }
 
 fn gap(writes: u64, bound: u64) -> Option<f64> {

@@ -56,5 +56,5 @@ pub fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
     file.temporary()
         .write_all(text.as_bytes())
         .map_err(|e| anyhow::anyhow!("cannot write {}: {e}; nothing was left behind", path.display()))?;
-    Ok(file.keep(path)?)
+    Ok(OutputFile::keep_all(vec![file], &[path.to_owned()])?)
 }
