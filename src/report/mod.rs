@@ -10,9 +10,9 @@ use firmware_model::pcm::WriteCost;
 use serde::Serialize;
 
 use crate::level::{Reparam, ScaleMode};
-use crate::order::tally::{Costs, ElightAccounting, Totals};
+use crate::order::tally::{Cost, Costs, ElightAccounting, Totals};
 use crate::order::{Order, Reach};
-use crate::plan::{Outcome, PlanOptions};
+use crate::plan::{CoreOutcome, Outcome, PlanOptions};
 use crate::replay::Replay;
 use crate::weights::Network;
 
@@ -89,6 +89,8 @@ pub struct Report {
     pub endurance_writes: Option<f64>,
     /// Inferences until the worst cell has reached it, by order; none when not known, or when nothing is written.
     pub lifetime_inferences: ByOrder<Option<f64>>,
+    /// Each core's load.
+    pub cores: Vec<CoreReport>,
     /// The schedule.
     pub schedule: ScheduleReport,
     /// What the replay has shown; none with `--no-verify`.
@@ -135,6 +137,25 @@ pub struct SkippedReport {
     pub name: String,
     /// Why.
     pub reason: String,
+}
+
+/// What one core does in the order of the schedule.
+#[derive(Clone, Debug, Serialize)]
+pub struct CoreReport {
+    /// Its schedule.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its frames.
+    pub frames: u64,
+    /// Weights that it multiplies.
+    pub weights: u64,
+    /// Its programmings in an inference.
+    pub steps: u64,
+    /// Its cost at the first load.
+    pub first_load: Cost,
+    /// Its cost in later inferences.
+    pub per_inference: Cost,
 }
 
 /// The schedule file.
@@ -261,6 +282,7 @@ impl Report {
                 let worst = t.costs.per_inference.max_cell_wear;
                 options.device.endurance_writes.filter(|_| worst > 0).map(|e| (e / worst as f64).floor())
             }),
+            cores: outcome.cores.iter().map(CoreReport::new).collect(),
             schedule: ScheduleReport {
                 path: schedule.display().to_string(),
                 bytes: outcome.bytes,
@@ -270,6 +292,20 @@ impl Report {
             },
             verified: replay.map(Into::into),
             seconds: outcome.seconds,
+        }
+    }
+}
+
+impl CoreReport {
+    fn new(core: &CoreOutcome) -> Self {
+        Self {
+            path: core.path.display().to_string(),
+            bytes: core.bytes,
+            frames: core.frames,
+            weights: core.end.weights,
+            steps: core.end.steps,
+            first_load: core.totals.costs.first_load,
+            per_inference: core.totals.costs.per_inference,
         }
     }
 }

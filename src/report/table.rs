@@ -56,7 +56,8 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
             writeln!(out, "          skipped ({reason}): {names}{more}")?;
         }
     }
-    writeln!(out, "core      {}, one input per weight cell, reach {}", report.core, reach(report.reach))?;
+    let several = if report.cores.len() > 1 { format!("{} of ", report.cores.len()) } else { String::new() };
+    writeln!(out, "core      {several}{}, one input per weight cell, reach {}", report.core, reach(report.reach))?;
     writeln!(out, "device    {}: {}", device.name, device.title)?;
     writeln!(
         out,
@@ -171,6 +172,9 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     if device.endurance_writes.is_none() {
         writeln!(out, "          lifetime needs the device's endurance, which is not known for `{}`", device.name)?;
     }
+    if report.cores.len() > 1 {
+        cores(out, report)?;
+    }
     let schedule = &report.schedule;
     writeln!(
         out,
@@ -196,6 +200,25 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         )?,
     }
     writeln!(out, "time      {:.2} s to plan and write", report.seconds)
+}
+
+/// Each core's load.
+fn cores(out: &mut String, report: &Report) -> std::fmt::Result {
+    for (number, core) in report.cores.iter().enumerate() {
+        writeln!(
+            out,
+            "{:<10}core {number}: {} weights in {} steps; {} writes/inference, {}, worst cell {}; {}: {} bytes",
+            if number == 0 { "cores" } else { "" },
+            thousands(core.weights),
+            thousands(core.steps),
+            thousands(core.per_inference.writes),
+            time(core.per_inference.time_us),
+            thousands(core.per_inference.max_cell_writes),
+            core.path,
+            thousands(core.bytes)
+        )?;
+    }
+    Ok(())
 }
 
 fn layers(report: &Report) -> Table {

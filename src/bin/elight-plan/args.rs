@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
 use elight::order::{Order, Reach};
-use elight::plan::{CoreSize, Quantization, QuantizationRequest};
+use elight::plan::{Condition, CoreSize, Quantization, QuantizationRequest};
 use elight::weights::{Filter, Layout, Network};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
@@ -70,8 +70,9 @@ pub struct InspectArgs {
 /// Options of the check.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The schedule.
-    pub schedule: PathBuf,
+    /// The schedule; of several cores, all of their schedules.
+    #[arg(required = true)]
+    pub schedules: Vec<PathBuf>,
 
     /// The weights that it was planned for.
     pub weights: PathBuf,
@@ -80,9 +81,9 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub reading: ReadingArgs,
 
-    /// The schedule that the core has run before: the first load is counted from what it left.
+    /// The schedule that the core has run before: the first load is counted from what it left. Once for each schedule.
     #[arg(long, value_name = "OLD.elight")]
-    pub from: Option<PathBuf>,
+    pub from: Vec<PathBuf>,
 
     /// Print the findings as one JSON object.
     #[arg(long)]
@@ -115,6 +116,10 @@ pub struct PlanArgs {
     /// The order that goes into the schedule.
     #[arg(long, default_value = "optimal")]
     pub order: Order,
+
+    /// Identical cores that share each layer's tile rows; a schedule each, named after the output: FILE.core0.elight and so on.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=Condition::MOST_CORES as i64))]
+    pub cores: u16,
 
     /// The schedule that the core has run before, for new weights of the same network: the first load starts from what it left.
     #[arg(long, value_name = "OLD.elight")]
