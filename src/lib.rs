@@ -30,4 +30,6 @@ pub mod nn;
 
 pub mod train;
 
+pub mod sim;
+
 mod simd;
