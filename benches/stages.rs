@@ -11,7 +11,7 @@ use elight::order::profile::Profiles;
 use elight::order::program::Program;
 use elight::order::quantile;
 use elight::order::tally::Counter;
-use elight::order::{Order, Reach};
+use elight::order::{Order, Reach, Rows};
 use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, Unobserved, identity_crc};
 use elight::replay::SimBuffers;
 use elight::schedule::records::{Encoder, Memory, RecordFormat, Records, Survey, walk};
@@ -110,6 +110,7 @@ fn schedule(layer: &Layer) -> (Network, PlanOptions, Vec<u8>) {
         device: layer.device.clone(),
         quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Layer },
         reach: Reach::Row,
+        rows: Rows::Stored,
         order: Order::Optimal,
         seed: 1,
         segment_bytes: plan::SEGMENT_BYTES,

@@ -4,7 +4,7 @@ use elight::check::{CheckError, Counted, Findings, Options, Problem, check_sched
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode, Scales};
 use elight::order::program::{IDLE, Program};
 use elight::order::tally::{Cost, PairWear};
-use elight::order::{Order, Reach};
+use elight::order::{Order, Reach, Rows};
 use elight::plan::{Condition, CoreSize, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved, plan};
 use elight::schedule::records::{Encoder, Memory, Records, Survey, walk};
 use elight::schedule::writer::{LayerSpec, RowSlot, ScheduleSpec, ScheduleWriter};
@@ -96,6 +96,7 @@ fn planned_figures_are_counted_again() {
                     device: device.clone(),
                     quantization,
                     reach,
+                    rows: Rows::Stored,
                     order,
                     seed: 1,
                     segment_bytes: SEGMENT_BYTES,
@@ -593,6 +594,7 @@ fn speed() {
             device: device.clone(),
             quantization,
             reach,
+            rows: Rows::Stored,
             order,
             seed,
             segment_bytes: SEGMENT_BYTES,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
 use elight::order::tally::ElightAccounting;
-use elight::order::{Order, Reach};
+use elight::order::{Order, Reach, Rows};
 use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved};
 use elight::weights::{Filter, Layout, Network};
 use serde_json::Value;
@@ -27,6 +27,7 @@ fn check(path: &Path, order: Order) {
         device: DeviceProfile::load("elight", Some(bits)).unwrap(),
         quantization: Quantization { reparam: Reparam::Tanh, scale: ScaleMode::Layer },
         reach: Reach::Row,
+        rows: Rows::Stored,
         order,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,

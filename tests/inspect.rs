@@ -4,7 +4,7 @@ mod support;
 
 use elight::inspect::{Content, Inspection, Request, inspect};
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
-use elight::order::{Order, Reach};
+use elight::order::{Order, Reach, Rows};
 use elight::plan::{Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved, plan};
 use elight::weights::{Filter, Layout, Network};
 use support::program::{Sandbox, network};
@@ -24,6 +24,7 @@ fn planned(order: Order, reach: Reach) -> Planned {
         device: DeviceProfile::load("elight", Some(3)).unwrap(),
         quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Row },
         reach,
+        rows: Rows::Stored,
         order,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,

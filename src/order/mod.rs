@@ -41,3 +41,14 @@ pub enum Reach {
     /// Any lane of its row.
     Row,
 }
+
+/// Where output rows may sit. With reach `row` they are free in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Rows {
+    /// With reach `lane` each stays where it is stored: the order is then the optimum.
+    #[default]
+    Stored,
+    /// Any row of a layer on any core row in any of the layer's tile rows: fewer writes, no optimum.
+    Any,
+}

@@ -13,16 +13,21 @@ pub struct Signatures {
 }
 
 impl Signatures {
-    /// Takes `width` quantiles of each row, each in `-top..=top`; for cells of 8 bits every second level is told apart.
+    /// Takes `width` quantiles of each row.
     #[must_use]
     pub fn new(profiles: &super::profile::Profiles, width: usize) -> Self {
-        let top = profiles.top();
+        Self::of_levels(width, profiles.rows(), profiles.top(), |row, out| profiles.quantiles(row, width, out))
+    }
+
+    /// Takes `width` levels of each row, each in `-top..=top`; for cells of 8 bits every second level is told apart.
+    #[must_use]
+    pub fn of_levels(width: usize, rows: usize, top: i16, levels: impl Fn(usize, &mut [i16])) -> Self {
         let shift = u32::from(top > 127);
-        let mut bytes = vec![0; profiles.rows() * width];
-        let mut quantiles = vec![0; width];
+        let mut bytes = vec![0; rows * width];
+        let mut taken = vec![0; width];
         for (row, out) in bytes.chunks_exact_mut(width).enumerate() {
-            profiles.quantiles(row, width, &mut quantiles);
-            for (byte, level) in out.iter_mut().zip(&quantiles) {
+            levels(row, &mut taken);
+            for (byte, level) in out.iter_mut().zip(&taken) {
                 *byte = ((level + top) >> shift) as u8;
             }
         }

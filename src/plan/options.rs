@@ -10,7 +10,7 @@ use firmware_model::wire;
 
 use super::{Condition, PlanError};
 use crate::level::{DeviceProfile, Reparam, ScaleMode};
-use crate::order::{Order, Reach};
+use crate::order::{Order, Reach, Rows};
 
 /// Size of a core: R rows (outputs), C columns (lanes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct PlanOptions {
     pub quantization: Quantization,
     /// Which lanes a weight may move to, in the optimal order.
     pub reach: Reach,
+    /// Where rows may sit, in the optimal order.
+    pub rows: Rows,
     /// The order to write.
     pub order: Order,
     /// Seed of the search.

@@ -5,13 +5,13 @@ use std::ops::Range;
 use super::emit::Emitter;
 use super::{LayerOutcome, PlanError, PlanOptions, Planner};
 use crate::level::LevelMatrix;
-use crate::order::Reach;
 use crate::order::bound::RowBound;
 use crate::order::direction::{Arrangement, Closure};
-use crate::order::lanes::{self, LaneBound, LaneRanges};
+use crate::order::lanes::{self, LaneBound, LaneRanges, RangeBound};
 use crate::order::profile::Profiles;
 use crate::order::quantile;
 use crate::order::seats;
+use crate::order::{Reach, Rows};
 use crate::weights::Network;
 
 /// Cuts a network into segments whose arrangements fit [`PlanOptions::segment_bytes`]; a layer that alone does not fit is one segment.
@@ -44,6 +44,7 @@ enum Summary {
 pub enum Bound {
     Row(Box<RowBound>),
     Lane(LaneBound),
+    FreeRows(RangeBound),
 }
 
 impl Bound {
@@ -52,6 +53,7 @@ impl Bound {
             Reach::Row => {
                 Self::Row(Box::new(RowBound::new(options.all_rows(), options.core.cols, options.device.top_level())))
             }
+            Reach::Lane if options.rows == Rows::Any => Self::FreeRows(RangeBound::new(options.all_rows())),
             Reach::Lane => Self::Lane(LaneBound::new(options.all_rows(), options.core.cols)),
         }
     }
@@ -60,6 +62,7 @@ impl Bound {
         match self {
             Self::Row(bound) => bound.writes(),
             Self::Lane(bound) => bound.writes(),
+            Self::FreeRows(bound) => bound.writes(),
         }
     }
 }
@@ -97,6 +100,7 @@ impl Segment {
                     bound.add(ranges);
                     None
                 }
+                (Summary::Lane(ranges), Bound::FreeRows(bound)) => Some(bound.add(ranges)),
                 _ => None,
             };
             let steps_per_row = levels.cols.div_ceil(cells) as u64;
@@ -118,6 +122,9 @@ impl Segment {
         planner.observer.begin("ordering", 0);
         let mut arrangement = match options.reach {
             Reach::Row => quantile::arrange(&rows, core_rows, cells, &closure, options.seed),
+            Reach::Lane if options.rows == Rows::Any => {
+                lanes::arrange_freely(&lanes, core_rows, cells, options.device.top_level(), &closure, options.seed)
+            }
             Reach::Lane => lanes::arrange(&lanes, core_rows, cells, &closure),
         };
         if part.0 == 0 && options.condition.from.is_some() {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::level::{Reparam, ScaleMode};
 use crate::order::tally::{Cost, Costs, ElightAccounting, Totals};
-use crate::order::{Order, Reach};
+use crate::order::{Order, Reach, Rows};
 use crate::plan::{CoreOutcome, Outcome, PlanOptions};
 use crate::replay::Replay;
 use crate::weights::Network;
@@ -72,6 +72,9 @@ pub struct Report {
     pub fanout: u32,
     /// Which lanes a weight may move to.
     pub reach: Reach,
+    /// Where rows may sit with reach `lane`.
+    #[serde(default)]
+    pub rows: Rows,
     /// The order in the schedule.
     pub order: Order,
     /// The earlier schedule, from whose end the first load starts; none: from erased cells.
@@ -90,8 +93,8 @@ pub struct Report {
     pub orders: ByOrder<Costs>,
     /// ELight's own count, for comparison with its tables.
     pub elight_accounting: ByOrder<ElightAccounting>,
-    /// No plan of this reach, core and number of steps needs fewer writes per inference; with reach `lane`, none that leaves rows
-    /// where they are stored.
+    /// No plan of this reach, core and number of steps needs fewer writes per inference; with reach `lane` and
+    /// stored rows, none that leaves them there.
     pub lower_bound_writes: u64,
     /// `optimal / lower bound - 1` of the writes per inference; none when the bound is 0 and the plan's writes are not.
     pub gap: Option<f64>,
@@ -274,6 +277,7 @@ impl Report {
             },
             fanout: 1,
             reach: options.reach,
+            rows: options.rows,
             order: options.order,
             from: options.condition.from.as_ref().and_then(|held| Some(held.first()?.path().display().to_string())),
             weights: outcome.end.weights,

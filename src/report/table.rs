@@ -11,7 +11,7 @@ use super::Report;
 use super::number::{energy, factor, short, thousands, time};
 use crate::level::DeviceProfile;
 use crate::order::tally::Costs;
-use crate::order::{Order, Reach};
+use crate::order::{Order, Reach, Rows};
 
 /// Skipped tensors named in a short report.
 const SKIPPED_SHOWN: usize = 4;
@@ -58,7 +58,7 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
         }
     }
     let several = if report.cores.len() > 1 { format!("{} of ", report.cores.len()) } else { String::new() };
-    writeln!(out, "core      {several}{}, one input per weight cell, reach {}", report.core, reach(report.reach))?;
+    writeln!(out, "core      {several}{}, one input per weight cell, reach {}", report.core, reach(report))?;
     writeln!(out, "device    {}: {}", device.name, device.title)?;
     writeln!(
         out,
@@ -160,6 +160,7 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     };
     let among = match report.reach {
         Reach::Row => "no plan",
+        Reach::Lane if report.rows == Rows::Any => "no plan that keeps lanes",
         Reach::Lane => "no plan that keeps rows and lanes",
     };
     writeln!(out, "bound     {among} needs fewer than {} writes: {bound}", thousands(report.lower_bound_writes))?;
@@ -252,8 +253,9 @@ pub(crate) fn plain_table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-fn reach(reach: Reach) -> &'static str {
-    match reach {
+fn reach(report: &Report) -> &'static str {
+    match report.reach {
+        Reach::Lane if report.rows == Rows::Any => "lane (a weight keeps its lane, rows may sit anywhere)",
         Reach::Lane => "lane (a weight keeps its lane)",
         Reach::Row => "row (a weight may sit in any lane)",
     }

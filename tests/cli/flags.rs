@@ -78,6 +78,19 @@ fn orders_go_into_the_schedule() {
 }
 
 #[test]
+fn free_rows_need_fewer_writes_than_stored_ones() {
+    let sandbox = Sandbox::with_network();
+    let [stored, any] = ["stored", "any"].map(|rows| {
+        let report = sandbox.report(&["--reach", "lane", "--rows", rows]);
+        assert_eq!(report["rows"].as_str(), Some(rows));
+        verified(&report);
+        assert!(report["lower_bound_writes"].as_u64().unwrap() <= writes(&report, "optimal"));
+        writes(&report, "optimal")
+    });
+    assert!(any < stored, "{any} writes with rows anywhere, {stored} in their places");
+}
+
+#[test]
 fn reach_row_needs_fewer_writes_than_lane() {
     let sandbox = Sandbox::with_network();
     let (lane, row) = (sandbox.report(&["--reach", "lane"]), sandbox.report(&["--reach", "row"]));

@@ -1,6 +1,6 @@
 //! Networks that do not fit one segment are planned, replayed and bounded like others.
 
-use elight::order::{Order, Reach};
+use elight::order::{Order, Reach, Rows};
 use proptest::prelude::*;
 
 use crate::small::{Layer, network, options, plan};
@@ -23,10 +23,15 @@ proptest! {
         seed in any::<u32>(),
         core in (1usize..=9, 1usize..=9),
         segment_bytes in prop::sample::select(vec![1usize, 20_000, 60_000]),
-        reach in prop::sample::select(vec![Reach::Lane, Reach::Row]),
+        (reach, rows) in prop::sample::select(vec![
+            (Reach::Lane, Rows::Stored),
+            (Reach::Lane, Rows::Any),
+            (Reach::Row, Rows::Stored),
+        ]),
     ) {
         let network = network(&layers(count, seed.into()));
         let mut options = options(core, 4, reach);
+        options.rows = rows;
         let whole = plan(&network, &options);
         options.segment_bytes = segment_bytes;
         let parts = plan(&network, &options);

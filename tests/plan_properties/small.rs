@@ -2,7 +2,7 @@
 
 use elight::check::{self, Findings};
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
-use elight::order::{Order, Reach};
+use elight::order::{Order, Reach, Rows};
 use elight::plan::{self, Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved};
 use elight::replay::{self, Promise, Replay};
 use elight::weights::{Filter, Layout, Network};
@@ -34,6 +34,7 @@ pub fn options(core: (usize, usize), bits: u8, reach: Reach) -> PlanOptions {
         device: DeviceProfile::load("elight", Some(bits)).unwrap(),
         quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Row },
         reach,
+        rows: Rows::Stored,
         order: Order::Optimal,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,

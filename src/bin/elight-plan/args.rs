@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
-use elight::order::{Order, Reach};
+use elight::order::{Order, Reach, Rows};
 use elight::plan::{Condition, CoreSize, Quantization, QuantizationRequest};
 use elight::weights::{Filter, Layout, Network};
 
@@ -116,6 +116,10 @@ pub struct PlanArgs {
     /// Which lanes a weight may move to.
     #[arg(long, default_value = "row")]
     pub reach: Reach,
+
+    /// Where rows may sit with reach `lane`; with reach `row` any row may sit anywhere.
+    #[arg(long, default_value = "stored")]
+    pub rows: Rows,
 
     /// The order that goes into the schedule.
     #[arg(long, default_value = "optimal")]

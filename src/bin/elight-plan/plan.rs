@@ -28,6 +28,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         core,
         quantization,
         reach: args.reach,
+        rows: args.rows,
         order: args.order,
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
