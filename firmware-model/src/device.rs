@@ -332,6 +332,12 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
         Ok(())
     }
 
+    /// What the core is.
+    #[must_use]
+    pub const fn profile(&self) -> &Profile<'m> {
+        &self.profile
+    }
+
     /// The hardware.
     #[must_use]
     pub const fn hardware(&self) -> &H {

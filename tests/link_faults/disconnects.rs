@@ -52,18 +52,11 @@ fn a_load_survives_broken_lines_and_power_cuts() {
             firmware_model::wire::CRC.checksum(&bytes)
         };
         assert_eq!(loaded.digest, digest, "seed {seed}");
-        for (i, pair) in world.cells.iter().enumerate() {
-            for side in 0..2 {
-                let (pulses, planned, counted) = (pair[side].pulses, expected.writes[i][side], loaded.wear[i][side]);
-                assert!(
-                    (planned..=planned + cuts).contains(&pulses),
-                    "seed {seed}: {pulses} pulses, {planned} planned"
-                );
-                assert!(
-                    (pulses..=planned + cuts).contains(&counted),
-                    "seed {seed}: {counted} counted, {pulses} pulses"
-                );
-            }
+        let numbers = expected.writes.as_flattened().iter().zip(loaded.wear.as_flattened());
+        for (cell, (&planned, &counted)) in world.cells.as_flattened().iter().zip(numbers) {
+            let pulses = cell.pulses;
+            assert!((planned..=planned + cuts).contains(&pulses), "seed {seed}: {pulses} pulses, {planned} planned");
+            assert!((pulses..=planned + cuts).contains(&counted), "seed {seed}: {counted} counted, {pulses} pulses");
         }
         resumed += client.resumed;
     }

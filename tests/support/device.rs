@@ -391,6 +391,17 @@ pub fn run<const READ_BACK: bool>(
     device: &mut SimDevice<'_, READ_BACK>,
     plan: &Plan,
     number: u32,
+    acknowledged: impl FnMut(&Ack),
+) -> Result<RunState, Refused> {
+    run_bytes(device, plan, (&plan.bytes, false), number, acknowledged)
+}
+
+/// The same with other bytes under the plan's name, sealed or not.
+pub fn run_bytes<const READ_BACK: bool>(
+    device: &mut SimDevice<'_, READ_BACK>,
+    plan: &Plan,
+    (bytes, sealed): (&[u8], bool),
+    number: u32,
     mut acknowledged: impl FnMut(&Ack),
 ) -> Result<RunState, Refused> {
     static RUNS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
@@ -399,7 +410,7 @@ pub fn run<const READ_BACK: bool>(
     if began == Started::Ended {
         return Ok(RunState::Ended);
     }
-    let stream = Stream::new(&plan.bytes, false, began).expect("frames that the device names are there");
+    let stream = Stream::new(bytes, sealed, began).expect("frames that the device names are there");
     let mut chunk = [0; CHUNK];
     for seq in 0..stream.packets() {
         let len = stream.read(seq, &mut chunk);
