@@ -298,10 +298,7 @@ fn data_of_other_runs_and_out_of_turn_are_left_alone() {
 fn a_flash_or_profile_that_does_not_fit_is_refused() {
     let plan = Plan::small();
     let (mut scratch, log, fuse) = (Scratch::new(&plan), Log::default(), Fuse::default());
-    let mut refusal = |world: &mut World, plan: &Plan| match world.boot::<true>(plan, &mut scratch, &fuse, &log) {
-        Ok(_) => None,
-        Err(why) => Some(why),
-    };
+    let mut refusal = |world: &mut World, plan: &Plan| world.boot::<true>(plan, &mut scratch, &fuse, &log).err();
     assert_eq!(refusal(&mut World::new(&plan, 16), &plan), Some(OpenFault::Journal(OpenError::Geometry)));
     let tolerance = largest_tolerance(&plan.transmissions);
     for verify in [
