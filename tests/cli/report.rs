@@ -57,6 +57,7 @@ const KEYS: &[(&str, &str)] = &[
     ("gap", "number?"),
     ("endurance_writes", "number?"),
     ("lifetime_inferences.ORDER", "number?"),
+    ("faults", "null"),
     ("cores[].path", "string"),
     ("cores[].bytes", "integer"),
     ("cores[].frames", "integer"),
