@@ -12,4 +12,5 @@ mod from;
 mod inputs;
 mod inspect;
 mod outputs;
+mod page;
 mod report;
