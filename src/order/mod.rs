@@ -10,6 +10,7 @@ mod assign;
 pub mod bound;
 pub mod chunk;
 pub mod direction;
+pub mod faulty;
 pub mod lanes;
 mod links;
 pub mod quantile;
