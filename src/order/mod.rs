@@ -1,8 +1,11 @@
 //! 4. Levels to an order: which weight sits in which cell at which step.
 
+mod frontier;
+mod line;
 pub mod profile;
 pub mod timeline;
 
+mod moves;
 pub mod program;
 pub mod tally;
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use firmware_model::pcm::{Counts, Move, Slowest, WriteCost};
 use serde::{Deserialize, Serialize};
 
+use super::moves::{MOST_STEPS, Moves};
 use super::program::{IDLE, Program};
 use crate::simd::simd;
 
@@ -120,7 +121,7 @@ pub struct RowTally {
     moved: [Vec<u32>; 2],
     events: [Vec<u32>; 2],
     resets: [Vec<u32>; 2],
-    steps: Steps,
+    moves: Moves,
     cost: WriteCost,
     /// Of the layer at hand; with a cost per level nothing is counted here, as the wear says it all.
     counts: Counts,
@@ -140,7 +141,7 @@ impl RowTally {
             moved: zero(),
             events: zero(),
             resets: zero(),
-            steps: Steps::new(cells),
+            moves: Moves::new(cells),
             cost,
             counts: Counts::default(),
         }
@@ -206,13 +207,13 @@ impl RowTally {
                 continue; // most steps of a good order change nothing
             }
             before = levels;
-            *slowest = self.steps.count(&mut self.level, levels);
+            *slowest = self.moves.count(&mut self.level, levels);
             counted += 1;
             if counted % MOST_STEPS == 0 {
-                self.steps.flush(&mut self.moved, &mut self.events);
+                self.moves.flush(&mut self.moved, &mut self.events);
             }
         }
-        self.steps.flush(&mut self.moved, &mut self.events);
+        self.moves.flush(&mut self.moved, &mut self.events);
     }
 
     /// Moves the slot's counters to the layer's, and counts the slot as ELight does.
@@ -233,59 +234,6 @@ impl RowTally {
                 let writes = here.up[0] + here.up[1] + here.down[0] + here.down[1];
                 let elight = writes - u64::from(level.abs_diff(entry[cell])) + u64::from(level.unsigned_abs());
                 self.elight = self.elight.and(ElightAccounting { total_writes: elight, max_writes: elight });
-            }
-        }
-    }
-}
-
-/// Steps that fit 16 bits: no PCM cell moves by more than 255 in one.
-const MOST_STEPS: usize = 128;
-
-/// Some steps' moves and changes of each PCM cell, in whole vectors of 16 bits.
-#[derive(Clone, Debug)]
-struct Steps {
-    moved: [Vec<i16>; 2],
-    events: [Vec<i16>; 2],
-}
-
-impl Steps {
-    fn new(cells: usize) -> Self {
-        let zero = || [vec![0; cells], vec![0; cells]];
-        Self { moved: zero(), events: zero() }
-    }
-
-    /// Moves the cells from `level` to `levels`, and returns the slowest changes.
-    #[inline(always)]
-    fn count(&mut self, level: &mut [i16], levels: &[i16]) -> Slowest {
-        let n = levels.len();
-        let level = &mut level[..n];
-        let [moved_plus, moved_minus] = &mut self.moved;
-        let [events_plus, events_minus] = &mut self.events;
-        let (moved_plus, moved_minus) = (&mut moved_plus[..n], &mut moved_minus[..n]);
-        let (events_plus, events_minus) = (&mut events_plus[..n], &mut events_minus[..n]);
-        let (mut most_up, mut most_down) = (0i16, 0i16);
-        for c in 0..n {
-            let (from, to) = (level[c], if levels[c] == IDLE { level[c] } else { levels[c] });
-            // What the plus cell rises by; and the minus cell, as their difference is the level.
-            let plus = to.max(0) - from.max(0);
-            let minus = plus - (to - from);
-            moved_plus[c] += plus.abs();
-            moved_minus[c] += minus.abs();
-            events_plus[c] += i16::from(plus != 0);
-            events_minus[c] += i16::from(minus != 0);
-            most_up = most_up.max(plus).max(minus);
-            most_down = most_down.min(plus).min(minus);
-            level[c] = to;
-        }
-        Slowest { up: most_up as u16, down: most_down.unsigned_abs() }
-    }
-
-    #[inline(always)]
-    fn flush(&mut self, moved: &mut [Vec<u32>; 2], events: &mut [Vec<u32>; 2]) {
-        let narrow = self.moved.iter_mut().chain(&mut self.events);
-        for (narrow, wide) in narrow.zip(moved.iter_mut().chain(events)) {
-            for (narrow, wide) in narrow.iter_mut().zip(wide) {
-                *wide += std::mem::take(narrow) as u32;
             }
         }
     }

@@ -1,0 +1,200 @@
+//! Where cells stand between two stages, and at what cost: the two states of each cell, worked on in whole vectors of cells.
+
+/// Cells worked on at once: one AVX2 register of 16-bit levels, or two of SSE or NEON.
+pub(super) const LANES: usize = 16;
+
+type Pair<'a> = (&'a [i16; LANES], &'a [i16; LANES]);
+
+/// Level steps between two levels.
+#[inline(always)]
+#[must_use]
+pub fn distance(a: i16, b: i16) -> i16 {
+    (a - b).abs()
+}
+
+/// The two positions of each cell that matter at a stage boundary, and their costs relative to the cheaper one.
+#[derive(Clone, Copy)]
+pub struct Ends<'a> {
+    lo: &'a [i16],
+    hi: &'a [i16],
+    cost_lo: &'a [i16],
+    cost_hi: &'a [i16],
+}
+
+impl<'a> Ends<'a> {
+    #[inline(always)]
+    pub(super) fn of(block: &'a [i16]) -> Self {
+        let n = block.len() / 4;
+        let (lo, rest) = block.split_at(n);
+        let (hi, rest) = rest.split_at(n);
+        let (cost_lo, cost_hi) = rest.split_at(n);
+        Self { lo, hi, cost_lo, cost_hi }
+    }
+
+    #[inline(always)]
+    fn vectors(&self) -> impl Iterator<Item = (Pair<'a>, Pair<'a>)> {
+        vectors(self.lo).zip(vectors(self.hi)).zip(vectors(self.cost_lo).zip(vectors(self.cost_hi)))
+    }
+
+    /// Cheapest cost between cell `cell` and level `x`.
+    #[inline]
+    #[must_use]
+    pub fn reach(&self, cell: usize, x: i16) -> i16 {
+        (self.cost_lo[cell] + distance(self.lo[cell], x)).min(self.cost_hi[cell] + distance(self.hi[cell], x))
+    }
+
+    /// [`Ends::reach`] of every cell of a row, to `out`.
+    pub fn reach_all(&self, x: i16, out: &mut [i16]) {
+        let n = out.len();
+        let (lo, hi, cost_lo, cost_hi) = (&self.lo[..n], &self.hi[..n], &self.cost_lo[..n], &self.cost_hi[..n]);
+        for c in 0..n {
+            out[c] = (cost_lo[c] + distance(lo[c], x)).min(cost_hi[c] + distance(hi[c], x));
+        }
+    }
+
+    /// Cheapest cost between this boundary and another one for a cell that idles between them.
+    #[inline]
+    #[must_use]
+    pub fn meet(&self, cell: usize, other: &Ends<'_>) -> i16 {
+        (self.cost_lo[cell] + other.reach(cell, self.lo[cell]))
+            .min(self.cost_hi[cell] + other.reach(cell, self.hi[cell]))
+    }
+}
+
+/// What each cell of a core row visits in a slot.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunks<'a> {
+    /// Lowest level of each cell's chunk; unspecified where `len` is 0.
+    pub lo: &'a [i16],
+    /// Highest level of each cell's chunk; unspecified where `len` is 0.
+    pub hi: &'a [i16],
+    /// Weights in each cell's chunk; 0 for an idle cell.
+    pub len: &'a [u32],
+}
+
+impl Chunks<'_> {
+    /// The cells that are used, in the order in which their chunks follow each other in the sorted row. (Not by cell where cells idle: a
+    /// level's weights may go to any cell that stands at it.)
+    pub fn in_order(&self, out: &mut Vec<u32>) {
+        let key = |cell: &u32| (self.lo[*cell as usize], self.hi[*cell as usize]);
+        out.clear();
+        out.extend((0..self.len.len() as u32).filter(|&cell| self.len[cell as usize] > 0));
+        if !out.is_sorted_by_key(key) {
+            out.sort_by_key(key);
+        }
+    }
+}
+
+/// The same for whole vectors of cells.
+#[derive(Clone, Copy)]
+pub(super) struct Visits<'a> {
+    pub lo: &'a [i16],
+    pub hi: &'a [i16],
+    /// -1 for a cell that is used, else 0.
+    pub active: &'a [i16],
+}
+
+impl<'a> Visits<'a> {
+    #[inline(always)]
+    fn vectors(self) -> impl Iterator<Item = (Pair<'a>, &'a [i16; LANES])> {
+        vectors(self.lo).zip(vectors(self.hi)).zip(vectors(self.active))
+    }
+}
+
+/// Moves all cells of a slot across a stage: writes the ends behind it over `out`. Returns the cost that the relative costs
+/// of `out` leave out, and whether `out` changed.
+#[inline(always)]
+pub(super) fn advance(from: &Ends<'_>, visits: Visits<'_>, out: &mut [i16]) -> (i64, bool) {
+    let (out_lo, rest) = out.split_at_mut(visits.lo.len());
+    let (out_hi, rest) = rest.split_at_mut(visits.lo.len());
+    let (out_cost_lo, out_cost_hi) = rest.split_at_mut(visits.lo.len());
+    let outs = vectors_mut(out_lo).zip(vectors_mut(out_hi)).zip(vectors_mut(out_cost_lo).zip(vectors_mut(out_cost_hi)));
+    let (mut sums, mut changed) = (Sums::default(), false);
+    for ((((lo, hi), active), ((at_lo, at_hi), (cost_lo, cost_hi))), ((new_lo, new_hi), (new_cost_lo, new_cost_hi))) in
+        visits.vectors().zip(from.vectors()).zip(outs)
+    {
+        let mut costs = [0; LANES];
+        let mut new = [[0; LANES]; 4];
+        for c in 0..LANES {
+            let enter_lo = (cost_lo[c] + distance(at_lo[c], lo[c])).min(cost_hi[c] + distance(at_hi[c], lo[c]));
+            let enter_hi = (cost_lo[c] + distance(at_lo[c], hi[c])).min(cost_hi[c] + distance(at_hi[c], hi[c]));
+            let cheaper = enter_lo.min(enter_hi);
+            let pick = |yes: i16, no: i16| (yes & active[c]) | (no & !active[c]);
+            costs[c] = (cheaper + hi[c] - lo[c]) & active[c];
+            new[0][c] = pick(lo[c], at_lo[c]);
+            new[1][c] = pick(hi[c], at_hi[c]);
+            new[2][c] = pick(enter_hi - cheaper, cost_lo[c]);
+            new[3][c] = pick(enter_lo - cheaper, cost_hi[c]);
+        }
+        sums.add(&costs);
+        for (old, new) in [new_lo, new_hi, new_cost_lo, new_cost_hi].into_iter().zip(&new) {
+            changed |= *old != *new;
+            *old = *new;
+        }
+    }
+    (sums.total(), changed)
+}
+
+/// Cheapest cost of all cells from `past` through a stage to `future`.
+#[inline(always)]
+pub(super) fn join_cells(past: &Ends<'_>, visits: Visits<'_>, future: &Ends<'_>) -> i64 {
+    let mut sums = Sums::default();
+    for ((((lo, hi), active), ((p_lo, p_hi), (p_cost_lo, p_cost_hi))), ((f_lo, f_hi), (f_cost_lo, f_cost_hi))) in
+        visits.vectors().zip(past.vectors()).zip(future.vectors())
+    {
+        let mut costs = [0; LANES];
+        for c in 0..LANES {
+            let from = |x: i16| (p_cost_lo[c] + distance(p_lo[c], x)).min(p_cost_hi[c] + distance(p_hi[c], x));
+            let to = |x: i16| (f_cost_lo[c] + distance(f_lo[c], x)).min(f_cost_hi[c] + distance(f_hi[c], x));
+            let through = (from(lo[c]) + to(hi[c])).min(from(hi[c]) + to(lo[c])) + hi[c] - lo[c];
+            let past_it = (p_cost_lo[c] + to(p_lo[c])).min(p_cost_hi[c] + to(p_hi[c]));
+            costs[c] = (through & active[c]) | (past_it & !active[c]);
+        }
+        sums.add(&costs);
+    }
+    sums.total()
+}
+
+/// Sums of vectors of costs. A cost is below `4 * 511` (four moves over the whole range of an 8-bit cell), so 16 bits hold eight of
+/// them, and the additions stay vectors of 16 bits.
+#[derive(Default)]
+struct Sums {
+    narrow: [i16; LANES],
+    added: u32,
+    wide: i64,
+}
+
+impl Sums {
+    #[inline(always)]
+    fn add(&mut self, costs: &[i16; LANES]) {
+        for (sum, cost) in self.narrow.iter_mut().zip(costs) {
+            *sum += cost;
+        }
+        self.added += 1;
+        if self.added.is_multiple_of(8) {
+            self.flush();
+        }
+    }
+
+    #[inline(always)]
+    fn flush(&mut self) {
+        self.wide += self.narrow.iter().map(|&x| i64::from(x)).sum::<i64>();
+        self.narrow = [0; LANES];
+    }
+
+    #[inline(always)]
+    fn total(mut self) -> i64 {
+        self.flush();
+        self.wide
+    }
+}
+
+#[inline(always)]
+fn vectors(data: &[i16]) -> std::slice::Iter<'_, [i16; LANES]> {
+    data.as_chunks().0.iter()
+}
+
+#[inline(always)]
+fn vectors_mut(data: &mut [i16]) -> std::slice::IterMut<'_, [i16; LANES]> {
+    data.as_chunks_mut().0.iter_mut()
+}
