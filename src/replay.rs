@@ -146,14 +146,15 @@ pub struct Promise<'a> {
 pub fn replay(
     schedule: &Path,
     core: CoreSize,
+    fanout: usize,
     device: &DeviceProfile,
     stimuli: &[Stimulus],
     promise: Promise<'_>,
     observer: &dyn Observer,
 ) -> Result<Replay, ReplayError> {
-    let (rows, cols) = (core.rows as u16, core.cols as u16);
-    let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: identity_crc(device) };
-    let config = SimConfig { rows, cols, bits: device.bits, fanout: 1, cost: Some(device.cost) };
+    let (rows, cols, fanout) = (core.rows as u16, core.cols as u16, fanout as u16);
+    let identity = Identity { rows, cols, bits: device.bits, fanout, device_crc: identity_crc(device) };
+    let config = SimConfig { rows, cols, bits: device.bits, fanout, cost: Some(device.cost) };
     let mut buffers = SimBuffers::erased(rows, cols, promise.outputs.first().map_or(0, Vec::len));
     // Exactly what the header asks for, as a controller would have it (the header frame itself needs some at first).
     let mut memory = vec![0u8; promise.ram.max(MAX_HEADER)];

@@ -8,13 +8,13 @@ use firmware_model::wire::End;
 use rayon::prelude::*;
 
 use super::PlanOptions;
-use super::segment::Segment;
+use super::segment::{Arranged, Segment};
 use crate::level::{LevelMatrix, Scales};
 use crate::order::program::Program;
 use crate::order::tally::{Counter, RowTally, Totals};
 use crate::order::timeline::EMPTY;
 use crate::order::{Order, Reach};
-use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Survey, walk};
+use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Sink, Survey, walk, walk_shared};
 use crate::schedule::writer::{LayerSpec, RowSlot, ScheduleWriter};
 use crate::weights::{LayerInfo, Network};
 
@@ -95,6 +95,7 @@ impl<'a> Emitter<'a> {
             format: self.format,
             levels,
             segment,
+            layer: segment.position(layer),
             first_stage: segment.stage(layer),
             top: self.options.device.top_level(),
         };
@@ -156,6 +157,8 @@ struct LayerWork<'a> {
     format: RecordFormat,
     levels: &'a LevelMatrix,
     segment: &'a Segment,
+    /// Position of the layer in the segment.
+    layer: usize,
     first_stage: usize,
     top: i16,
 }
@@ -166,36 +169,62 @@ impl LayerWork<'_> {
     }
 
     fn tile_rows(&self) -> usize {
-        self.levels.rows.div_ceil(self.options.core.rows)
+        match &self.segment.arrangement {
+            Arranged::Cells(_) => self.levels.rows.div_ceil(self.options.core.rows),
+            Arranged::Shared(arrangement) => arrangement.bundles(self.layer).tile_rows(arrangement.sharing),
+        }
     }
 
     /// The program of an order for one slot, and the output row that it computes.
     fn program(&self, order: Order, tile_row: usize, core_row: usize, program: &mut Program) -> Option<u32> {
         let cells = self.options.core.cols;
-        let (stage, timeline) = (self.first_stage + tile_row, &self.segment.arrangement.timeline);
-        let row = match order {
-            Order::Optimal => timeline.row(stage, core_row),
-            _ => (tile_row * self.options.core.rows + core_row) as u32,
-        };
-        if row == EMPTY || row as usize >= self.levels.rows {
-            return None;
-        }
+        let row = self.row(order, tile_row, core_row)?;
         let levels = self.levels.row(row as usize);
-        match (order, self.options.reach) {
+        match (order, &self.segment.arrangement) {
             (Order::Natural, _) if self.options.order != order => program.natural_levels(levels, cells),
             (Order::Natural, _) => program.natural(levels, cells),
             (Order::Sorted, _) if self.options.order != order => program.ascending_levels(levels, cells, self.top),
             (Order::Sorted, _) => program.lanes(levels, cells, self.top, |_| true),
-            (Order::Optimal, Reach::Lane) => {
-                let rising = self.segment.arrangement.rising(stage, core_row);
-                program.lanes(levels, cells, self.top, |cell| rising[cell]);
+            (Order::Optimal, Arranged::Shared(arrangement)) => {
+                program.shared(levels, cells, arrangement.columns(self.layer, tile_row, core_row));
             }
-            (Order::Optimal, Reach::Row) => {
-                let rising = self.segment.arrangement.rising(stage, core_row);
-                program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, core_row), rising);
+            (Order::Optimal, Arranged::Cells(arrangement)) => {
+                let stage = self.first_stage + tile_row;
+                let rising = arrangement.rising(stage, core_row);
+                match self.options.reach {
+                    Reach::Lane => program.lanes(levels, cells, self.top, |cell| rising[cell]),
+                    Reach::Row => {
+                        let chunks = arrangement.timeline.chunks(stage, core_row);
+                        program.chunks(levels, self.steps(), self.top, chunks, rising);
+                    }
+                }
             }
         }
         Some(row)
+    }
+
+    /// The output row that an order puts in a slot. Where inputs are shared, all orders have the rows in the same places.
+    fn row(&self, order: Order, tile_row: usize, core_row: usize) -> Option<u32> {
+        let row = match (&self.segment.arrangement, order) {
+            (Arranged::Shared(arrangement), _) => {
+                return arrangement.bundles(self.layer).row(arrangement.sharing, tile_row, core_row);
+            }
+            (Arranged::Cells(arrangement), Order::Optimal) => {
+                arrangement.timeline.row(self.first_stage + tile_row, core_row)
+            }
+            _ => (tile_row * self.options.core.rows + core_row) as u32,
+        };
+        (row != EMPTY && (row as usize) < self.levels.rows).then_some(row)
+    }
+
+    /// Walks the program of a core row for its records.
+    fn walk(&self, core_row: usize, program: &Program, memory: &mut Memory, sink: &mut impl Sink) {
+        let cols = self.levels.cols;
+        if self.options.fanout > 1 {
+            walk_shared(program, core_row.is_multiple_of(self.options.fanout), cols, self.format, sink);
+        } else {
+            walk(program, cols, self.format, memory, sink);
+        }
     }
 
     /// Chooses the coding from a few slots.
@@ -204,10 +233,13 @@ impl LayerWork<'_> {
         let (mut program, mut memory) = (Program::default(), Memory::default());
         for core_row in 0..self.options.core.rows.min(SURVEYED_ROWS) {
             if self.program(self.options.order, 0, core_row, &mut program).is_some() {
-                walk(&program, self.levels.cols, self.format, &mut memory, &mut survey);
+                self.walk(core_row, &program, &mut memory, &mut survey);
             }
         }
-        survey.coding()
+        let coding = survey.coding();
+        // Shared inputs have no Rice codes.
+        let index = if self.options.fanout > 1 { vec![0; coding.index.len()] } else { coding.index };
+        Coding { index, ..coding }
     }
 
     /// Counts some of a core row's slots in the natural, sorted and optimal order, and encodes those of the chosen one.
@@ -231,7 +263,7 @@ impl LayerWork<'_> {
                 if order == self.options.order {
                     let mut records = Records::default();
                     let mut encoder = Encoder::new(coding, self.format.bits, &mut records);
-                    walk(&program, self.levels.cols, self.format, &mut memory, &mut encoder);
+                    self.walk(core_row, &program, &mut memory, &mut encoder);
                     written = Some(Slot { output, records });
                 }
             }

@@ -33,7 +33,7 @@ use crate::weights::{LayerKind, Network};
 
 pub use emit::Stimulus;
 pub use error::PlanError;
-pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
+pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 
 use output::OutputFile;
 use segment::Segment;
@@ -130,6 +130,9 @@ pub fn plan(
 ) -> Result<Outcome, PlanError> {
     let begun = Instant::now();
     check_blocks(network, options.core)?;
+    if options.fanout > 1 && options.order == Order::Sorted {
+        return Err(PlanError::SortedShared { fanout: options.fanout });
+    }
     let spec = schedule_spec(network, options);
     let mut file = OutputFile::create(output)?;
     observer.writing_to(file.path());
@@ -184,7 +187,7 @@ fn schedule_spec(network: &Network, options: &PlanOptions) -> ScheduleSpec {
     ScheduleSpec {
         rows,
         cols,
-        format: ScheduleSpec::format(cols, options.device.bits, options.schedule_reach().into()),
+        format: ScheduleSpec::format(cols, options.device.bits, options.fanout as u16, options.schedule_reach().into()),
         layers: layers.len() as u32,
         most_cols: layers.iter().map(|l| l.cols).max().unwrap_or(0),
         longest_name: layers.iter().map(|l| l.name.len()).max().unwrap_or(0),

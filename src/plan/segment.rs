@@ -11,6 +11,7 @@ use crate::order::direction::{Arrangement, Closure};
 use crate::order::lanes::{self, LaneBound, LaneRanges};
 use crate::order::profile::Profiles;
 use crate::order::quantile;
+use crate::order::shared::{self, SharedArrangement, SharedLayer};
 use crate::weights::Network;
 
 /// Cuts a network into segments whose arrangements fit [`PlanOptions::segment_bytes`]; a layer that alone does not fit is one segment.
@@ -20,9 +21,14 @@ pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
     let mut segments = Vec::new();
     let (mut from, mut used) = (0, 0);
     for (i, layer) in network.layers().iter().enumerate() {
-        let slots = layer.rows.div_ceil(core_rows) * core_rows;
-        // The timeline's 26 bytes a cell, directions, signatures; and the profile of each row.
-        let need = slots * cells * 28 + layer.rows * (levels * 4 + 128);
+        let need = if options.fanout > 1 {
+            // A byte or two a weight, and four for each column of each bundle.
+            layer.weights() * if options.device.bits < 8 { 1 } else { 2 } + layer.weights() / options.fanout * 4
+        } else {
+            let slots = layer.rows.div_ceil(core_rows) * core_rows;
+            // The timeline's 26 bytes a cell, directions, signatures; and the profile of each row.
+            slots * cells * 28 + layer.rows * (levels * 4 + 128)
+        };
         if i > from && used + need > options.segment_bytes {
             segments.push(from..i);
             (from, used) = (i, 0);
@@ -37,17 +43,21 @@ pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
 enum Summary {
     Row(Profiles),
     Lane(LaneRanges),
+    Shared(SharedLayer),
 }
 
 /// The proven lower bound, collected layer by layer.
 pub enum Bound {
     Row(Box<RowBound>),
     Lane(LaneBound),
+    /// Of the segments so far.
+    Shared(u64),
 }
 
 impl Bound {
     pub fn new(options: &PlanOptions) -> Self {
         match options.reach {
+            _ if options.fanout > 1 => Self::Shared(0),
             Reach::Row => {
                 Self::Row(Box::new(RowBound::new(options.core.rows, options.core.cols, options.device.top_level())))
             }
@@ -59,14 +69,23 @@ impl Bound {
         match self {
             Self::Row(bound) => bound.writes(),
             Self::Lane(bound) => bound.writes(),
+            Self::Shared(writes) => *writes,
         }
     }
+}
+
+/// The order of a segment's layers.
+pub enum Arranged {
+    /// Every weight cell has its own input.
+    Cells(Arrangement),
+    /// Rows share inputs.
+    Shared(SharedArrangement),
 }
 
 /// Arranged layers.
 pub struct Segment {
     /// Their slots.
-    pub arrangement: Arrangement,
+    pub arrangement: Arranged,
     /// First layer, and first stage of each layer.
     first_layer: usize,
     first_stage: Vec<usize>,
@@ -83,13 +102,17 @@ impl Segment {
         let options = planner.options;
         let (core_rows, cells) = (options.core.rows, options.core.cols);
         planner.observer.begin("reading", planner.weights(layers.clone()));
-        let (mut rows, mut lanes) = (Vec::new(), Vec::new());
+        let (mut rows, mut lanes, mut shared) = (Vec::new(), Vec::new(), Vec::new());
         let (mut first_stage, mut stages) = (Vec::new(), 0);
         for layer in layers.clone() {
             let (levels, relative_error) = planner.read(layer)?;
             first_stage.push(stages);
             stages += levels.rows.div_ceil(core_rows);
-            let summary = summarise(&levels, options);
+            let summary = summarise(&levels, planner.network.layers()[layer].groups, options);
+            let tile_rows = match (&summary, options.sharing()) {
+                (Summary::Shared(layer), Some(sharing)) => layer.bundles.tile_rows(sharing),
+                _ => levels.rows.div_ceil(core_rows),
+            } as u64;
             let lower_bound_writes = match (&summary, &mut planner.bound) {
                 (Summary::Row(profiles), Bound::Row(bound)) => Some(bound.add(profiles)),
                 (Summary::Lane(ranges), Bound::Lane(bound)) => {
@@ -99,7 +122,6 @@ impl Segment {
                 _ => None,
             };
             let steps_per_row = levels.cols.div_ceil(cells) as u64;
-            let tile_rows = levels.rows.div_ceil(core_rows) as u64;
             planner.outcomes.push(LayerOutcome {
                 tiles: tile_rows * steps_per_row,
                 steps: tile_rows * steps_per_row,
@@ -110,17 +132,34 @@ impl Segment {
             match summary {
                 Summary::Row(profiles) => rows.push(profiles),
                 Summary::Lane(ranges) => lanes.push(ranges),
+                Summary::Shared(layer) => shared.push(layer),
             }
             planner.keep(layer, levels);
             planner.done(layer)?;
         }
         let closure = closure(part, emitter);
-        planner.observer.begin("ordering", 0);
-        let arrangement = match options.reach {
-            Reach::Row => quantile::arrange(&rows, core_rows, cells, &closure, options.seed),
-            Reach::Lane => lanes::arrange(&lanes, core_rows, cells, &closure),
+        let arrangement = if let Some(sharing) = options.sharing() {
+            planner.observer.begin("ordering", planner.weights(layers.clone()));
+            let advance = |weights| planner.observer.advance(weights);
+            let arrangement =
+                shared::arrange(&shared, sharing, &closure, options.effort, options.seed, &advance);
+            if let Bound::Shared(bound) = &mut planner.bound {
+                *bound += arrangement.bound;
+            }
+            Arranged::Shared(arrangement)
+        } else {
+            planner.observer.begin("ordering", 0);
+            Arranged::Cells(match options.reach {
+                Reach::Row => quantile::arrange(&rows, core_rows, cells, &closure, options.seed),
+                Reach::Lane => lanes::arrange(&lanes, core_rows, cells, &closure),
+            })
         };
         Ok(Self { arrangement, first_layer: layers.start, first_stage })
+    }
+
+    /// Position of a layer among those of the segment.
+    pub fn position(&self, layer: usize) -> usize {
+        layer - self.first_layer
     }
 
     /// First stage of a layer within the arrangement.
@@ -142,7 +181,10 @@ fn closure((part, parts): (usize, usize), emitter: &Emitter<'_>) -> Closure {
     }
 }
 
-fn summarise(levels: &LevelMatrix, options: &PlanOptions) -> Summary {
+fn summarise(levels: &LevelMatrix, groups: usize, options: &PlanOptions) -> Summary {
+    if let Some(sharing) = options.sharing() {
+        return Summary::Shared(SharedLayer::of(levels, groups, sharing));
+    }
     match options.reach {
         Reach::Row => Summary::Row(Profiles::of(&levels.levels, levels.rows, levels.cols, options.device.top_level())),
         Reach::Lane => Summary::Lane(LaneRanges::of(&levels.levels, levels.rows, levels.cols, options.core.cols)),

@@ -221,7 +221,7 @@ impl Report {
                 ScaleMode::Row => "row",
                 ScaleMode::Layer => "layer",
             },
-            fanout: 1,
+            fanout: options.fanout as u32,
             reach: options.reach,
             order: options.order,
             weights: outcome.end.weights,

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
+use elight::order::shared::Effort;
 use elight::order::{Order, Reach};
-use elight::plan::{CoreSize, Quantization, QuantizationRequest};
+use elight::plan::{CoreSize, Fanout, Quantization, QuantizationRequest};
 use elight::weights::{Filter, Layout, Network};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
@@ -104,6 +105,10 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub reading: ReadingArgs,
 
+    /// Which rows share the input of a lane: none (cell), all (column), or as many neighbouring ones; must divide the core's rows.
+    #[arg(long, value_name = "cell|column|N", default_value = "cell")]
+    pub fanout: Fanout,
+
     /// Which lanes a weight may move to.
     #[arg(long, default_value = "row")]
     pub reach: Reach,
@@ -111,6 +116,10 @@ pub struct PlanArgs {
     /// The order that goes into the schedule.
     #[arg(long, default_value = "optimal")]
     pub order: Order,
+
+    /// How much work goes into the order of shared inputs.
+    #[arg(long, default_value = "good")]
+    pub effort: Effort,
 
     /// Threads [default: all]; the schedule is the same for any number.
     #[arg(long, value_name = "N")]

@@ -26,8 +26,10 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         core,
         device,
         quantization,
+        fanout: args.fanout.rows(core)?,
         reach: args.reach,
         order: args.order,
+        effort: args.effort,
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
     };
@@ -47,7 +49,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
             ram: outcome.decoder_ram_bytes as usize,
             outputs: &outcome.expected_outputs,
         };
-        Some(replay::replay(&output, core, &options.device, &stimuli, promise, &bars)?)
+        Some(replay::replay(&output, core, options.fanout, &options.device, &stimuli, promise, &bars)?)
     };
     bars.finish();
 
