@@ -18,6 +18,8 @@ pub mod check;
 
 pub mod plan;
 
+pub mod held;
+
 pub mod replay;
 
 pub mod inspect;

@@ -16,7 +16,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use thiserror::Error;
 
 use crate::level::{DeviceProfile, Quantizer};
-use crate::order::tally::{PairWear, Totals};
+use crate::order::tally::{PairWear, Totals, counts_resets};
 use crate::plan::{CoreSize, Observer, Stimulus, identity_crc};
 use crate::weights::Network;
 
@@ -133,13 +133,15 @@ pub struct Promise<'a> {
     pub totals: &'a Totals,
     /// Planned totals.
     pub end: End,
+    /// Signed level of each weight cell before the first inference.
+    pub origin: &'a [i16],
     /// Working memory that the header asks for, bytes.
     pub ram: usize,
     /// Outputs of each inference.
     pub outputs: &'a [Vec<i64>],
 }
 
-/// Replays a schedule once for each stimulus on an erased core, and compares.
+/// Replays a schedule once for each stimulus on a core that holds the promise's origin, and compares.
 ///
 /// # Errors
 /// [`ReplayError`] when it cannot be carried out at all.
@@ -156,6 +158,7 @@ pub fn replay(
     let identity = Identity { rows, cols, bits: device.bits, fanout, device_crc: identity_crc(device) };
     let config = SimConfig { rows, cols, bits: device.bits, fanout, cost: Some(device.cost) };
     let mut buffers = SimBuffers::erased(rows, cols, promise.outputs.first().map_or(0, Vec::len));
+    buffers.levels.copy_from_slice(promise.origin);
     // Exactly what the header asks for, as a controller would have it (the header frame itself needs some at first).
     let mut memory = vec![0u8; promise.ram.max(MAX_HEADER)];
     let mut result = Replay { writes_match: true, outputs_match: true, inferences: 0 };
@@ -169,8 +172,9 @@ pub fn replay(
         drop(controller);
         let planned =
             if result.inferences == 0 { &promise.totals.first_load_wear } else { &promise.totals.per_inference_wear };
+        let resets = counts_resets(&device.cost);
         let counted: Vec<PairWear> =
-            buffers.wear.iter().zip(&before).map(|(now, then)| difference(now, then)).collect();
+            buffers.wear.iter().zip(&before).map(|(now, then)| difference(now, then, resets)).collect();
         result.writes_match &= end == promise.end && counted == *planned;
         result.outputs_match &= buffers.outputs == *outputs;
         result.inferences += 1;
@@ -201,8 +205,13 @@ fn feed(
     }
 }
 
-fn difference(now: &Wear, then: &Wear) -> PairWear {
+fn difference(now: &Wear, then: &Wear, resets: bool) -> PairWear {
     let part =
         |of: fn(&PcmWear) -> u32| [of(&now.plus) - of(&then.plus), of(&now.minus) - of(&then.minus)].map(u64::from);
-    PairWear { up: part(|w| w.up), down: part(|w| w.down), events: part(|w| w.events) }
+    PairWear {
+        up: part(|w| w.up),
+        down: part(|w| w.down),
+        events: part(|w| w.events),
+        resets: if resets { part(|w| w.resets) } else { [0; 2] },
+    }
 }

@@ -109,6 +109,11 @@ impl Tile {
         Ok(Self { steps: tile.steps, step: 0, first, row: first, window: Window::new(rules.window) })
     }
 
+    /// Whether no record is carried out yet.
+    pub(crate) const fn begins(&self) -> bool {
+        self.step == 0 && self.row == self.first
+    }
+
     /// Whether all steps are carried out.
     pub(crate) const fn complete(&self) -> bool {
         self.step == self.steps

@@ -28,6 +28,11 @@ pub enum Error<F> {
         /// The broken rule.
         why: Malformed,
     },
+    /// A frame without a good tag: none of it was carried out.
+    Unauthenticated {
+        /// Number of the frame.
+        frame: u32,
+    },
     /// A schedule for another core, or one that needs more memory: nothing was carried out.
     Refused(Refusal),
     /// The stream ended before its End frame.
@@ -416,6 +421,9 @@ impl<F: fmt::Display> fmt::Display for Error<F> {
                 write!(f, "frame {frame} is damaged: {why}; nothing of it was carried out, send the schedule again")
             }
             Self::Malformed { frame, why } => write!(f, "frame {frame} is malformed: {why}; plan again"),
+            Self::Unauthenticated { frame } => {
+                write!(f, "frame {frame} has no good tag: seal the schedule with the key of this device")
+            }
             Self::Refused(why) => write!(f, "the schedule is refused: {why}"),
             Self::Truncated { frame } => {
                 write!(f, "the schedule ends before frame {frame} is complete; send all of it")

@@ -57,6 +57,12 @@ pub trait Hardware {
     /// The hardware's.
     fn read(&mut self, cell: PcmCell) -> Result<f32, Self::Fault>;
 
+    /// The following steps belong to a layer of `rows` outputs and `groups` groups, whose input vector has `groups * cols` elements.
+    ///
+    /// # Errors
+    /// The hardware's.
+    fn begin_layer(&mut self, rows: u32, cols: u32, groups: u32) -> Result<(), Self::Fault>;
+
     /// In the following steps core row `row` computes `output`, or nothing. All cells of the row become dark, and keep their levels.
     ///
     /// # Errors
@@ -87,6 +93,21 @@ pub trait Hardware {
     /// # Errors
     /// The hardware's.
     fn output(&mut self, row: u16) -> Result<i64, Self::Fault>;
+
+    /// Which mistake the controller shall make, for the tests of its tests.
+    #[cfg(feature = "mutants")]
+    fn mutant(&self) -> crate::mutants::Mutant {
+        crate::mutants::Mutant::None
+    }
+
+    /// Moves `cell` by so many levels from wherever it is: what no hardware should be asked for.
+    ///
+    /// # Errors
+    /// The hardware's.
+    #[cfg(feature = "mutants")]
+    fn shift(&mut self, _cell: PcmCell, _by: i16) -> Result<(), Self::Fault> {
+        Ok(())
+    }
 }
 
 /// Bytes to and from the host: a UART, a socket. Neither call waits.

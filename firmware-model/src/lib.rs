@@ -32,6 +32,26 @@ pub mod controller;
 
 pub mod sim;
 
+pub mod sim_cells;
+
+pub mod sim_flash;
+
 pub mod hardware;
+
+pub mod journal;
+
+pub mod seal;
+
+pub mod trace;
+
+#[cfg(feature = "mutants")]
+pub mod mutants;
+
+#[cfg(not(feature = "mutants"))]
+mod mutants;
+
+mod programmer;
+
+pub mod device;
 
 pub mod link;

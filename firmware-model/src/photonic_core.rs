@@ -1,5 +1,6 @@
 //! The seam between the controller and the hardware: what a photonic tensor core is asked to do.
 
+use crate::controller::Progress;
 use crate::wire;
 
 /// What the controller knows of the core that it drives, fixed when it is built.
@@ -38,6 +39,32 @@ pub struct Output {
     pub base: u32,
     /// What the accumulated sum is multiplied by.
     pub scale: f32,
+}
+
+/// A tile row from which a schedule can be gone on with: a TileRow frame is a key frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResumePoint {
+    /// Number of the Layer frame before it.
+    pub layer_frame: u32,
+    /// Number of the TileRow frame.
+    pub tile_frame: u32,
+    /// Position of the layer.
+    pub layer: u32,
+    /// Position of the tile row in its layer.
+    pub tile_row: u32,
+    /// Progress before the TileRow frame.
+    pub before: Progress,
+}
+
+/// A frame is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameEnd {
+    /// Number of the frame that comes next.
+    pub frames: u32,
+    /// Whether it was the End frame.
+    pub ended: bool,
+    /// Where to go on after an interruption, if it was a TileRow frame.
+    pub key: Option<ResumePoint>,
 }
 
 /// A photonic tensor core.
@@ -91,6 +118,15 @@ pub trait Core {
     /// # Errors
     /// The hardware's.
     fn step(&mut self) -> Result<(), Self::Fault>;
+
+    /// A whole frame is carried out: what it asked for is to be lasting now. Called between frames of any kind.
+    ///
+    /// # Errors
+    /// The hardware's.
+    #[inline]
+    fn end_frame(&mut self, _end: &FrameEnd) -> Result<(), Self::Fault> {
+        Ok(())
+    }
 }
 
 impl<C: Core> Core for &mut C {
@@ -116,6 +152,10 @@ impl<C: Core> Core for &mut C {
 
     fn step(&mut self) -> Result<(), Self::Fault> {
         (**self).step()
+    }
+
+    fn end_frame(&mut self, end: &FrameEnd) -> Result<(), Self::Fault> {
+        (**self).end_frame(end)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use crate::pcm::{Move, WriteCost, top_level};
+use crate::pcm::{Counts, Move, Slowest, WriteCost, top_level};
 use crate::photonic_core::{Core, Output};
 use crate::wire::Layer;
 
@@ -21,19 +21,28 @@ pub struct PcmWear {
     pub down: u32,
     /// Steps of the core in which it changed.
     pub events: u32,
+    /// Those of them in which it was above level 0 before: resets, on a device that resets first.
+    pub resets: u32,
 }
 
 impl PcmWear {
-    /// Level steps in all: what wears the cell out.
+    /// Level steps in all.
     #[must_use]
     pub const fn writes(self) -> u32 {
         self.up.saturating_add(self.down)
     }
 
-    const fn count(&mut self, up: u16, down: u16) {
-        self.up = self.up.saturating_add(up as u32);
-        self.down = self.down.saturating_add(down as u32);
-        self.events = self.events.saturating_add((up | down != 0) as u32);
+    /// What wears the cell out on a device of this cost law ([`WriteCost::wear`]).
+    #[must_use]
+    pub const fn by(self, cost: &WriteCost) -> u64 {
+        cost.wear(self.writes() as u64, self.events as u64, self.resets as u64)
+    }
+
+    const fn count(&mut self, change: Move, cell: usize) {
+        self.up = self.up.saturating_add(change.up[cell] as u32);
+        self.down = self.down.saturating_add(change.down[cell] as u32);
+        self.events = self.events.saturating_add(change.changes(cell) as u32);
+        self.resets = self.resets.saturating_add(change.resets(cell) as u32);
     }
 }
 
@@ -58,12 +67,8 @@ impl Wear {
 /// Sums over all cells since the core was built.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Totals {
-    /// Level steps up.
-    pub up: u64,
-    /// Level steps down.
-    pub down: u64,
-    /// PCM cells that changed in a step, summed over the steps.
-    pub events: u64,
+    /// Writes, events, and what else prices them.
+    pub counts: Counts,
     /// Steps.
     pub steps: u64,
     /// Products of a weight and an input.
@@ -77,13 +82,13 @@ impl Totals {
     /// Level steps in all.
     #[must_use]
     pub const fn writes(&self) -> u64 {
-        self.up + self.down
+        self.counts.writes()
     }
 
     /// Energy of the writes, pJ.
     #[must_use]
     pub fn energy_pj(&self, cost: &WriteCost) -> f64 {
-        self.up as f64 * cost.energy_up_pj + self.down as f64 * cost.energy_down_pj
+        cost.energy_pj(&self.counts)
     }
 }
 
@@ -258,8 +263,8 @@ pub struct SimCore<'a> {
     memory: SimMemory<'a>,
     totals: Totals,
     layer: Option<Current>,
-    /// Time of the slowest write since the last step, microseconds.
-    slowest_us: f64,
+    /// The slowest writes since the last step.
+    slowest: Slowest,
 }
 
 impl<'a> SimCore<'a> {
@@ -286,7 +291,7 @@ impl<'a> SimCore<'a> {
                 return Err(Fault::StuckList { at });
             }
         }
-        let core = Self { config, memory, totals: Totals::default(), layer: None, slowest_us: 0.0 };
+        let core = Self { config, memory, totals: Totals::default(), layer: None, slowest: Slowest::default() };
         for (i, &level) in core.memory.levels.iter().enumerate() {
             let cols = usize::from(config.cols);
             core.check_level((i / cols) as u16, (i % cols) as u16, level)?;
@@ -402,13 +407,11 @@ impl Core for SimCore<'_> {
         }
         let change = Move::between(at, level);
         let wear = &mut self.memory.wear[cell];
-        wear.plus.count(change.up[0], change.down[0]);
-        wear.minus.count(change.up[1], change.down[1]);
-        self.totals.up += u64::from(change.up[0] + change.up[1]);
-        self.totals.down += u64::from(change.down[0] + change.down[1]);
-        self.totals.events += u64::from(change.events());
+        wear.plus.count(change, 0);
+        wear.minus.count(change, 1);
+        self.totals.counts.add(change);
         if let Some(cost) = &self.config.cost {
-            self.slowest_us = self.slowest_us.max(cost.time_us(change));
+            self.slowest = self.slowest.with(cost.slowest(change));
         }
         Ok(())
     }
@@ -459,7 +462,9 @@ impl Core for SimCore<'_> {
             return Err(Fault::Idle);
         }
         self.totals.steps += 1;
-        self.totals.write_time_us += core::mem::take(&mut self.slowest_us);
+        if let Some(cost) = &self.config.cost {
+            self.totals.write_time_us += cost.time_us(core::mem::take(&mut self.slowest));
+        }
         Ok(())
     }
 }

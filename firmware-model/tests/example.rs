@@ -194,7 +194,10 @@ fn the_end_frame_says_what_the_simulated_core_counts() {
             controller.finish().unwrap();
             controller.rewind();
             let now = controller.core().totals();
-            assert_eq!((now.writes() - before.writes(), now.events - before.events), (writes, events));
+            assert_eq!(
+                (now.writes() - before.writes(), now.counts.events() - before.counts.events()),
+                (writes, events)
+            );
             // (1, -1, 0, 1) and (0, 0, -1, -1) times (1, 2, 3, 4), times 10.
             assert_eq!(controller.core().outputs(), [30, -70]);
             before = now;

@@ -4,7 +4,7 @@
 mod support;
 
 use firmware_model::controller::Controller;
-use firmware_model::pcm::WriteCost;
+use firmware_model::pcm::{Price, WriteCost};
 use firmware_model::sim::{SimConfig, SimCore, SimMemory, Wear};
 use firmware_model::wire::{Lists, Reach};
 use proptest::prelude::*;
@@ -90,7 +90,8 @@ fn check_simulated(shape: &Shape, encoded: &Encoded, bytes: &[u8]) {
     let (mut levels, mut wears) = (vec![0i16; cells], vec![Wear::default(); cells]);
     let (mut routes, mut assigned) = (vec![0; cells], vec![None; usize::from(shape.rows)]);
     let mut outputs = vec![0i64; encoded.outputs];
-    let cost = WriteCost { energy_up_pj: 9.0, energy_down_pj: 40.0, time_up_us: 0.5, time_down_us: 20.0 };
+    let price = |energy_pj, time_us| Price { energy_pj, time_us };
+    let cost = WriteCost::PerLevel { up: price(9.0, 0.5), down: price(40.0, 20.0) };
     let config =
         SimConfig { rows: shape.rows, cols: shape.cols, bits: shape.bits, fanout: shape.fanout, cost: Some(cost) };
     let memory = SimMemory {
@@ -128,7 +129,7 @@ fn check_simulated(shape: &Shape, encoded: &Encoded, bytes: &[u8]) {
         sums = (sums.0 + up, sums.1 + down, sums.2 + changed);
         worn.iter_mut().zip(by_cell).for_each(|(sum, cell)| (0..2).for_each(|i| sum[i] += cell[i]));
         let totals = controller.core().totals();
-        assert_eq!((totals.up, totals.down, totals.events), sums);
+        assert_eq!((totals.counts.up, totals.counts.down, totals.counts.events()), sums);
         assert_eq!(totals.steps, inference * encoded.steps);
         assert_eq!(totals.multiplications, inference * encoded.weights.len() as u64);
         assert_eq!(totals.energy_pj(&cost), sums.0 as f64 * 9.0 + sums.1 as f64 * 40.0);

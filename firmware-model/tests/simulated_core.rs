@@ -1,11 +1,12 @@
 //! What the simulated core forbids and counts, called directly.
 
-use firmware_model::pcm::WriteCost;
+use firmware_model::pcm::{Price, WriteCost};
 use firmware_model::photonic_core::{Core, Output};
 use firmware_model::sim::{Fault, PcmWear, SimConfig, SimCore, SimMemory, Wear};
 use firmware_model::wire::{Layer, Scale};
 
-const COST: WriteCost = WriteCost { energy_up_pj: 9.0, energy_down_pj: 40.0, time_up_us: 0.5, time_down_us: 20.0 };
+const COST: WriteCost =
+    WriteCost::PerLevel { up: Price { energy_pj: 9.0, time_us: 0.5 }, down: Price { energy_pj: 40.0, time_us: 20.0 } };
 
 /// The buffers of a 2x3 core of 2-bit cells.
 struct Buffers {
@@ -105,11 +106,11 @@ fn every_level_step_is_counted_on_its_own_pcm_cell() {
     core.program(0, 1, 3).unwrap();
     core.step().unwrap();
     core.step().unwrap();
-    let wear = |up, down, events| PcmWear { up, down, events };
-    assert_eq!(core.wear()[0], Wear { plus: wear(3, 3, 2), minus: wear(2, 0, 1) });
-    assert_eq!(core.wear()[1], Wear { plus: wear(3, 0, 2), minus: wear(0, 0, 0) });
+    let wear = |up, down, events, resets| PcmWear { up, down, events, resets };
+    assert_eq!(core.wear()[0], Wear { plus: wear(3, 3, 2, 1), minus: wear(2, 0, 1, 0) });
+    assert_eq!(core.wear()[1], Wear { plus: wear(3, 0, 2, 1), minus: wear(0, 0, 0, 0) });
     let totals = core.totals();
-    assert_eq!((totals.up, totals.down, totals.events, totals.writes()), (8, 3, 5, 11));
+    assert_eq!((totals.counts.up, totals.counts.down, totals.counts.events(), totals.writes()), (8, 3, 5, 11));
     assert_eq!(totals.write_time_us, 1.5 + 60.0);
     assert_eq!(totals.energy_pj(&COST), 8.0 * 9.0 + 3.0 * 40.0);
     assert_eq!((core.worst_cell(), core.levels()[0]), (6, -2));

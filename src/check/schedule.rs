@@ -1,8 +1,5 @@
 //! The order of the frames, from the header to the totals: `Header, (Layer, (TileRow, Steps+)*)*, End`.
 
-use std::io::Read;
-
-use super::Options;
 use super::bound::Bound;
 use super::bytes::{Bits, CRC, Frames, Kind, ranged};
 use super::error::{Place, Problem};
@@ -12,18 +9,22 @@ use super::ledger::Ledger;
 use super::levels::{Levels, same_scale};
 use super::row::{Row, Rules, Window};
 use super::shared::Lanes;
+use super::{Options, Part};
 use crate::level::{DeviceProfile, ScaleMode};
 use crate::weights::{LayerInfo, Matrix, Network};
 
-/// Checks a whole schedule; keeps `place` up to date.
+/// Checks a whole schedule; marks in `computed` the output rows of each layer, none of which may be marked before. With `whole`, all
+/// of a layer's rows have to be. Keeps `place` up to date.
 pub(super) fn check(
-    schedule: &mut dyn Read,
+    part: &mut Part<'_>,
     network: &Network,
     device: &DeviceProfile,
     options: &Options,
+    computed: &mut [Vec<bool>],
+    whole: bool,
     place: &mut Place,
 ) -> Result<Findings, Problem> {
-    let mut frames = Frames::new(schedule)?;
+    let mut frames = Frames::new(part.schedule)?;
     let header = Header::parse(frames.next(Kind::Header, &mut place.frame)?)?;
     header_fits(&header, network, device)?;
     frames.max_frame = header.max_frame;
@@ -41,14 +42,31 @@ pub(super) fn check(
         place,
     };
     let mut layers = Vec::with_capacity(network.layers().len());
-    for (index, info) in network.layers().iter().enumerate() {
+    for ((index, info), computed) in network.layers().iter().enumerate().zip(computed) {
         checker.place.layer = Some((index, info.name.clone()));
-        layers.push(checker.layer(index, info, network)?);
+        layers.push(checker.layer(index, info, network, computed)?);
+        if whole {
+            complete(computed)?;
+        }
         checker.place.layer = None;
     }
-    let findings = checker.findings(layers);
+    let erased = vec![0; checker.header.rows * checker.header.cols];
+    let mut findings = checker.findings(layers, &erased);
     checker.end(&findings)?;
+    if let Some(origin) = &part.origin {
+        agree("weight cells", erased.len() as u64, origin.len() as u64, "the earlier schedule")?;
+        findings = checker.findings(findings.layers, origin);
+    }
     Ok(Findings { frames: checker.frames.count, bytes: checker.frames.bytes, ..findings })
+}
+
+/// Every output row of a layer is computed.
+pub(super) fn complete(computed: &[bool]) -> Result<(), Problem> {
+    let mut missing = (0..computed.len()).filter(|&output| !computed[output]);
+    match missing.next() {
+        Some(output) => Err(Problem::OutputMissing { output, others: missing.count() }),
+        None => Ok(()),
+    }
 }
 
 /// The header is for this network and this device.
@@ -78,7 +96,13 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn layer(&mut self, index: usize, info: &LayerInfo, network: &Network) -> Result<LayerFindings, Problem> {
+    fn layer(
+        &mut self,
+        index: usize,
+        info: &LayerInfo,
+        network: &Network,
+        computed: &mut [bool],
+    ) -> Result<LayerFindings, Problem> {
         let layer = Layer::parse(self.frames.next(Kind::Layer, &mut self.place.frame)?, &self.header)?;
         layer_fits(&layer, index, info)?;
         let matrix = network.read(index)?;
@@ -90,23 +114,18 @@ impl Checker<'_> {
             tile_rows: layer.tile_rows,
             ..LayerFindings::default()
         };
-        let mut computed = vec![false; info.rows];
         for tile_row in 0..layer.tile_rows {
             self.place.tile_row = Some(tile_row);
             let frame = self.frames.next(Kind::TileRow, &mut self.place.frame)?;
             let tile = TileRow::parse(frame, self.header.rows, layer.scale.is_none())?;
             agree("index", tile.index, tile_row.into(), "the order of the tile rows")?;
-            self.assign(&tile, &layer, &matrix, shared_scale, &mut computed)?;
+            self.assign(&tile, &layer, &matrix, shared_scale, computed)?;
             self.steps(&tile, &layer, &matrix)?;
             self.end_tile_row(&tile, &mut found)?;
             self.place.tile_row = None;
         }
         self.ledger.end_layer();
-        let mut missing = (0..info.rows).filter(|&output| !computed[output]);
-        match missing.next() {
-            Some(output) => Err(Problem::OutputMissing { output, others: missing.count() }),
-            None => Ok(found),
-        }
+        Ok(found)
     }
 
     /// The scale of the whole layer, if there is one, in double precision; and is it that of the frame?
@@ -231,10 +250,10 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// All that was counted; frames and bytes come last.
-    fn findings(&self, mut layers: Vec<LayerFindings>) -> Findings {
+    /// All that was counted, the first load from the levels `origin`; frames and bytes come last.
+    fn findings(&self, mut layers: Vec<LayerFindings>, origin: &[i16]) -> Findings {
         let final_levels = self.ledger.levels();
-        let first = self.ledger.inference(&vec![0; final_levels.len()]);
+        let first = self.ledger.inference(origin);
         let later = self.ledger.inference(&final_levels);
         let counts = first.layers.iter().zip(&later.layers).zip(self.ledger.elight());
         let mut elight = ElightCount::default();

@@ -7,8 +7,8 @@ use firmware_model::pcm::top_level;
 use firmware_model::wire::End;
 use rayon::prelude::*;
 
-use super::PlanOptions;
 use super::segment::{Arranged, Segment};
+use super::{CoreSize, PlanOptions};
 use crate::level::{LevelMatrix, Scales};
 use crate::order::program::Program;
 use crate::order::tally::{Counter, RowTally, Totals};
@@ -60,7 +60,14 @@ pub struct Emitted {
 
 impl<'a> Emitter<'a> {
     pub fn new(network: &'a Network, options: &'a PlanOptions, format: RecordFormat, stimuli: &'a [Stimulus]) -> Self {
-        let counter = || Counter::new(options.core.rows, options.core.cols, options.device.cost);
+        let CoreSize { rows, cols } = options.core;
+        let counter = || {
+            let counter = Counter::new(rows, cols, options.device.cost);
+            match &options.condition.from {
+                None => counter,
+                Some(_) => counter.starting_from(options.condition.origin(rows * cols)),
+            }
+        };
         Self {
             network,
             options,
@@ -137,8 +144,8 @@ impl<'a> Emitter<'a> {
         let end = End {
             steps: self.steps,
             weights: self.weights,
-            first_writes: chosen.costs.first_load.writes,
-            first_events: chosen.costs.first_load.events,
+            first_writes: chosen.erased.writes,
+            first_events: chosen.erased.events,
             writes: chosen.costs.per_inference.writes,
             events: chosen.costs.per_inference.events,
         };

@@ -11,6 +11,7 @@ use crate::order::direction::{Arrangement, Closure};
 use crate::order::lanes::{self, LaneBound, LaneRanges};
 use crate::order::profile::Profiles;
 use crate::order::quantile;
+use crate::order::seats;
 use crate::order::shared::{self, SharedArrangement, SharedLayer};
 use crate::weights::Network;
 
@@ -141,18 +142,22 @@ impl Segment {
         let arrangement = if let Some(sharing) = options.sharing() {
             planner.observer.begin("ordering", planner.weights(layers.clone()));
             let advance = |weights| planner.observer.advance(weights);
-            let arrangement =
-                shared::arrange(&shared, sharing, &closure, options.effort, options.seed, &advance);
+            let arrangement = shared::arrange(&shared, sharing, &closure, options.effort, options.seed, &advance);
             if let Bound::Shared(bound) = &mut planner.bound {
                 *bound += arrangement.bound;
             }
             Arranged::Shared(arrangement)
         } else {
             planner.observer.begin("ordering", 0);
-            Arranged::Cells(match options.reach {
+            let mut arrangement = match options.reach {
                 Reach::Row => quantile::arrange(&rows, core_rows, cells, &closure, options.seed),
                 Reach::Lane => lanes::arrange(&lanes, core_rows, cells, &closure),
-            })
+            };
+            if part.0 == 0 && options.condition.from.is_some() {
+                let origin = options.condition.origin(options.core.rows * cells);
+                seats::settle(&mut arrangement, &closure, &origin, core_rows);
+            }
+            Arranged::Cells(arrangement)
         };
         Ok(Self { arrangement, first_layer: layers.start, first_stage })
     }

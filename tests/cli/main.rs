@@ -6,6 +6,7 @@ mod support;
 mod check;
 mod devices;
 mod flags;
+mod from;
 mod inputs;
 mod inspect;
 mod outputs;

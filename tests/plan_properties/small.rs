@@ -3,7 +3,7 @@
 use elight::check::{self, Findings};
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use elight::order::{Order, Reach};
-use elight::plan::{self, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved};
+use elight::plan::{self, Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved};
 use elight::replay::{self, Promise, Replay};
 use elight::weights::{Filter, Layout, Network};
 
@@ -35,8 +35,11 @@ pub fn options(core: (usize, usize), bits: u8, reach: Reach) -> PlanOptions {
         quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Row },
         reach,
         order: Order::Optimal,
+        fanout: 1,
+        effort: elight::order::shared::Effort::Good,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,
+        condition: Condition::default(),
     }
 }
 
@@ -56,10 +59,12 @@ pub fn plan(network: &Network, options: &PlanOptions) -> Planned {
     let promise = Promise {
         totals: outcome.of(options.order),
         end: outcome.end,
+        origin: &options.condition.origin(options.core.rows * options.core.cols),
         ram: outcome.decoder_ram_bytes as usize,
         outputs: &outcome.expected_outputs,
     };
-    let replay = replay::replay(&path, options.core, &options.device, &stimuli, promise, &Unobserved).unwrap();
+    let replay =
+        replay::replay(&path, options.core, options.fanout, &options.device, &stimuli, promise, &Unobserved).unwrap();
     let reading = check::Options { reparam: options.quantization.reparam, scale: options.quantization.scale };
     let bytes = std::fs::read(&path).unwrap();
     let findings = check::check_schedule(&mut &bytes[..], network, &options.device, &reading).unwrap();

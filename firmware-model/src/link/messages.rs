@@ -111,11 +111,8 @@ pub struct Start {
 /// From the device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Schema)]
 pub enum ToHost<'a> {
-    /// Sent once after power-up: earlier sessions are over.
-    Ready {
-        /// Times that the device started, as far as its memory knows.
-        boots: u32,
-    },
+    /// Sent once after power-up: earlier sessions and runs are over.
+    Ready,
     /// Where the run stands: sent for every data packet.
     Ack(Ack),
     /// The answer to a question.
@@ -243,6 +240,8 @@ pub enum Refused {
     NoCapture,
     /// The flash failed.
     Flash,
+    /// The core or the flash failed earlier: power the device off and on.
+    Halted(Failure),
 }
 
 /// What the device is.
@@ -270,8 +269,6 @@ pub struct Hello {
     pub keyed: bool,
     /// Fault reports that it can keep.
     pub max_faults: u16,
-    /// Times that it started.
-    pub boots: u32,
     /// The inference that was begun last.
     pub last: Option<Position>,
 }

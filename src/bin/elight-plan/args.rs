@@ -81,6 +81,10 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub reading: ReadingArgs,
 
+    /// The schedule that the core has run before: the first load is counted from what it left.
+    #[arg(long, value_name = "OLD.elight")]
+    pub from: Option<PathBuf>,
+
     /// Print the findings as one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -121,6 +125,10 @@ pub struct PlanArgs {
     #[arg(long, default_value = "good")]
     pub effort: Effort,
 
+    /// The schedule that the core has run before, for new weights of the same network: the first load starts from what it left.
+    #[arg(long, value_name = "OLD.elight")]
+    pub from: Option<PathBuf>,
+
     /// Threads [default: all]; the schedule is the same for any number.
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroU16>,
@@ -157,7 +165,7 @@ pub struct PlanArgs {
 /// What tensors are read, and how they become levels.
 #[derive(Debug, Args)]
 pub struct ReadingArgs {
-    /// PCM device: a preset (elight, gst-optical, gst-doped-si-heater, gsse-heater, pcm-soi-heater) or a TOML file [default:
+    /// PCM device: a preset (elight, gst-optical, gst-doped-si-heater, gsse-heater, pcm-soi-heater, gst-single-pulse) or a TOML file [default:
     /// elight, or what the weights file was trained for].
     #[arg(long, value_name = "PRESET|FILE.toml")]
     pub device: Option<String>,

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context;
-use elight::level::Quantizer;
-use elight::plan::{self, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
+use elight::held::Held;
+use elight::level::{DeviceProfile, Quantizer};
+use elight::plan::{self, Condition, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
 use elight::replay::{self, Promise};
 use elight::report::{self, Report};
 use elight::weights::Network;
@@ -24,7 +25,6 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     let core = core_size(args, &network)?;
     let options = PlanOptions {
         core,
-        device,
         quantization,
         fanout: args.fanout.rows(core)?,
         reach: args.reach,
@@ -32,6 +32,8 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         effort: args.effort,
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
+        condition: condition(args, core, &network, &device)?,
+        device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
     refuse_to_overwrite(weights, &network, &output)?;
@@ -46,6 +48,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         let promise = Promise {
             totals: outcome.of(options.order),
             end: outcome.end,
+            origin: &options.condition.origin(core.rows * core.cols),
             ram: outcome.decoder_ram_bytes as usize,
             outputs: &outcome.expected_outputs,
         };
@@ -67,6 +70,14 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         );
     }
     Ok(matches && !bars.interrupted())
+}
+
+/// The cores as they are.
+fn condition(args: &PlanArgs, core: CoreSize, network: &Network, device: &DeviceProfile) -> anyhow::Result<Condition> {
+    let Some(from) = &args.from else { return Ok(Condition::default()) };
+    let held = Held::read(from)?;
+    held.fits(network, core, device, 1)?;
+    Ok(Condition { from: Some(vec![held]), ..Condition::default() })
 }
 
 /// The output must be no file of the network, however its path is spelled.

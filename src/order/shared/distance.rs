@@ -194,7 +194,6 @@ impl<T: Copy + TryFrom<i32> + Into<i32> + Default> Matrix<T> {
         }
         Self { n, d }
     }
-
 }
 
 impl<T> Matrix<T> {

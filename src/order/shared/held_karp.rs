@@ -75,9 +75,12 @@ impl Trees {
             metric.lower(at, multipliers[at], &mut self.best, &mut self.parent);
             // Ties go to the node that comes first in the list, which is the same on every machine.
             let key = |&j: &u32| i64::from(self.best[j as usize]) + i64::from(multipliers[j as usize]);
-            let (place, cost) = self.left.iter().map(key).enumerate().fold((0, i64::MAX), |least, (place, cost)| {
-                if cost < least.1 { (place, cost) } else { least }
-            });
+            let (place, cost) = self
+                .left
+                .iter()
+                .map(key)
+                .enumerate()
+                .fold((0, i64::MAX), |least, (place, cost)| if cost < least.1 { (place, cost) } else { least });
             at = self.left.swap_remove(place) as usize;
             total += cost;
             self.edges.push((cost as i32, self.parent[at], at as u32));
@@ -97,7 +100,13 @@ pub struct Around<'a> {
 
 /// Looks for good multipliers, `iterations` trees long; `upper`: what the best known path costs, with its way in and out. Returns the multipliers,
 /// and the cost of the tree under them.
-pub fn ascend<D: Dense>(metric: &D, around: Around<'_>, upper: i64, iterations: usize, trees: &mut Trees) -> (Vec<i32>, i64) {
+pub fn ascend<D: Dense>(
+    metric: &D,
+    around: Around<'_>,
+    upper: i64,
+    iterations: usize,
+    trees: &mut Trees,
+) -> (Vec<i32>, i64) {
     let n = metric.nodes();
     let mut multipliers = vec![0i32; n];
     let (mut best, mut best_tree, mut best_bound) = (multipliers.clone(), 0, i64::MIN);

@@ -339,11 +339,14 @@ mod tests {
             return vec![Vec::new()];
         }
         let shorter = permutations(n - 1);
-        (0..n).flat_map(|at| shorter.iter().map(move |p| (p, at))).map(|(p, at)| {
-            let mut p = p.clone();
-            p.insert(at, n as u32 - 1);
-            p
-        }).collect()
+        (0..n)
+            .flat_map(|at| shorter.iter().map(move |p| (p, at)))
+            .map(|(p, at)| {
+                let mut p = p.clone();
+                p.insert(at, n as u32 - 1);
+                p
+            })
+            .collect()
     }
 
     /// All orders of all clusters.
@@ -357,9 +360,8 @@ mod tests {
     }
 
     fn cluster(columns: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Vec<i16>>> {
-        (columns, 1usize..4).prop_flat_map(|(n, rows)| {
-            prop::collection::vec(prop::collection::vec(-15i16..=15, rows), n)
-        })
+        (columns, 1usize..4)
+            .prop_flat_map(|(n, rows)| prop::collection::vec(prop::collection::vec(-15i16..=15, rows), n))
     }
 
     proptest! {

@@ -56,7 +56,14 @@ pub struct Ends<'a> {
 
 /// Finds a short path through all nodes, over `order`: the one to begin with if it holds all nodes. Returns its cost, with the costs of its ends.
 /// Never dearer than the path that was given.
-pub fn shortest<M: Metric>(metric: &M, ends: Ends<'_>, order: &mut Vec<u32>, kicks: usize, effort: Effort, seed: u64) -> i64 {
+pub fn shortest<M: Metric>(
+    metric: &M,
+    ends: Ends<'_>,
+    order: &mut Vec<u32>,
+    kicks: usize,
+    effort: Effort,
+    seed: u64,
+) -> i64 {
     let n = metric.len();
     if n <= exact::MOST {
         return exact::path(metric, ends.from, ends.to, order);
@@ -142,8 +149,7 @@ mod tests {
     }
 
     fn cost(nodes: &Nodes, ends: Ends<'_>, order: &[u32]) -> i64 {
-        let inside: i64 =
-            order.windows(2).map(|w| i64::from(nodes.distance(w[0] as usize, w[1] as usize))).sum();
+        let inside: i64 = order.windows(2).map(|w| i64::from(nodes.distance(w[0] as usize, w[1] as usize))).sum();
         let (first, last) = (order[0] as usize, order[order.len() - 1] as usize);
         inside + i64::from(ends.from[first] + ends.to[last])
     }

@@ -10,7 +10,6 @@
 
 use super::distance::Metric;
 
-
 /// A path and the distances that it lives on.
 pub struct Tour<'a, M> {
     metric: &'a M,
