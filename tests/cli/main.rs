@@ -5,6 +5,7 @@ mod support;
 
 mod check;
 mod devices;
+mod fanout;
 mod flags;
 mod from;
 mod inputs;
