@@ -44,9 +44,6 @@ pub enum PlanError {
         /// Rows that share an input.
         fanout: usize,
     },
-    /// Shared inputs are planned lane by lane.
-    #[error("where rows share inputs, columns are planned to keep their lanes: give --reach lane")]
-    SharedReach,
     /// Blocks larger than the core.
     #[error(
         "tensor `{tensor}` has {k}x{k} blocks, which do not fit a core of {core}: plan for a core of at least {k}x{k}"

@@ -27,8 +27,8 @@ use firmware_model::photonic_core::device_crc;
 use firmware_model::wire::End;
 
 use crate::level::{DeviceProfile, LevelMatrix, Quantizer};
+use crate::order::Order;
 use crate::order::tally::Totals;
-use crate::order::{Order, Reach};
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
 use crate::weights::{LayerKind, Network};
 
@@ -134,9 +134,6 @@ pub fn plan(
     check_blocks(network, options.core)?;
     if options.fanout > 1 && options.order == Order::Sorted {
         return Err(PlanError::SortedShared { fanout: options.fanout });
-    }
-    if options.fanout > 1 && options.reach == Reach::Row {
-        return Err(PlanError::SharedReach);
     }
     let spec = schedule_spec(network, options);
     let mut file = OutputFile::create(output)?;

@@ -142,7 +142,8 @@ impl Segment {
         let arrangement = if let Some(sharing) = options.sharing() {
             planner.observer.begin("ordering", planner.weights(layers.clone()));
             let advance = |weights| planner.observer.advance(weights);
-            let arrangement = shared::arrange(&shared, sharing, &closure, options.effort, options.seed, &advance);
+            let arrangement =
+                shared::arrange(&shared, sharing, options.reach, &closure, options.effort, options.seed, &advance);
             if let Bound::Shared(bound) = &mut planner.bound {
                 *bound += arrangement.bound;
             }

@@ -5,7 +5,10 @@ use rayon::prelude::*;
 use super::distance::{Nodes, State};
 use super::lane::{Closing, Lane, LanePlan};
 use super::layer::{Bundles, SharedLayer, Sharing};
+use super::row::Group;
+use super::row_bound;
 use super::search::Effort;
+use crate::order::Reach;
 use crate::order::direction::Closure;
 
 /// A lane that is dark at a step.
@@ -50,6 +53,7 @@ impl SharedArrangement {
 pub fn arrange(
     layers: &[SharedLayer],
     sharing: Sharing,
+    reach: Reach,
     closure: &Closure,
     effort: Effort,
     seed: u64,
@@ -64,36 +68,98 @@ pub fn arrange(
         })
         .collect();
     let (mut writes, mut bound) = (0, 0);
-    for group in 0..sharing.places() {
-        let stages = stages(layers, sharing, group);
-        let lanes: Vec<LanePlan> = (0..cells)
-            .into_par_iter()
-            .map(|lane| {
-                let clusters: Vec<Nodes> = stages
-                    .iter()
-                    .filter(|(layer, _)| lane < layers[*layer].cols)
-                    .map(|&(layer, bundle)| layers[layer].nodes[bundle].every(lane, cells))
-                    .collect();
-                let closing = closing(closure, sharing, group, lane);
-                let seed = seed ^ ((group * cells + lane) as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                let plan = Lane::new(&clusters, &closing).solve(effort, seed);
-                advance(clusters.iter().map(|nodes| (nodes.len() * nodes.rows()) as u64).sum());
-                plan
-            })
-            .collect();
-        for (lane, plan) in lanes.into_iter().enumerate() {
-            writes += plan.writes;
-            bound += plan.bound;
-            let used = stages.iter().filter(|(layer, _)| lane < layers[*layer].cols);
-            for (&(layer, bundle), order) in used.zip(plan.orders) {
+    let groups: Vec<GroupPlan> = (0..sharing.places())
+        .into_par_iter()
+        .map(|group| {
+            let stages = stages(layers, sharing, group);
+            let closing: Vec<Closing> = (0..cells).map(|lane| closing(closure, sharing, group, lane)).collect();
+            let seed = seed ^ (group as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let plan = match reach {
+                Reach::Lane => by_lane(layers, cells, &stages, &closing, effort, seed, advance),
+                Reach::Row => by_row(layers, cells, &stages, &closing, effort, seed, advance),
+            };
+            (stages, plan)
+        })
+        .map(|(stages, (writes, bound, orders))| GroupPlan { stages, writes, bound, orders })
+        .collect();
+    for plan in groups {
+        writes += plan.writes;
+        bound += plan.bound;
+        for ((layer, bundle), lanes) in plan.stages.into_iter().zip(plan.orders) {
+            for (lane, order) in lanes.into_iter().enumerate() {
                 let columns = arranged[layer].columns[bundle].iter_mut().skip(lane).step_by(cells);
-                for (column, node) in columns.zip(order) {
-                    *column = node * cells as u32 + lane as u32;
-                }
+                columns.zip(order).for_each(|(column, node)| *column = node);
             }
         }
     }
     SharedArrangement { sharing, layers: arranged, writes, bound }
+}
+
+/// Columns by stage and lane, each lane's in their order.
+type Orders = Vec<Vec<Vec<u32>>>;
+
+/// What was found for a row group.
+struct GroupPlan {
+    /// Layer and bundle of each stage.
+    stages: Vec<(usize, usize)>,
+    writes: u64,
+    bound: u64,
+    orders: Orders,
+}
+
+/// Every lane by itself.
+fn by_lane(
+    layers: &[SharedLayer],
+    cells: usize,
+    stages: &[(usize, usize)],
+    closing: &[Closing],
+    effort: Effort,
+    seed: u64,
+    advance: &(dyn Fn(u64) + Sync),
+) -> (u64, u64, Orders) {
+    let used = |lane: usize| (0..stages.len()).filter(move |&stage| lane < layers[stages[stage].0].cols);
+    let plans: Vec<LanePlan> = (0..cells)
+        .into_par_iter()
+        .map(|lane| {
+            let clusters: Vec<Nodes> = used(lane)
+                .map(|stage| {
+                    let (layer, bundle) = stages[stage];
+                    layers[layer].nodes[bundle].every(lane, cells)
+                })
+                .collect();
+            let seed = seed ^ (lane as u64 + 1).wrapping_mul(0xd1b5_4a32_d192_ed03);
+            let plan = Lane::new(&clusters, &closing[lane]).solve(effort, seed);
+            advance(clusters.iter().map(|nodes| (nodes.len() * nodes.rows()) as u64).sum());
+            plan
+        })
+        .collect();
+    let (writes, bound) = (plans.iter().map(|p| p.writes).sum(), plans.iter().map(|p| p.bound).sum());
+    let mut orders = vec![vec![Vec::new(); cells]; stages.len()];
+    for (lane, plan) in plans.into_iter().enumerate() {
+        for (stage, order) in used(lane).zip(plan.orders) {
+            orders[stage][lane] = order.into_iter().map(|node| node * cells as u32 + lane as u32).collect();
+        }
+    }
+    (writes, bound, orders)
+}
+
+/// All lanes together.
+fn by_row(
+    layers: &[SharedLayer],
+    cells: usize,
+    stages: &[(usize, usize)],
+    closing: &[Closing],
+    effort: Effort,
+    seed: u64,
+    advance: &(dyn Fn(u64) + Sync),
+) -> (u64, u64, Orders) {
+    let nodes: Vec<&Nodes> = stages.iter().map(|&(layer, bundle)| &layers[layer].nodes[bundle]).collect();
+    let group = Group::solve(&nodes, cells, closing, effort, seed, advance);
+    let writes = group.writes();
+    let chains = group.into_chains();
+    let cycle = closing.iter().all(|closing| matches!(closing, Closing::Cycle));
+    let bound = row_bound::writes(&nodes, cells, cycle, &chains, effort);
+    (writes, bound, chains)
 }
 
 /// The bundles that run on a row group, in their order: layer and bundle.

@@ -105,6 +105,13 @@ impl Nodes {
         Self { bytes, width, rows, ..*self }
     }
 
+    /// Some of the nodes, in this order.
+    #[must_use]
+    pub fn pick(&self, nodes: &[u32]) -> Self {
+        let bytes = nodes.iter().flat_map(|&i| self.node(i as usize)).copied().collect();
+        Self { bytes, ..*self }
+    }
+
     /// The nodes `first, first + step, ...` on their own.
     #[must_use]
     pub fn every(&self, first: usize, step: usize) -> Self {
@@ -122,6 +129,20 @@ impl State {
     #[must_use]
     pub fn unknown(rows: usize) -> Self {
         Self(vec![None; rows])
+    }
+
+    /// Takes what is known elsewhere where nothing is known here.
+    pub fn or(&mut self, other: &Self) {
+        for (level, other) in self.0.iter_mut().zip(&other.0) {
+            *level = level.or(*other);
+        }
+    }
+
+    /// Level steps to another state, in rows where both are known.
+    #[must_use]
+    pub fn steps(&self, other: &Self) -> i64 {
+        let both = self.0.iter().zip(&other.0).filter_map(|(a, b)| Some(((*a)?, (*b)?)));
+        both.map(|(a, b)| i64::from(a[0].abs_diff(b[0])) + i64::from(a[1].abs_diff(b[1]))).sum()
     }
 
     /// A level in the coding of [`Nodes`].

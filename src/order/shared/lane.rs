@@ -5,7 +5,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::distance::{Matrix, Nodes, State, distance};
-use super::held_karp::{Around, SCALE, Trees, ascend};
+use super::held_karp::{Chains, SCALE, ascend};
+use super::seam::{in_common, nearest};
 use super::search::{Effort, Ends, shortest};
 
 /// Most nodes of a path whose distances are kept, all of them.
@@ -84,7 +85,7 @@ impl<'a> Lane<'a> {
         let costs = |state: &State| (0..nodes.len()).map(|i| nodes.to_state(i, state)).collect::<Vec<_>>();
         let (from, to) = (costs(&self.before(k, orders)), costs(&self.after(k, orders)));
         let ends = Ends { from: &from, to: &to };
-        order(nodes, ends, &mut orders[k], kicks, effort, seed);
+        order_chain(nodes, ends, &mut orders[k], kicks, effort, seed);
     }
 
     /// The levels that the rows of cluster k are left with by those that run before it.
@@ -168,12 +169,6 @@ impl<'a> Lane<'a> {
     fn bound(&self, orders: &[Vec<u32>], effort: Effort) -> i64 {
         let count = self.clusters.len();
         let cycle = matches!(self.closing, Closing::Cycle);
-        let iterations = match effort {
-            Effort::Fast => 24,
-            Effort::Good => 100,
-            Effort::Best => 300,
-        };
-        let mut trees = Trees::default();
         let mut multipliers: Vec<Vec<i32>> = Vec::with_capacity(count);
         let mut sum = 0;
         for (k, nodes) in self.clusters.iter().enumerate() {
@@ -187,10 +182,9 @@ impl<'a> Lane<'a> {
             let to = seam((k + 1) % count, true).unwrap_or_else(free);
             let ways = |costs: &[i32], node: Option<&u32>| node.map_or(0, |&i| i64::from(costs[i as usize]));
             let upper = inside(nodes, &orders[k]) + ways(&from, orders[k].first()) + ways(&to, orders[k].last());
-            let around = Around { from: &from, to: &to };
-            let (own, tree) = ascend_any(nodes, around, upper, iterations, &mut trees);
-            sum += tree - 2 * own.iter().map(|&m| i64::from(m)).sum::<i64>();
-            multipliers.push(own);
+            let own = ascend(nodes, Chains { count: 1, exact: true, ways: [&from, &to], upper }, effort.trees());
+            sum += own.forest;
+            multipliers.push(own.multipliers);
         }
         for k in 0..count {
             let next = (k + 1) % count;
@@ -239,7 +233,7 @@ fn inside(nodes: &Nodes, order: &[u32]) -> i64 {
 }
 
 /// Finds a short path, on whatever distances there is room for.
-fn order(nodes: &Nodes, ends: Ends<'_>, order: &mut Vec<u32>, kicks: usize, effort: Effort, seed: u64) {
+pub fn order_chain(nodes: &Nodes, ends: Ends<'_>, order: &mut Vec<u32>, kicks: usize, effort: Effort, seed: u64) {
     if nodes.len() > MATRIX {
         shortest(nodes, ends, order, kicks, effort, seed);
     } else if nodes.farthest() <= i16::MAX as usize {
@@ -249,44 +243,13 @@ fn order(nodes: &Nodes, ends: Ends<'_>, order: &mut Vec<u32>, kicks: usize, effo
     }
 }
 
-fn ascend_any(nodes: &Nodes, around: Around<'_>, upper: i64, iterations: usize, trees: &mut Trees) -> (Vec<i32>, i64) {
-    if nodes.len() > MATRIX {
-        // A few trees of many nodes take as long as many of few.
-        ascend(nodes, around, upper, iterations.min(8), trees)
-    } else if nodes.farthest() <= i16::MAX as usize {
-        ascend(&Matrix::<i16>::of(nodes), around, upper, iterations, trees)
-    } else {
-        ascend(&Matrix::<i32>::of(nodes), around, upper, iterations, trees)
-    }
-}
-
 /// A single cluster, inference after inference: a closed tour, cut open at its first node.
 fn closed(nodes: &Nodes, effort: Effort, seed: u64) -> Vec<u32> {
     let rest = nodes.every(1, 1);
     let ends: Vec<i32> = (1..nodes.len()).map(|i| nodes.distance(0, i)).collect();
     let mut path = Vec::new();
-    order(&rest, Ends { from: &ends, to: &ends }, &mut path, effort.kicks(rest.len()), effort, seed);
+    order_chain(&rest, Ends { from: &ends, to: &ends }, &mut path, effort.kicks(rest.len()), effort, seed);
     std::iter::once(0).chain(path.into_iter().map(|i| i + 1)).collect()
-}
-
-/// Calls `f` with two clusters, cut to the rows that both use.
-fn in_common<T>(a: &Nodes, b: &Nodes, f: impl FnOnce(&Nodes, &Nodes) -> T) -> T {
-    match a.rows().cmp(&b.rows()) {
-        std::cmp::Ordering::Equal => f(a, b),
-        std::cmp::Ordering::Less => f(a, &b.first_rows(a.rows())),
-        std::cmp::Ordering::Greater => f(&a.first_rows(b.rows()), b),
-    }
-}
-
-/// For each node of `a` the cheapest step to `b`; to another node, when they are the same cluster.
-fn nearest(a: &Nodes, b: &Nodes, same: bool) -> Vec<i32> {
-    in_common(a, b, |a, b| {
-        let steps = |i: usize| {
-            let others = (0..b.len()).filter(move |j| !(same && *j == i));
-            others.map(|j| distance(a.node(i), b.node(j))).min().unwrap_or(0)
-        };
-        (0..a.len()).map(steps).collect()
-    })
 }
 
 /// The cheapest step from cluster k to the next, under their multipliers.

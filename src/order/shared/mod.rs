@@ -10,16 +10,26 @@
 //! layer.rs       which rows share their inputs, and the columns of a layer
 //! arrange.rs     all layers of a segment
 //! lane.rs        reach `lane`: a path for each lane and tile row
+//! row.rs         reach `row`: chains for all lanes of a tile row at once
+//! row_bound.rs   what no chains go below
+//! seam.rs        steps between tile rows, for bounds
+//! swap.rs        exchanges of columns between chains
+//! assignment.rs  which chain goes to which lane
 //! ```
 
 pub mod arrange;
+mod assignment;
 pub mod distance;
 mod exact;
 mod held_karp;
 pub mod lane;
 pub mod layer;
 mod moves;
+pub mod row;
+mod row_bound;
+mod seam;
 pub mod search;
+mod swap;
 mod tour;
 
 pub use arrange::{SharedArrangement, arrange};

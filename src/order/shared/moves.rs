@@ -27,7 +27,8 @@ impl Queue {
         }
     }
 
-    fn pop(&mut self) -> Option<usize> {
+    /// Takes the first.
+    pub fn pop(&mut self) -> Option<usize> {
         let node = self.nodes.pop_front()? as usize;
         self.waiting[node] = false;
         Some(node)

@@ -32,8 +32,17 @@ impl Effort {
             }
     }
 
+    /// Spanning trees of a bound's ascent.
+    pub fn trees(self) -> usize {
+        match self {
+            Self::Fast => 30,
+            Self::Good => 150,
+            Self::Best => 500,
+        }
+    }
+
     /// Neighbours of each node that moves are tried with.
-    fn neighbours(self) -> usize {
+    pub fn neighbours(self) -> usize {
         match self {
             Self::Fast => 8,
             Self::Good => 10,
