@@ -71,6 +71,12 @@ pub struct PlanOptions {
 pub const SEGMENT_BYTES: usize = 8 << 20;
 
 impl PlanOptions {
+    /// Rows of all cores together.
+    #[must_use]
+    pub fn all_rows(&self) -> usize {
+        self.condition.cores * self.core.rows
+    }
+
     /// The reach that the schedule needs: natural and sorted orders keep lanes.
     #[must_use]
     pub fn schedule_reach(&self) -> Reach {
@@ -83,7 +89,7 @@ impl PlanOptions {
     #[must_use]
     pub fn sharing(&self) -> Option<Sharing> {
         (self.fanout > 1).then(|| Sharing {
-            core_rows: self.core.rows,
+            core_rows: self.all_rows(),
             cells: self.core.cols,
             fanout: self.fanout,
             top: self.device.top_level(),

@@ -17,7 +17,7 @@ use crate::weights::Network;
 
 /// Cuts a network into segments whose arrangements fit [`PlanOptions::segment_bytes`]; a layer that alone does not fit is one segment.
 pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
-    let (core_rows, cells) = (options.core.rows, options.core.cols);
+    let (core_rows, cells) = (options.all_rows(), options.core.cols);
     let levels = 2 << options.device.bits;
     let mut segments = Vec::new();
     let (mut from, mut used) = (0, 0);
@@ -60,9 +60,9 @@ impl Bound {
         match options.reach {
             _ if options.fanout > 1 => Self::Shared(0),
             Reach::Row => {
-                Self::Row(Box::new(RowBound::new(options.core.rows, options.core.cols, options.device.top_level())))
+                Self::Row(Box::new(RowBound::new(options.all_rows(), options.core.cols, options.device.top_level())))
             }
-            Reach::Lane => Self::Lane(LaneBound::new(options.core.rows, options.core.cols)),
+            Reach::Lane => Self::Lane(LaneBound::new(options.all_rows(), options.core.cols)),
         }
     }
 
@@ -101,7 +101,7 @@ impl Segment {
         emitter: &Emitter<'_>,
     ) -> Result<Self, PlanError> {
         let options = planner.options;
-        let (core_rows, cells) = (options.core.rows, options.core.cols);
+        let (core_rows, cells) = (options.all_rows(), options.core.cols);
         planner.observer.begin("reading", planner.weights(layers.clone()));
         let (mut rows, mut lanes, mut shared) = (Vec::new(), Vec::new(), Vec::new());
         let (mut first_stage, mut stages) = (Vec::new(), 0);
@@ -124,7 +124,7 @@ impl Segment {
             };
             let steps_per_row = levels.cols.div_ceil(cells) as u64;
             planner.outcomes.push(LayerOutcome {
-                tiles: tile_rows * steps_per_row,
+                tiles: levels.rows.div_ceil(options.core.rows) as u64 * steps_per_row,
                 steps: tile_rows * steps_per_row,
                 relative_error,
                 lower_bound_writes,
@@ -156,7 +156,7 @@ impl Segment {
             };
             if part.0 == 0 && options.condition.from.is_some() {
                 let origin = options.condition.origin(options.core.rows * cells);
-                seats::settle(&mut arrangement, &closure, &origin, core_rows);
+                seats::settle(&mut arrangement, &closure, &origin, options.core.rows);
             }
             Arranged::Cells(arrangement)
         };

@@ -4,6 +4,7 @@
 mod support;
 
 mod check;
+mod cores;
 mod devices;
 mod fanout;
 mod flags;
@@ -11,4 +12,5 @@ mod from;
 mod inputs;
 mod inspect;
 mod outputs;
+mod page;
 mod report;

@@ -59,12 +59,12 @@ pub fn plan(network: &Network, options: &PlanOptions) -> Planned {
     let promise = Promise {
         totals: outcome.of(options.order),
         end: outcome.end,
+        fanout: options.fanout,
         origin: &options.condition.origin(options.core.rows * options.core.cols),
         ram: outcome.decoder_ram_bytes as usize,
         outputs: &outcome.expected_outputs,
     };
-    let replay =
-        replay::replay(&path, options.core, options.fanout, &options.device, &stimuli, promise, &Unobserved).unwrap();
+    let replay = replay::replay(&path, options.core, &options.device, &stimuli, promise, &Unobserved).unwrap();
     let reading = check::Options { reparam: options.quantization.reparam, scale: options.quantization.scale };
     let bytes = std::fs::read(&path).unwrap();
     let findings = check::check_schedule(&mut &bytes[..], network, &options.device, &reading).unwrap();

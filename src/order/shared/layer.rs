@@ -15,7 +15,7 @@ use crate::level::LevelMatrix;
 /// A core whose rows share inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sharing {
-    /// Core rows R.
+    /// Core rows R; of several cores side by side, all of them.
     pub core_rows: usize,
     /// Lanes C.
     pub cells: usize,
