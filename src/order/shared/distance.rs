@@ -54,13 +54,14 @@ impl Nodes {
     }
 
     /// The bytes of a node.
+    #[inline(always)]
     #[must_use]
     pub fn node(&self, i: usize) -> &[u8] {
         &self.bytes[i * self.width..(i + 1) * self.width]
     }
 
     /// Level steps from node i to node j.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn distance(&self, i: usize, j: usize) -> i32 {
         distance(self.node(i), self.node(j))
@@ -153,21 +154,24 @@ impl State {
 }
 
 /// Sum of the absolute differences of vectors of one length, a multiple of 8.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub fn distance(a: &[u8], b: &[u8]) -> i32 {
     if a.len().is_multiple_of(16) { lanes::<16>(a, b) } else { lanes::<8>(a, b) }
 }
 
-/// `W` differences at a time, for the vector unit.
-#[inline]
+/// `W` differences at a time, for the vector unit: plain loops, which compilers turn into sums of absolute differences.
+#[inline(always)]
 fn lanes<const W: usize>(a: &[u8], b: &[u8]) -> i32 {
     let (a, b) = (a.as_chunks::<W>().0, b.as_chunks::<W>().0);
     let mut sum = 0;
-    for (a, b) in a.iter().zip(b) {
-        sum += a.iter().zip(b).map(|(x, y)| i32::from(*x).abs_diff(i32::from(*y))).sum::<u32>();
+    for i in 0..a.len().min(b.len()) {
+        let (a, b) = (&a[i], &b[i]);
+        for k in 0..W {
+            sum += (i32::from(a[k]) - i32::from(b[k])).abs();
+        }
     }
-    sum as i32
+    sum
 }
 
 /// Distances between the nodes of one path problem.
@@ -183,7 +187,7 @@ pub trait Metric {
 }
 
 impl Metric for Nodes {
-    #[inline]
+    #[inline(always)]
     fn between(&self, i: usize, j: usize) -> i32 {
         self.distance(i, j)
     }
@@ -226,7 +230,7 @@ impl<T> Matrix<T> {
 }
 
 impl<T: Copy + Into<i32>> Metric for Matrix<T> {
-    #[inline]
+    #[inline(always)]
     fn between(&self, i: usize, j: usize) -> i32 {
         self.d[i * self.n + j].into()
     }

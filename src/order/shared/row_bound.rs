@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::distance::Nodes;
+use super::distance::{Nodes, distance};
 use super::held_karp::{Bound, Chains, SCALE, ascend, least};
 use super::seam::{in_common, nearest};
 use super::search::Effort;
@@ -68,9 +68,12 @@ fn seam([a, b]: [&Nodes; 2], [own, theirs]: [&Bound; 2], cells: usize) -> i64 {
     in_common(a, b, |a, b| {
         let side = |a: &Nodes, own: &Bound, b: &Nodes, theirs: &Bound| {
             let to = |i: usize| {
-                let steps = |j| SCALE * i64::from(super::distance::distance(a.node(i), b.node(j)));
-                let least = (0..b.len()).map(|j| steps(j) + i64::from(theirs.multipliers[j])).min();
-                least.unwrap_or(0) + i64::from(own.multipliers[i])
+                let (node, mut least) = (a.node(i), i64::MAX);
+                for j in 0..b.len() {
+                    let steps = SCALE * i64::from(distance(node, b.node(j)));
+                    least = least.min(steps + i64::from(theirs.multipliers[j]));
+                }
+                least + i64::from(own.multipliers[i])
             };
             let costs: Vec<i64> = (0..a.len()).into_par_iter().map(to).collect();
             least(a.len(), cells, |i| costs[i]).iter().map(|(cost, _)| cost).sum::<i64>()

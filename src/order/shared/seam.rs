@@ -14,10 +14,16 @@ pub fn in_common<T>(a: &Nodes, b: &Nodes, f: impl FnOnce(&Nodes, &Nodes) -> T) -
 /// For each node of `a` the cheapest step to `b`; to another node, when they are the same cluster.
 pub fn nearest(a: &Nodes, b: &Nodes, same: bool) -> Vec<i32> {
     in_common(a, b, |a, b| {
-        let steps = |i: usize| {
-            let others = (0..b.len()).filter(move |j| !(same && *j == i));
-            others.map(|j| distance(a.node(i), b.node(j))).min().unwrap_or(0)
-        };
-        (0..a.len()).map(steps).collect()
+        let mut nearest = vec![0; a.len()];
+        for (i, nearest) in nearest.iter_mut().enumerate() {
+            let (node, mut least) = (a.node(i), i32::MAX);
+            for j in 0..b.len() {
+                if !(same && j == i) {
+                    least = least.min(distance(node, b.node(j)));
+                }
+            }
+            *nearest = if least == i32::MAX { 0 } else { least };
+        }
+        nearest
     })
 }

@@ -26,7 +26,7 @@ impl Effort {
     pub fn kicks(self, nodes: usize) -> usize {
         nodes
             * match self {
-                Self::Fast => 4,
+                Self::Fast => 3,
                 Self::Good => 40,
                 Self::Best => 400,
             }
@@ -36,7 +36,7 @@ impl Effort {
     pub fn trees(self) -> usize {
         match self {
             Self::Fast => 30,
-            Self::Good => 150,
+            Self::Good => 200,
             Self::Best => 500,
         }
     }

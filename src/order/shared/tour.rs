@@ -39,19 +39,19 @@ impl<'a, M: Metric> Tour<'a, M> {
     }
 
     /// The node at a position, 0..=n+1.
-    #[inline]
+    #[inline(always)]
     pub fn at(&self, place: usize) -> usize {
         self.order[place] as usize
     }
 
     /// Position of a node.
-    #[inline]
+    #[inline(always)]
     pub fn place(&self, node: usize) -> usize {
         self.place[node] as usize
     }
 
     /// Cost of going from one node to another, A and B among them.
-    #[inline]
+    #[inline(always)]
     pub fn cost(&self, a: usize, b: usize) -> i32 {
         let (low, high) = if a < b { (a, b) } else { (b, a) };
         if high < self.n {
@@ -131,7 +131,11 @@ impl Neighbours {
             // Distance and number in one key: equal distances by number, and always in the same order.
             let key = |(j, d): (usize, i32)| (d as u64) << 32 | j as u64;
             match i.checked_sub(n) {
-                None => keys.extend((0..n).filter(|j| *j != i).map(|j| key((j, metric.between(i, j))))),
+                None => {
+                    for j in (0..i).chain(i + 1..n) {
+                        keys.push(key((j, metric.between(i, j))));
+                    }
+                }
                 Some(end) => keys.extend([from, to][end].iter().copied().enumerate().map(key)),
             }
             if k > 0 && keys.len() > k {
@@ -145,7 +149,7 @@ impl Neighbours {
     }
 
     /// The nearest nodes of a node.
-    #[inline]
+    #[inline(always)]
     pub fn of_node(&self, node: usize) -> &[u32] {
         &self.list[node * self.k..(node + 1) * self.k]
     }
