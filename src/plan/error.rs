@@ -44,6 +44,14 @@ pub enum PlanError {
         /// Rows that share an input.
         fanout: usize,
     },
+    /// Faults on a core whose rows share inputs.
+    #[error(
+        "{fanout} rows share an input: plans around faults are for cores with an input for each cell (--fanout cell)"
+    )]
+    FaultyShared {
+        /// Rows that share an input.
+        fanout: usize,
+    },
     /// Blocks larger than the core.
     #[error(
         "tensor `{tensor}` has {k}x{k} blocks, which do not fit a core of {core}: plan for a core of at least {k}x{k}"
@@ -85,6 +93,17 @@ pub enum PlanError {
     /// The device profile cannot be used.
     #[error(transparent)]
     Device(#[from] crate::level::DeviceError),
+    /// The faults cannot be planned around.
+    #[error(transparent)]
+    Faults(#[from] crate::faults::FaultError),
+    /// Orders that leave every weight where it is stored cannot go around faults without changing weights.
+    #[error(
+        "--faults with --order {order} needs --reach lane: weights stay in their lanes and take the best level that their cells can hold"
+    )]
+    FaultyOrder {
+        /// The order.
+        order: &'static str,
+    },
     /// The schedule cannot be written.
     #[error("cannot write {path}: {source}; nothing was left behind, and an older file of that name is untouched")]
     Output {

@@ -7,6 +7,7 @@ mod check;
 mod cores;
 mod devices;
 mod fanout;
+mod faults;
 mod flags;
 mod from;
 mod inputs;

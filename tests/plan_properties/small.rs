@@ -61,6 +61,7 @@ pub fn plan(network: &Network, options: &PlanOptions) -> Planned {
         end: outcome.end,
         fanout: options.fanout,
         origin: &options.condition.origin(options.core.rows * options.core.cols),
+        ranges: &options.condition.ranges().unwrap_or_default(),
         ram: outcome.decoder_ram_bytes as usize,
         outputs: &outcome.expected_outputs,
     };
