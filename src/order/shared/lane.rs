@@ -317,7 +317,10 @@ mod tests {
         let mut all: Vec<Vec<Vec<u32>>> = vec![Vec::new()];
         for cluster in clusters {
             let orders = permutations(cluster.len());
-            all = all.iter().flat_map(|done| orders.iter().map(move |o| [&done[..], &[o.clone()]].concat())).collect();
+            all = all
+                .iter()
+                .flat_map(|done| orders.iter().map(move |o| [&done[..], std::slice::from_ref(o)].concat()))
+                .collect();
         }
         all.iter().map(|orders| count(clusters, orders)).min().unwrap()
     }

@@ -109,7 +109,7 @@ pub fn shortest<M: Metric>(
 fn kick<M: Metric>(tour: &mut Tour<'_, M>, queue: &mut Queue, rng: &mut ChaCha8Rng) -> i64 {
     let n = tour.len();
     let longest = KICK.min(n / 2);
-    let mut below = |limit: usize| (u64::from(rng.next_u32()) * limit as u64 >> 32) as usize;
+    let mut below = |limit: usize| ((u64::from(rng.next_u32()) * limit as u64) >> 32) as usize;
     let (first, second) = (1 + below(longest), 1 + below(longest));
     let i = 1 + below(n + 1 - first - second);
     let (k, j) = (i + first - 1, i + first + second - 1);
