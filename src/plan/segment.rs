@@ -150,9 +150,15 @@ impl Segment {
         let closure = closure(part, emitter);
         if let Some(sharing) = options.sharing() {
             planner.observer.begin("ordering", planner.weights(layers.clone()));
-            let advance = |weights| planner.observer.advance(weights);
+            let advance = |weights| {
+                planner.observer.advance(weights);
+                !planner.observer.interrupted()
+            };
             let arrangement =
                 shared::arrange(&shared, sharing, options.reach, &closure, options.effort, options.seed, &advance);
+            if planner.observer.interrupted() {
+                return Err(PlanError::Interrupted);
+            }
             if let Bound::Shared(bound) = &mut planner.bound {
                 *bound += arrangement.bound;
             }
