@@ -121,7 +121,7 @@ impl Check<'_> {
         }
         // Nobody plans corrections; and without them the device never counts less than there is.
         let exact = self.world.physics.sigma == 0.0;
-        if exact && !(planned..=planned + cuts).contains(&pulses) || exact && counted < pulses {
+        if exact && (!(planned..=planned + cuts).contains(&pulses) || counted < pulses) {
             return Err(format!("{name}: {pulses} pulses, {planned} planned, {cuts} cuts"));
         }
         Ok(())
