@@ -1,3 +1,5 @@
+//! Plans a network for a 9x9 core whose lanes are fixed, and says how often it writes.
+
 use elight::level::DeviceProfile;
 use elight::order::Reach;
 use elight::plan::{CoreSize, PlanOptions, Unobserved, plan};
