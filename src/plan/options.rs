@@ -71,6 +71,23 @@ pub struct PlanOptions {
 pub const SEGMENT_BYTES: usize = 8 << 20;
 
 impl PlanOptions {
+    /// Options for a core of intact cells, with the defaults of `elight-plan` for everything else.
+    #[must_use]
+    pub fn new(core: CoreSize, device: DeviceProfile) -> Self {
+        Self {
+            core,
+            device,
+            quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Row },
+            fanout: 1,
+            reach: Reach::Row,
+            order: Order::Optimal,
+            effort: Effort::Good,
+            seed: 1,
+            segment_bytes: SEGMENT_BYTES,
+            condition: Condition::default(),
+        }
+    }
+
     /// Rows of all cores together.
     #[must_use]
     pub fn all_rows(&self) -> usize {
