@@ -29,6 +29,8 @@ fn check(path: &Path, order: Order) {
         reach: Reach::Row,
         rows: Rows::Stored,
         order,
+        fanout: 1,
+        effort: elight::order::shared::Effort::Good,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,
         condition: Condition::default(),

@@ -26,6 +26,8 @@ fn planned(order: Order, reach: Reach) -> Planned {
         reach,
         rows: Rows::Stored,
         order,
+        fanout: 1,
+        effort: elight::order::shared::Effort::Good,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,
         condition: Condition::default(),

@@ -20,6 +20,7 @@ pub mod quantile;
 pub mod rows;
 pub mod search;
 pub mod seats;
+pub mod shared;
 pub mod sweep;
 
 use serde::{Deserialize, Serialize};

@@ -297,7 +297,7 @@ impl Report {
                 ScaleMode::Row => "row".to_owned(),
                 ScaleMode::Layer => "layer".to_owned(),
             },
-            fanout: 1,
+            fanout: options.fanout as u32,
             reach: options.reach,
             rows: options.rows,
             order: options.order,
