@@ -150,6 +150,19 @@ impl Program {
         self.feed();
     }
 
+    /// Moves what each cell does `lanes` cells on, round the end of the core row; columns as in [`Program::chunks`].
+    pub fn turn(&mut self, row: &[i16], top: i16, lanes: usize) {
+        if lanes == 0 {
+            return;
+        }
+        for levels in self.level.chunks_exact_mut(self.cells) {
+            levels.rotate_right(lanes % self.cells);
+        }
+        // Within a step columns ascend with the cells.
+        self.sort_columns(row, top);
+        self.feed();
+    }
+
     /// Gives every active cell the next column of its level; columns are sorted.
     fn feed(&mut self) {
         let top = (self.next.len() as i16 - 2) / 2;

@@ -233,10 +233,15 @@ impl LayerWork<'_> {
         }
     }
 
+    /// The core row whose part of the arrangement is played on a core row.
+    fn part(&self, core_row: usize) -> usize {
+        self.options.condition.turn.map_or(core_row, |turn| turn.part(core_row, self.options.core.rows))
+    }
+
     /// Output row of an order in a slot, if any.
     fn output(&self, order: Order, stage: usize, core_row: usize) -> Option<u32> {
         let row = match order {
-            Order::Optimal => self.segment.arrangement.timeline.row(self.first_stage + stage, core_row),
+            Order::Optimal => self.segment.arrangement.timeline.row(self.first_stage + stage, self.part(core_row)),
             _ => (stage * self.options.all_rows() + core_row) as u32,
         };
         (row != EMPTY && (row as usize) < self.levels.rows).then_some(row)
@@ -254,6 +259,7 @@ impl LayerWork<'_> {
         let cells = self.options.core.cols;
         let (stage, timeline) = (self.first_stage + tile_row, &self.segment.arrangement.timeline);
         let row = self.output(order, tile_row, core_row)?;
+        let part = self.part(core_row);
         let levels = self.levels.row(row as usize);
         match (order, self.options.reach) {
             (Order::Natural, _) if self.options.order != order => program.natural_levels(levels, cells),
@@ -263,13 +269,16 @@ impl LayerWork<'_> {
             }
             (Order::Sorted, _) => program.lanes(levels, cells, self.top, |_| true),
             (Order::Optimal, Reach::Lane) => {
-                let rising = self.segment.arrangement.rising(stage, core_row);
+                let rising = self.segment.arrangement.rising(stage, part);
                 program.lanes(levels, cells, self.top, |cell| rising[cell]);
             }
             (Order::Optimal, Reach::Row) => {
                 let Some(faulty) = &self.segment.faulty else {
-                    let rising = self.segment.arrangement.rising(stage, core_row);
-                    program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, core_row), rising);
+                    let rising = self.segment.arrangement.rising(stage, part);
+                    program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, part), rising);
+                    if let Some(turn) = self.options.condition.turn {
+                        program.turn(levels, self.top, turn.lanes);
+                    }
                     return Some(row);
                 };
                 let profile = Profiles::of(levels, 1, levels.len(), self.top);
@@ -286,11 +295,9 @@ impl LayerWork<'_> {
     fn survey(&self) -> Coding {
         let mut survey = Survey::new(top_level(self.format.bits));
         let (mut program, mut memory) = (Program::default(), Memory::default());
-        // Around faults the first core rows may have nothing to do.
-        let rows = match &self.segment.faulty {
-            None => self.options.all_rows().min(SURVEYED_ROWS),
-            Some(_) => self.options.all_rows(),
-        };
+        // Around faults, and in a plan that is turned, the first core rows may have nothing to do.
+        let all = self.segment.faulty.is_some() || self.options.condition.turn.is_some();
+        let rows = if all { self.options.all_rows() } else { self.options.all_rows().min(SURVEYED_ROWS) };
         let mut surveyed = 0;
         for core_row in 0..rows {
             if surveyed < SURVEYED_ROWS && self.program(self.options.order, 0, core_row, &mut program).is_some() {

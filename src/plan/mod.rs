@@ -19,6 +19,8 @@ mod options;
 mod output;
 mod read;
 mod segment;
+mod turn;
+mod turns;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,8 @@ pub use emit::Stimulus;
 pub use error::PlanError;
 pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 pub use output::OutputFile;
+pub use turn::Turn;
+pub use turns::{Life, Turned, Worn, plan_turns, rotation_path};
 
 use segment::Segment;
 
@@ -152,6 +156,7 @@ pub fn plan(
     let begun = Instant::now();
     check_blocks(network, options.core)?;
     check_order(options)?;
+    check_turn(options)?;
     let spec = schedule_spec(network, options);
     let cores = options.condition.cores;
     let paths: Vec<PathBuf> = (0..cores).map(|core| core_path(output, core, cores)).collect();
@@ -223,6 +228,19 @@ fn check_order(options: &PlanOptions) -> Result<(), PlanError> {
         }
         (Order::Sorted, Reach::Row) if options.condition.faults.is_some() => {
             Err(PlanError::FaultyOrder { order: "sorted" })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_turn(options: &PlanOptions) -> Result<(), PlanError> {
+    match options.condition.turn {
+        Some(_) if options.order != Order::Optimal => Err(PlanError::Turn { why: "is for --order optimal" }),
+        Some(_) if options.condition.faults.is_some() => Err(PlanError::Turn {
+            why: "needs cores without faulty or worn-out cells: leave it out, and plan around them",
+        }),
+        Some(turn) if turn.lanes > 0 && options.reach == Reach::Lane => {
+            Err(PlanError::Turn { why: "of lanes needs --reach row" })
         }
         _ => Ok(()),
     }

@@ -14,3 +14,4 @@ mod inspect;
 mod outputs;
 mod page;
 mod report;
+mod wear;
