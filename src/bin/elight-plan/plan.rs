@@ -29,8 +29,10 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     let options = PlanOptions {
         core,
         quantization,
+        fanout: args.fanout.rows(core)?,
         reach: args.reach,
         order: args.order,
+        effort: args.effort,
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition,
@@ -59,6 +61,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     let spared = budget.is_some()
         && options.condition.faults.is_none()
         && options.condition.from.is_none()
+        && options.fanout == 1
         && options.order == Order::Optimal;
     let turned = if rotations > 1 || spared {
         let worn = Worn { budget: budget.as_deref(), count: rotations };
@@ -131,6 +134,7 @@ fn prove(
             totals: &core.totals,
             end: core.end,
             origin,
+            fanout: options.fanout,
             ranges: ranges.get(number * cells..(number + 1) * cells).unwrap_or_default(),
             ram: outcome.decoder_ram_bytes as usize,
             outputs: &[],
@@ -156,7 +160,7 @@ fn condition(
     let from = args.from.as_ref().map(|from| {
         let each = (0..cores).map(|number| {
             let held = Held::read(&plan::core_path(from, number, cores))?;
-            held.fits(network, core, device, 1)?;
+            held.fits(network, core, device, args.fanout.rows(core)? as u16)?;
             Ok(held)
         });
         each.collect::<anyhow::Result<Vec<_>>>()
