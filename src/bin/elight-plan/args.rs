@@ -178,6 +178,11 @@ pub struct ReadingArgs {
     #[arg(long)]
     pub scale: Option<ScaleArg>,
 
+    /// Cut each row (or layer, with its one scale) off where its levels come nearest to its weights, instead of at its largest weight;
+    /// needs no data. Give it to check, too.
+    #[arg(long)]
+    pub calibrate: bool,
+
     /// How tensors are read: as layers, as plain matrices, or as ELight's [P, Q, k, k] blocks.
     #[arg(long, default_value = "auto")]
     pub layout: Layout,
