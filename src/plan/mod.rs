@@ -40,8 +40,8 @@ pub use cores::CoreOutcome;
 pub use emit::Stimulus;
 pub use error::PlanError;
 pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
+pub use output::OutputFile;
 
-use output::OutputFile;
 use segment::Segment;
 
 /// Told how far planning is; and asked whether to go on.

@@ -11,4 +11,5 @@ mod from;
 mod inputs;
 mod inspect;
 mod outputs;
+mod page;
 mod report;

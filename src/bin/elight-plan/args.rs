@@ -58,6 +58,10 @@ pub struct InspectArgs {
     #[arg(long, requires = "step")]
     pub steady: bool,
 
+    /// The schedule that the core has run before: the first load is counted from what it left.
+    #[arg(long, value_name = "OLD.elight")]
+    pub from: Option<PathBuf>,
+
     /// List the frames (of the layer, if one is named).
     #[arg(long)]
     pub frames: bool,
@@ -136,6 +140,18 @@ pub struct PlanArgs {
     /// Print the report as one JSON object (docs/report.md).
     #[arg(long)]
     pub json: bool,
+
+    /// Write the report as a web page that stands alone.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+
+    /// Write each picture of the page as an SVG file into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub svg: Option<PathBuf>,
+
+    /// Inferences in a second, for the lifetime in years.
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 1.0, value_parser = rate)]
+    pub rate: f64,
 
     /// Do not replay the schedule.
     #[arg(long)]
@@ -246,6 +262,12 @@ impl From<ScaleArg> for ScaleMode {
             ScaleArg::Layer => Self::Layer,
         }
     }
+}
+
+/// A rate: a number above 0.
+fn rate(text: &str) -> Result<f64, String> {
+    let wrong = || "expected inferences in a second, a number above 0, as in --rate 30".to_owned();
+    text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or_else(wrong)
 }
 
 /// The completions of a shell.

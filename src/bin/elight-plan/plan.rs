@@ -7,10 +7,11 @@ use elight::held::Held;
 use elight::level::{DeviceProfile, Quantizer};
 use elight::plan::{self, Condition, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
 use elight::replay::{self, Promise};
-use elight::report::{self, Report};
+use elight::report::{self, Detail, Report};
 use elight::weights::Network;
 
 use crate::args::PlanArgs;
+use crate::pages::Pages;
 use crate::progress::Bars;
 
 /// Plans, writes, replays and reports; false when the replay does not match.
@@ -38,10 +39,18 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
+    let pages = Pages { page: args.report.as_deref(), pictures: args.svg.as_deref() };
     for number in 0..options.condition.cores {
         let path = plan::core_path(&output, number, options.condition.cores);
         refuse_to_overwrite(weights, &network, &path)?;
+        if let Some(page) = pages.page {
+            anyhow::ensure!(page != path, "the page {} would overwrite the schedule: name another", page.display());
+        }
     }
+    if let Some(page) = pages.page {
+        refuse_to_overwrite(weights, &network, page)?;
+    }
+    pages.prepare()?;
 
     let bars = Bars::new(args.quiet);
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
@@ -69,6 +78,15 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     bars.finish();
 
     let report = Report::new(weights, &network, &options, &outcome, &output, replay);
+    let report = report.at_rate(args.rate);
+    let report = if pages.any() {
+        let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+        let schedules = outcome.cores.iter().map(|core| read(&core.path)).collect::<anyhow::Result<Vec<_>>>()?;
+        report.with_detail(Detail::new(&outcome, core, &schedules))
+    } else {
+        report
+    };
+    pages.write(&report, &options.device)?;
     if args.json {
         crate::print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
     } else if !args.quiet {
