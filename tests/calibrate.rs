@@ -60,8 +60,10 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum()
 }
 
-fn options() -> Options {
-    Options { device: "elight".into(), bits: Some(3), scale: ScaleMode::Row, images: 24, batch: 8 }
+/// An image gives the perceptron one vector of 64 inputs, but a convolution many.
+fn options(model: &str) -> Options {
+    let images = if model == "mlp" { 480 } else { 24 };
+    Options { device: "elight".into(), bits: Some(3), scale: ScaleMode::Row, images, batch: 8 }
 }
 
 fn recipe(model: &str) -> Recipe {
@@ -79,7 +81,7 @@ fn answers_stay_near_the_original() {
         let mut network = build(&spec(model, None)).unwrap();
         init::initialize(&mut network, 5);
         checkpoint::save(&original, &mut network, &hidden(model)).unwrap();
-        let layers = calibrate(&original, &recipe(model), None, &options(), &out, |_, _, _| {}).unwrap();
+        let layers = calibrate(&original, &recipe(model), None, &options(model), &out, |_, _, _| {}).unwrap();
         assert!(layers.iter().all(|l| l.calibrated < l.nearest), "{layers:?}");
         let wanted = answers(&mut load(&original, model, None));
         let nearest = distance(&wanted, &answers(&mut load(&original, model, Some(3))));
@@ -90,12 +92,12 @@ fn answers_stay_near_the_original() {
         assert!(distance(&plain, &answers(&mut load(&out, model, Some(3)))) < 1e-6 * nearest);
         if model == "mlp" {
             let bytes = std::fs::read(&out).unwrap();
-            calibrate(&original, &recipe(model), None, &options(), &out, |_, _, _| {}).unwrap();
+            calibrate(&original, &recipe(model), None, &options(model), &out, |_, _, _| {}).unwrap();
             assert_eq!(bytes, std::fs::read(&out).unwrap());
         }
         let metadata = File::open(&out).unwrap().metadata;
         assert_eq!((metadata["elight.bits"].as_str(), metadata["elight.scale"].as_str()), ("3", "row"));
-        assert_eq!(metadata["elight.calibrated"], "24 images of digits");
+        assert_eq!(metadata["elight.calibrated"], format!("{} images of digits", options(model).images));
     }
 }
 
@@ -118,7 +120,7 @@ fn a_calibrated_file_needs_no_flags() {
     let mut c = Command::new(env!("CARGO_BIN_EXE_elight-plan"));
     let run = c.args([out, "--core", "9x9", "-o", dir.path().join("s.elight").to_str().unwrap()]).output().unwrap();
     let text = String::from_utf8_lossy(&run.stdout).into_owned();
-    assert!(run.status.success() && text.contains("one scale") && text.contains("8 levels a PCM cell"), "{text}");
+    assert!(run.status.success() && text.contains("a scale per layer") && text.contains("8 levels a PCM cell"), "{text}");
     // On the levels already: the planner finds no error in them.
     let file = File::open(Path::new(out)).unwrap();
     assert_eq!(file.metadata["elight.bits"], "3");
