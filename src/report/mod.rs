@@ -10,6 +10,8 @@ pub mod chart;
 
 pub mod html;
 
+pub mod compare;
+
 mod table;
 
 use std::path::Path;

@@ -37,6 +37,26 @@ pub enum Command {
     Check(CheckArgs),
     /// Take a schedule apart: header, layers, frames, and single steps.
     Inspect(InspectArgs),
+    /// Put two plans side by side.
+    Compare(CompareArgs),
+}
+
+/// Options of the comparison.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// A report that `--json` has printed, or a schedule.
+    pub a: PathBuf,
+
+    /// Another.
+    pub b: PathBuf,
+
+    /// A line for each layer.
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Write the comparison as a web page that stands alone.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
 }
 
 /// Options of the inspection.
