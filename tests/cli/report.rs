@@ -57,6 +57,7 @@ const KEYS: &[(&str, &str)] = &[
     ("gap", "number?"),
     ("endurance_writes", "number?"),
     ("lifetime_inferences.ORDER", "number?"),
+    ("faults", "null"),
     ("rate_per_second", "number"),
     ("lifetime_years.ORDER", "number?"),
     ("detail", "null"),
