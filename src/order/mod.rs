@@ -16,6 +16,7 @@ pub mod quantile;
 pub mod rows;
 pub mod search;
 pub mod seats;
+pub mod shared;
 
 use serde::{Deserialize, Serialize};
 

@@ -38,7 +38,7 @@ pub use condition::{Condition, core_path};
 pub use cores::CoreOutcome;
 pub use emit::Stimulus;
 pub use error::PlanError;
-pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
+pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 pub use output::OutputFile;
 
 use segment::Segment;
@@ -217,6 +217,12 @@ fn check_blocks(network: &Network, core: CoreSize) -> Result<(), PlanError> {
 }
 
 fn check_order(options: &PlanOptions) -> Result<(), PlanError> {
+    if options.fanout > 1 && options.order == Order::Sorted {
+        return Err(PlanError::SortedShared { fanout: options.fanout });
+    }
+    if options.fanout > 1 && options.condition.faults.is_some() {
+        return Err(PlanError::FaultyShared { fanout: options.fanout });
+    }
     match (options.order, options.reach) {
         (Order::Natural, Reach::Row) if options.condition.faults.is_some() => {
             Err(PlanError::FaultyOrder { order: "natural" })
@@ -234,7 +240,7 @@ fn schedule_spec(network: &Network, options: &PlanOptions) -> ScheduleSpec {
     ScheduleSpec {
         rows,
         cols,
-        format: ScheduleSpec::format(cols, options.device.bits, options.schedule_reach().into()),
+        format: ScheduleSpec::format(cols, options.device.bits, options.fanout as u16, options.schedule_reach().into()),
         layers: layers.len() as u32,
         most_cols: layers.iter().map(|l| l.cols).max().unwrap_or(0),
         longest_name: layers.iter().map(|l| l.name.len()).max().unwrap_or(0),

@@ -57,8 +57,12 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
             writeln!(out, "          skipped ({reason}): {names}{more}")?;
         }
     }
+    let inputs = match report.fanout {
+        1 => "one input per weight cell".to_owned(),
+        n => format!("{n} rows share the input of a lane"),
+    };
     let several = if report.cores.len() > 1 { format!("{} of ", report.cores.len()) } else { String::new() };
-    writeln!(out, "core      {several}{}, one input per weight cell, reach {}", report.core, reach(report.reach))?;
+    writeln!(out, "core      {several}{}, {inputs}, reach {}", report.core, reach(report))?;
     writeln!(out, "device    {}: {}", device.name, device.title)?;
     writeln!(
         out,
@@ -158,9 +162,10 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),
         None => "no statement about the gap".to_owned(),
     };
-    let among = match report.reach {
-        Reach::Row => "no plan",
-        Reach::Lane => "no plan that keeps rows and lanes",
+    let among = match (report.reach, report.fanout) {
+        (Reach::Row, 1) => "no plan",
+        (Reach::Row, _) => "no plan that keeps rows",
+        (Reach::Lane, _) => "no plan that keeps rows and lanes",
     };
     writeln!(out, "bound     {among} needs fewer than {} writes: {bound}", thousands(report.lower_bound_writes))?;
     writeln!(
@@ -282,9 +287,11 @@ pub(crate) fn plain_table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-fn reach(reach: Reach) -> &'static str {
-    match reach {
-        Reach::Lane => "lane (a weight keeps its lane)",
-        Reach::Row => "row (a weight may sit in any lane)",
+fn reach(report: &Report) -> &'static str {
+    match (report.reach, report.fanout) {
+        (Reach::Lane, 1) => "lane (a weight keeps its lane)",
+        (Reach::Row, 1) => "row (a weight may sit in any lane)",
+        (Reach::Lane, _) => "lane (a column keeps its lane)",
+        (Reach::Row, _) => "row (a column may sit in any lane)",
     }
 }

@@ -7,6 +7,7 @@ mod check;
 mod compare;
 mod cores;
 mod devices;
+mod fanout;
 mod faults;
 mod flags;
 mod from;
