@@ -7,12 +7,12 @@ use firmware_model::pcm::top_level;
 use firmware_model::wire::End;
 use rayon::prelude::*;
 
-use super::segment::Segment;
+use super::segment::{Arranged, Segment};
 use super::{CoreSize, PlanOptions};
 use crate::level::{LevelMatrix, Scales};
 use crate::order::program::Program;
 use crate::order::tally::{Counter, RowTally, Totals};
-use crate::order::timeline::EMPTY;
+use crate::order::visits::Visits;
 use crate::order::{Order, Reach};
 use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Survey, walk};
 use crate::schedule::writer::{LayerSpec, RowSlot, ScheduleWriter};
@@ -118,13 +118,13 @@ impl<'a> Emitter<'a> {
                     work.core_row(core_row, tile_rows.clone(), [natural, sorted, optimal], &coding)
                 })
                 .collect();
-            write_tile_rows(tile_rows, levels, work.steps(), &slots, writer)?;
+            write_tile_rows(tile_rows, levels, |tile_row| work.steps(self.options.order, tile_row), &slots, writer)?;
         }
         for counter in [&mut self.natural, &mut self.sorted, &mut self.optimal] {
             counter.end_layer();
         }
-        self.steps += (work.tile_rows() * work.steps()) as u64;
-        self.weights += levels.levels.len() as u64;
+        self.steps += work.first_step(self.options.order, work.tile_rows());
+        self.weights += work.weights();
         for (expected, stimulus) in self.expected.iter_mut().zip(self.stimuli) {
             expected.extend(multiply(info, levels, &stimulus.values, &stimulus.inputs[self.inputs..]));
         }
@@ -168,8 +168,36 @@ struct LayerWork<'a> {
 }
 
 impl LayerWork<'_> {
-    fn steps(&self) -> usize {
-        self.levels.cols.div_ceil(self.options.core.cols)
+    /// The list of levels of each cell, where the order has one.
+    fn visits(&self, order: Order) -> Option<&Visits> {
+        match &self.segment.arranged {
+            Arranged::Visits(visits) if order == Order::Optimal => Some(visits),
+            _ => None,
+        }
+    }
+
+    /// Steps of a tile row.
+    fn steps(&self, order: Order, tile_row: usize) -> usize {
+        match self.visits(order) {
+            Some(visits) => visits.steps(self.first_stage + tile_row),
+            None => self.levels.cols.div_ceil(self.options.core.cols),
+        }
+    }
+
+    /// First step of a tile row since the layer began.
+    fn first_step(&self, order: Order, tile_row: usize) -> u64 {
+        match self.visits(order) {
+            Some(_) => (0..tile_row).map(|before| self.steps(order, before) as u64).sum(),
+            None => (tile_row * self.steps(order, 0)) as u64,
+        }
+    }
+
+    /// Weights that the chosen order multiplies.
+    fn weights(&self) -> u64 {
+        match self.visits(self.options.order) {
+            Some(visits) => visits.weights(self.first_stage..self.first_stage + self.tile_rows()),
+            None => self.levels.levels.len() as u64,
+        }
     }
 
     fn tile_rows(&self) -> usize {
@@ -179,27 +207,34 @@ impl LayerWork<'_> {
     /// The program of an order for one slot, and the output row that it computes.
     fn program(&self, order: Order, tile_row: usize, core_row: usize, program: &mut Program) -> Option<u32> {
         let cells = self.options.core.cols;
-        let (stage, timeline) = (self.first_stage + tile_row, &self.segment.arrangement.timeline);
+        let stage = self.first_stage + tile_row;
         let row = match order {
-            Order::Optimal => timeline.row(stage, core_row),
+            Order::Optimal => self.segment.row(stage, core_row)?,
             _ => (tile_row * self.options.core.rows + core_row) as u32,
         };
-        if row == EMPTY || row as usize >= self.levels.rows {
+        if row as usize >= self.levels.rows {
             return None;
         }
         let levels = self.levels.row(row as usize);
-        match (order, self.options.reach) {
-            (Order::Natural, _) if self.options.order != order => program.natural_levels(levels, cells),
-            (Order::Natural, _) => program.natural(levels, cells),
-            (Order::Sorted, _) if self.options.order != order => program.ascending_levels(levels, cells, self.top),
-            (Order::Sorted, _) => program.lanes(levels, cells, self.top, |_| true),
-            (Order::Optimal, Reach::Lane) => {
-                let rising = self.segment.arrangement.rising(stage, core_row);
+        match (order, self.options.reach, &self.segment.arranged) {
+            (Order::Natural, ..) if self.options.order != order => program.natural_levels(levels, cells),
+            (Order::Natural, ..) => program.natural(levels, cells),
+            (Order::Sorted, ..) if self.options.order != order => program.ascending_levels(levels, cells, self.top),
+            (Order::Sorted, ..) => program.lanes(levels, cells, self.top, |_| true),
+            (Order::Optimal, Reach::Lane, Arranged::Sweeps(arrangement)) => {
+                let rising = arrangement.rising(stage, core_row);
                 program.lanes(levels, cells, self.top, |cell| rising[cell]);
             }
-            (Order::Optimal, Reach::Row) => {
-                let rising = self.segment.arrangement.rising(stage, core_row);
-                program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, core_row), rising);
+            (Order::Optimal, Reach::Row, Arranged::Sweeps(arrangement)) => {
+                let (steps, rising) = (self.steps(order, tile_row), arrangement.rising(stage, core_row));
+                program.chunks(levels, steps, self.top, arrangement.timeline.chunks(stage, core_row), rising);
+            }
+            (Order::Optimal, reach, Arranged::Visits(visits)) => {
+                let runs = (0..cells).map(|cell| visits.runs(stage, core_row, cell));
+                match reach {
+                    Reach::Lane => program.lane_runs(levels, visits.steps(stage), self.top, runs),
+                    Reach::Row => program.runs(levels, visits.steps(stage), self.top, runs),
+                }
             }
         }
         Some(row)
@@ -228,13 +263,12 @@ impl LayerWork<'_> {
         let (mut program, mut memory) = (Program::default(), Memory::default());
         let mut slots = Vec::with_capacity(tile_rows.len());
         for tile_row in tile_rows {
-            let first_step = (tile_row * self.steps()) as u64;
             let mut written = None;
             let tallies =
                 [(Order::Natural, &mut *natural), (Order::Sorted, &mut *sorted), (Order::Optimal, &mut *optimal)];
             for (order, tally) in tallies {
                 let Some(output) = self.program(order, tile_row, core_row, &mut program) else { continue };
-                tally.slot(&program, first_step);
+                tally.slot(&program, self.first_step(order, tile_row));
                 if order == self.options.order {
                     let mut records = Records::default();
                     let mut encoder = Encoder::new(coding, self.format.bits, &mut records);
@@ -276,7 +310,7 @@ fn begin_layer<W: Write>(
 fn write_tile_rows<W: Write>(
     tile_rows: Range<usize>,
     levels: &LevelMatrix,
-    steps: usize,
+    steps: impl Fn(usize) -> usize,
     slots: &[Vec<Option<Slot>>],
     writer: &mut ScheduleWriter<W>,
 ) -> io::Result<()> {
@@ -292,7 +326,7 @@ fn write_tile_rows<W: Write>(
                 Some(RowSlot { output: slot.output, scale: own_scale(slot.output), records: &slot.records })
             })
             .collect();
-        writer.tile_row(tile_row as u32, steps as u32, &row_slots)?;
+        writer.tile_row(tile_row as u32, steps(tile_row) as u32, &row_slots)?;
     }
     Ok(())
 }

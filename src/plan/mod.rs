@@ -18,8 +18,10 @@ mod options;
 mod output;
 mod read;
 mod segment;
+mod sweep;
+mod trade;
 
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -27,8 +29,8 @@ use firmware_model::photonic_core::device_crc;
 use firmware_model::wire::End;
 
 use crate::level::{DeviceProfile, LevelMatrix, Quantizer};
-use crate::order::Order;
 use crate::order::tally::Totals;
+use crate::order::{Order, Reach};
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
 use crate::weights::{LayerKind, Network};
 
@@ -36,6 +38,8 @@ pub use condition::{Condition, core_path};
 pub use emit::Stimulus;
 pub use error::PlanError;
 pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
+pub use sweep::{SweepPoint, sweep};
+pub use trade::{ExtraSteps, MOST_EXTRA_STEPS, Trade};
 
 use output::OutputFile;
 use segment::Segment;
@@ -132,6 +136,7 @@ pub fn plan(
 ) -> Result<Outcome, PlanError> {
     let begun = Instant::now();
     check_blocks(network, options.core)?;
+    check_trade(options)?;
     let spec = schedule_spec(network, options);
     let mut file = OutputFile::create(output)?;
     observer.writing_to(file.path());
@@ -178,6 +183,25 @@ fn check_blocks(network: &Network, core: CoreSize) -> Result<(), PlanError> {
         }
     }
     Ok(())
+}
+
+fn check_trade(options: &PlanOptions) -> Result<(), PlanError> {
+    let needs = match (options.trade.extra_steps, options.order, options.reach) {
+        (None, _, _) | (_, Order::Optimal, Reach::Row) => return Ok(()),
+        (_, Order::Optimal, Reach::Lane) => "--reach row",
+        _ => "--order optimal",
+    };
+    Err(PlanError::ExtraStepsOrder { needs })
+}
+
+/// Writes a file that appears whole or not at all.
+///
+/// # Errors
+/// [`PlanError::Output`].
+pub fn write_whole(output: &Path, bytes: &[u8]) -> Result<(), PlanError> {
+    let mut file = OutputFile::create(output)?;
+    file.temporary().write_all(bytes).map_err(|e| PlanError::output(output, e))?;
+    file.keep(output)
 }
 
 fn schedule_spec(network: &Network, options: &PlanOptions) -> ScheduleSpec {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::emit::Emitter;
+use super::trade::{self, Relaxed};
 use super::{LayerOutcome, PlanError, PlanOptions, Planner};
 use crate::level::LevelMatrix;
 use crate::order::Reach;
@@ -12,10 +13,16 @@ use crate::order::lanes::{self, LaneBound, LaneRanges};
 use crate::order::profile::Profiles;
 use crate::order::quantile;
 use crate::order::seats;
+use crate::order::timeline::EMPTY;
+use crate::order::visits::Visits;
 use crate::weights::Network;
 
 /// Cuts a network into segments whose arrangements fit [`PlanOptions::segment_bytes`]; a layer that alone does not fit is one segment.
 pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
+    if options.trade.extra_steps.is_some() {
+        // The steps are shared out over the whole network.
+        return std::iter::once(0..network.layers().len()).collect();
+    }
     let (core_rows, cells) = (options.core.rows, options.core.cols);
     let levels = 2 << options.device.bits;
     let mut segments = Vec::new();
@@ -64,10 +71,18 @@ impl Bound {
     }
 }
 
+/// What each slot serves.
+pub enum Arranged {
+    /// Each cell sweeps its chunk.
+    Sweeps(Arrangement),
+    /// Each cell has a list of levels.
+    Visits(Visits),
+}
+
 /// Arranged layers.
 pub struct Segment {
     /// Their slots.
-    pub arrangement: Arrangement,
+    pub arranged: Arranged,
     /// First layer, and first stage of each layer.
     first_layer: usize,
     first_stage: Vec<usize>,
@@ -92,6 +107,8 @@ impl Segment {
             stages += levels.rows.div_ceil(core_rows);
             let summary = summarise(&levels, options);
             let lower_bound_writes = match (&summary, &mut planner.bound) {
+                // Bounded when its steps are known.
+                _ if options.trade.extra_steps.is_some() => None,
                 (Summary::Row(profiles), Bound::Row(bound)) => Some(bound.add(profiles)),
                 (Summary::Lane(ranges), Bound::Lane(bound)) => {
                     bound.add(ranges);
@@ -117,6 +134,23 @@ impl Segment {
         }
         let closure = closure(part, emitter);
         planner.observer.begin("ordering", 0);
+        let relaxed = options.trade.extra_steps.map(|extra| trade::relax(&rows, options.core, extra)).transpose()?;
+        if let Some(Relaxed::Fixed(fixed)) = relaxed {
+            let segment = Self { arranged: Arranged::Visits(fixed.visits), first_layer: layers.start, first_stage };
+            for layer in layers.clone() {
+                planner.outcomes[layer].lower_bound_writes = Some(0);
+            }
+            segment.count_steps(planner, layers, core_rows);
+            return Ok(segment);
+        }
+        if let Some(Relaxed::Layers(relaxed)) = &relaxed {
+            rows.clone_from(relaxed);
+            for (layer, profiles) in layers.clone().zip(relaxed) {
+                if let Bound::Row(bound) = &mut planner.bound {
+                    planner.outcomes[layer].lower_bound_writes = Some(bound.add(profiles));
+                }
+            }
+        }
         let mut arrangement = match options.reach {
             Reach::Row => quantile::arrange(&rows, core_rows, cells, &closure, options.seed),
             Reach::Lane => lanes::arrange(&lanes, core_rows, cells, &closure),
@@ -124,7 +158,32 @@ impl Segment {
         if part.0 == 0 && options.condition.from.is_some() {
             seats::settle(&mut arrangement, &closure, &options.condition.origin(options.core.rows * cells), core_rows);
         }
-        Ok(Self { arrangement, first_layer: layers.start, first_stage })
+        let arranged = match relaxed {
+            None => Arranged::Sweeps(arrangement),
+            Some(_) => Arranged::Visits(Visits::of(&arrangement, &rows)),
+        };
+        let segment = Self { arranged, first_layer: layers.start, first_stage };
+        segment.count_steps(planner, layers, core_rows);
+        Ok(segment)
+    }
+
+    /// Tells the outcomes of the layers how many steps they take.
+    fn count_steps(&self, planner: &mut Planner<'_>, layers: Range<usize>, core_rows: usize) {
+        let Arranged::Visits(visits) = &self.arranged else { return };
+        for layer in layers {
+            let first = self.stage(layer);
+            let stages = first..first + planner.network.layers()[layer].rows.div_ceil(core_rows);
+            planner.outcomes[layer].steps = stages.map(|stage| visits.steps(stage) as u64).sum();
+        }
+    }
+
+    /// Output row in a slot, if it has one.
+    pub fn row(&self, stage: usize, core_row: usize) -> Option<u32> {
+        let row = match &self.arranged {
+            Arranged::Sweeps(arrangement) => arrangement.timeline.row(stage, core_row),
+            Arranged::Visits(visits) => visits.row(stage, core_row),
+        };
+        (row != EMPTY).then_some(row)
     }
 
     /// First stage of a layer within the arrangement.

@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use firmware_model::pcm::{Price, WriteCost};
 
-use super::Report;
+use super::{Report, curve};
 use crate::level::DeviceProfile;
 use crate::order::tally::Costs;
 use crate::order::{Order, Reach};
@@ -23,6 +23,9 @@ pub fn print(report: &Report, device: &DeviceProfile, verbose: bool) -> String {
     let _ = heading(&mut out, report, device, verbose);
     let _ = writeln!(out, "\n{}", orders(report));
     let _ = conclusions(&mut out, report, device);
+    if !report.sweep.is_empty() {
+        let _ = writeln!(out, "\n{}", sweep(report));
+    }
     if verbose {
         let _ = writeln!(out, "\n{}", layers(report));
     }
@@ -55,6 +58,9 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
             let names = names[..names.len().min(SKIPPED_SHOWN)].join(", ");
             writeln!(out, "          skipped ({reason}): {names}{more}")?;
         }
+    }
+    if let Some(extra) = &report.extra_steps {
+        writeln!(out, "          extra steps: {extra}; {} weights of level 0 left out", thousands(report.left_out))?;
     }
     writeln!(out, "core      {}, one input per weight cell, reach {}", report.core, reach(report.reach))?;
     writeln!(out, "device    {}: {}", device.name, device.title)?;
@@ -156,9 +162,10 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),
         None => "no statement about the gap".to_owned(),
     };
-    let among = match report.reach {
-        Reach::Row => "no plan",
-        Reach::Lane => "no plan that keeps rows and lanes",
+    let among = match (report.reach, &report.extra_steps) {
+        (Reach::Row, None) => "no plan",
+        (Reach::Row, Some(_)) => "no plan of as many steps in each layer",
+        (Reach::Lane, _) => "no plan that keeps rows and lanes",
     };
     writeln!(out, "bound     {among} needs fewer than {} writes: {bound}", thousands(report.lower_bound_writes))?;
     writeln!(
@@ -196,6 +203,23 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         )?,
     }
     writeln!(out, "time      {:.2} s to plan and write", report.seconds)
+}
+
+/// Steps against writes.
+fn sweep(report: &Report) -> Table {
+    let mut table = plain_table(["extra steps", "steps", "of the fewest", "writes/inference", "bound", "fewer writes"]);
+    let first = report.sweep[0];
+    for point in &report.sweep {
+        table.add_row([
+            curve::name(point),
+            thousands(point.steps),
+            format!("{:.2}x", point.steps as f64 / first.steps as f64),
+            thousands(point.writes),
+            thousands(point.lower_bound_writes),
+            factor(first.writes, point.writes),
+        ]);
+    }
+    table
 }
 
 fn layers(report: &Report) -> Table {

@@ -11,3 +11,4 @@ mod inputs;
 mod inspect;
 mod outputs;
 mod report;
+mod trade;

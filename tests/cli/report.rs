@@ -18,8 +18,10 @@ const KEYS: &[(&str, &str)] = &[
     ("fanout", "integer"),
     ("reach", "string"),
     ("order", "string"),
+    ("extra_steps", "string?"),
     ("from", "string?"),
     ("weights", "integer"),
+    ("left_out", "integer"),
     ("tiles", "integer"),
     ("steps", "integer"),
     ("layers[].name", "string"),
@@ -65,6 +67,11 @@ const KEYS: &[(&str, &str)] = &[
     ("verified.writes_match", "boolean"),
     ("verified.outputs_match", "boolean"),
     ("verified.inferences", "integer"),
+    ("sweep[].extra_steps_percent", "number?"),
+    ("sweep[].fixed_levels", "boolean"),
+    ("sweep[].steps", "integer"),
+    ("sweep[].writes", "integer"),
+    ("sweep[].lower_bound_writes", "integer"),
     ("seconds", "number"),
 ];
 
@@ -100,7 +107,7 @@ fn fits(kind: &str, got: &str) -> bool {
 fn json_has_exactly_the_documented_keys() {
     let sandbox = Sandbox::with_network();
     for args in [&["--device", "gst-optical"][..], &["--reach", "lane", "--order", "sorted"]] {
-        let report = sandbox.report(args);
+        let report = sandbox.report(&[args, &["--sweep", "curve.svg"]].concat());
         let mut found = Vec::new();
         keys(&report, "", &mut found);
         for (path, got) in &found {

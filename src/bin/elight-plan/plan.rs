@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use elight::held::Held;
 use elight::level::{DeviceProfile, Quantizer};
-use elight::plan::{self, Condition, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
+use elight::plan::{self, Condition, CoreSize, Observer, PlanOptions, SEGMENT_BYTES, Trade};
 use elight::replay::{self, Promise};
 use elight::report::{self, Report};
 use elight::weights::Network;
@@ -31,6 +31,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition: condition(args, core, &network, &device)?,
+        trade: Trade { extra_steps: args.extra_steps },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
@@ -52,9 +53,18 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         };
         Some(replay::replay(&output, core, &options.device, &stimuli, promise, &bars)?)
     };
+    let sweep = match &args.sweep {
+        None => Vec::new(),
+        Some(file) => {
+            let points = plan::sweep(&network, &options, &bars)?;
+            let title = format!("{} on a {core} core, {} bits", weights.display(), options.device.bits);
+            plan::write_whole(file, report::curve(&title, &points).as_bytes())?;
+            points
+        }
+    };
     bars.finish();
 
-    let report = Report::new(weights, &network, &options, &outcome, &output, replay);
+    let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
     if args.json {
         crate::print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
     } else if !args.quiet {
