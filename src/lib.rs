@@ -29,3 +29,5 @@ pub mod report;
 pub mod nn;
 
 pub mod train;
+
+pub mod sim;

@@ -259,7 +259,9 @@ mod tests {
             prop_assert!(fixed.lower_bound_steps <= optimum && optimum <= fixed.steps);
             prop_assert_eq!(fixed.visits.writes(), 0);
             let nonzero = rows.concat().iter().filter(|level| **level != 0).count();
-            prop_assert_eq!(fixed.visits.weights(0..fixed.visits.stages()), nonzero as u64);
+            let slots = (0..fixed.visits.stages()).flat_map(|stage| (0..core_rows).map(move |core_row| (stage, core_row)));
+            let served = slots.map(|(stage, core_row)| fixed.visits.weights(stage, core_row)).sum::<u64>();
+            prop_assert_eq!(served, nonzero as u64);
         }
     }
 

@@ -130,11 +130,10 @@ impl Visits {
         self.first_run[at] as usize..self.first_run[at + 1] as usize
     }
 
-    /// Weights served in some stages.
+    /// Weights served in a slot.
     #[must_use]
-    pub fn weights(&self, stages: Range<usize>) -> u64 {
-        let slots = self.core_rows * self.cells;
-        let runs = self.first_run[stages.start * slots] as usize..self.first_run[stages.end * slots] as usize;
+    pub fn weights(&self, stage: usize, core_row: usize) -> u64 {
+        let runs = self.range(stage, core_row, 0).start..self.range(stage, core_row, self.cells - 1).end;
         self.runs[runs].iter().map(|run| u64::from(run.count)).sum()
     }
 

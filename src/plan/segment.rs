@@ -23,7 +23,7 @@ pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
         // The steps are shared out over the whole network.
         return std::iter::once(0..network.layers().len()).collect();
     }
-    let (core_rows, cells) = (options.core.rows, options.core.cols);
+    let (core_rows, cells) = (options.all_rows(), options.core.cols);
     let levels = 2 << options.device.bits;
     let mut segments = Vec::new();
     let (mut from, mut used) = (0, 0);
@@ -57,9 +57,9 @@ impl Bound {
     pub fn new(options: &PlanOptions) -> Self {
         match options.reach {
             Reach::Row => {
-                Self::Row(Box::new(RowBound::new(options.core.rows, options.core.cols, options.device.top_level())))
+                Self::Row(Box::new(RowBound::new(options.all_rows(), options.core.cols, options.device.top_level())))
             }
-            Reach::Lane => Self::Lane(LaneBound::new(options.core.rows, options.core.cols)),
+            Reach::Lane => Self::Lane(LaneBound::new(options.all_rows(), options.core.cols)),
         }
     }
 
@@ -97,7 +97,7 @@ impl Segment {
         emitter: &Emitter<'_>,
     ) -> Result<Self, PlanError> {
         let options = planner.options;
-        let (core_rows, cells) = (options.core.rows, options.core.cols);
+        let (core_rows, cells) = (options.all_rows(), options.core.cols);
         planner.observer.begin("reading", planner.weights(layers.clone()));
         let (mut rows, mut lanes) = (Vec::new(), Vec::new());
         let (mut first_stage, mut stages) = (Vec::new(), 0);
@@ -117,10 +117,9 @@ impl Segment {
                 _ => None,
             };
             let steps_per_row = levels.cols.div_ceil(cells) as u64;
-            let tile_rows = levels.rows.div_ceil(core_rows) as u64;
             planner.outcomes.push(LayerOutcome {
-                tiles: tile_rows * steps_per_row,
-                steps: tile_rows * steps_per_row,
+                tiles: levels.rows.div_ceil(options.core.rows) as u64 * steps_per_row,
+                steps: levels.rows.div_ceil(core_rows) as u64 * steps_per_row,
                 relative_error,
                 lower_bound_writes,
                 level_counts: count_levels(&levels, options.device.top_level()),
@@ -134,7 +133,8 @@ impl Segment {
         }
         let closure = closure(part, emitter);
         planner.observer.begin("ordering", 0);
-        let relaxed = options.trade.extra_steps.map(|extra| trade::relax(&rows, options.core, extra)).transpose()?;
+        let relaxed =
+            options.trade.extra_steps.map(|extra| trade::relax(&rows, core_rows, options.core, extra)).transpose()?;
         if let Some(Relaxed::Fixed(fixed)) = relaxed {
             let segment = Self { arranged: Arranged::Visits(fixed.visits), first_layer: layers.start, first_stage };
             for layer in layers.clone() {
@@ -156,7 +156,12 @@ impl Segment {
             Reach::Lane => lanes::arrange(&lanes, core_rows, cells, &closure),
         };
         if part.0 == 0 && options.condition.from.is_some() {
-            seats::settle(&mut arrangement, &closure, &options.condition.origin(options.core.rows * cells), core_rows);
+            seats::settle(
+                &mut arrangement,
+                &closure,
+                &options.condition.origin(options.core.rows * cells),
+                options.core.rows,
+            );
         }
         let arranged = match relaxed {
             None => Arranged::Sweeps(arrangement),

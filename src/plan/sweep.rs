@@ -54,7 +54,7 @@ pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) 
             ExtraSteps::Percent(percent) => Some(percent),
             ExtraSteps::FixedLevels => None,
         };
-        let fixed = match trade::relax(&layers, options.core, extra) {
+        let fixed = match trade::relax(&layers, options.all_rows(), options.core, extra) {
             Ok(Relaxed::Layers(relaxed)) => {
                 points.push(arranged(&relaxed, options, percent));
                 false
@@ -86,7 +86,7 @@ pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) 
 }
 
 fn arranged(layers: &[Profiles], options: &PlanOptions, percent: Option<f64>) -> SweepPoint {
-    let (core_rows, cells) = (options.core.rows, options.core.cols);
+    let (core_rows, cells) = (options.all_rows(), options.core.cols);
     let arrangement = quantile::arrange(layers, core_rows, cells, &Closure::Cycle, options.seed);
     let mut bound = RowBound::new(core_rows, cells, options.device.top_level());
     for layer in layers {

@@ -61,25 +61,26 @@ pub enum Relaxed {
 }
 
 /// Finds the steps of each layer. A plan with fixed levels is taken as soon as its steps are granted, as none has fewer writes.
-pub fn relax(layers: &[Profiles], core: CoreSize, extra: ExtraSteps) -> Result<Relaxed, PlanError> {
-    let (core_rows, cells) = (core.rows, core.cols);
+/// `core_rows`: of all cores together.
+pub fn relax(layers: &[Profiles], core_rows: usize, core: CoreSize, extra: ExtraSteps) -> Result<Relaxed, PlanError> {
+    let cells = core.cols;
     let fixed = fixed_levels(layers, core_rows, cells);
     let percent = match (extra, fixed) {
         (ExtraSteps::FixedLevels, Ok(fixed)) => return Ok(Relaxed::Fixed(fixed)),
         (ExtraSteps::FixedLevels, Err(too_few)) => {
             return Err(PlanError::FixedLevels { needed: too_few.needed, core });
         }
-        (ExtraSteps::Percent(percent), Ok(fixed)) if fixed.steps <= budget(layers, core, percent) => {
+        (ExtraSteps::Percent(percent), Ok(fixed)) if fixed.steps <= budget(layers, core_rows, cells, percent) => {
             return Ok(Relaxed::Fixed(fixed));
         }
         (ExtraSteps::Percent(percent), _) => percent,
     };
-    Ok(Relaxed::Layers(slack::share(layers, core_rows, cells, budget(layers, core, percent))))
+    Ok(Relaxed::Layers(slack::share(layers, core_rows, cells, budget(layers, core_rows, cells, percent))))
 }
 
 /// Steps of an inference with so many percent extra, rounded down.
-fn budget(layers: &[Profiles], core: CoreSize, percent: f64) -> u64 {
-    let least = slack::total_steps(layers, core.rows, &slack::least_steps(layers, core.cols));
+fn budget(layers: &[Profiles], core_rows: usize, cells: usize, percent: f64) -> u64 {
+    let least = slack::total_steps(layers, core_rows, &slack::least_steps(layers, cells));
     least + (least as f64 * percent / 100.0).floor() as u64
 }
 

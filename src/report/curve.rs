@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::table::thousands;
+use super::number::thousands;
 use crate::plan::SweepPoint;
 
 const WIDTH: f64 = 720.0;

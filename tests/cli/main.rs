@@ -4,11 +4,13 @@
 mod support;
 
 mod check;
+mod cores;
 mod devices;
 mod flags;
 mod from;
 mod inputs;
 mod inspect;
 mod outputs;
+mod page;
 mod report;
 mod trade;
