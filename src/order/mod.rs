@@ -9,6 +9,7 @@ pub mod tally;
 pub mod bound;
 pub mod chunk;
 pub mod direction;
+pub mod faulty;
 pub mod fixed;
 pub mod lanes;
 mod links;

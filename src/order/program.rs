@@ -79,7 +79,7 @@ impl Program {
     }
 
     /// Each cell works through the weights of its lane by level, upwards where `rising(cell)`, else downwards; equal levels
-    /// in the order of their columns. With every cell rising this is ELight's order.
+    /// in the order of their columns. With every cell rising this is ELight's order. Weights of level [`IDLE`] are left out.
     pub fn lanes(&mut self, row: &[i16], cells: usize, top: i16, rising: impl Fn(usize) -> bool) {
         self.reset(row.len().div_ceil(cells), cells);
         let levels = 2 * top as usize + 1;
@@ -88,13 +88,13 @@ impl Program {
             self.next.clear();
             self.next.resize(levels + 1, 0);
             let key = |level: i16| if rising(cell) { (level + top) as usize } else { (top - level) as usize };
-            for &level in row[cell..].iter().step_by(cells) {
+            for &level in row[cell..].iter().step_by(cells).filter(|level| **level != IDLE) {
                 self.next[key(level) + 1] += 1;
             }
             for i in 1..=levels {
                 self.next[i] += self.next[i - 1];
             }
-            for (t, &level) in row[cell..].iter().step_by(cells).enumerate() {
+            for (t, &level) in row[cell..].iter().step_by(cells).enumerate().filter(|(_, level)| **level != IDLE) {
                 let step = &mut self.next[key(level)];
                 let at = *step as usize * cells + cell;
                 *step += 1;
@@ -129,7 +129,26 @@ impl Program {
             }
             from = to;
         }
-        self.feed_by_level(top);
+        self.feed();
+    }
+
+    /// Each cell works through its levels, so many weights at each; columns as in [`Program::chunks`].
+    pub fn served(
+        &mut self,
+        row: &[i16],
+        (steps, cells): (usize, usize),
+        top: i16,
+        served: impl IntoIterator<Item = (usize, Vec<(i16, u32)>)>,
+    ) {
+        self.reset(steps, cells);
+        self.sort_columns(row, top);
+        for (cell, runs) in served {
+            let own = runs.iter().flat_map(|&(level, count)| std::iter::repeat_n(level, count as usize));
+            for (at, level) in self.level[cell..].iter_mut().step_by(cells).zip(own) {
+                *at = level;
+            }
+        }
+        self.feed();
     }
 
     /// Each cell works through its runs; within a level, columns go to the cells in ascending order as time goes on. Weights of level 0 that
@@ -137,7 +156,7 @@ impl Program {
     pub fn runs<'a>(&mut self, row: &[i16], steps: usize, top: i16, cells: impl ExactSizeIterator<Item = &'a [Run]>) {
         self.place(steps, cells);
         self.sort_columns(row, top);
-        self.feed_by_level(top);
+        self.feed();
     }
 
     /// The same, but every weight keeps its lane.
@@ -175,7 +194,8 @@ impl Program {
     }
 
     /// Gives every active cell the next column of its level; columns are sorted.
-    fn feed_by_level(&mut self, top: i16) {
+    fn feed(&mut self) {
+        let top = (self.next.len() as i16 - 2) / 2;
         for (level, input) in self.level.iter().zip(&mut self.input) {
             if *level != IDLE {
                 let next = &mut self.next[(level + top) as usize];

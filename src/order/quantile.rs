@@ -20,7 +20,7 @@ const RECUTS: usize = 2;
 const QUICK_CUT: usize = 1 << 14;
 /// Exchanges tried for each row: a few nanoseconds a weight for long rows. Beyond that little is found; short rows, which
 /// have nothing but their order to gain from, want a few all the same.
-fn tries_per_row(layer: &Profiles) -> usize {
+pub(super) fn tries_per_row(layer: &Profiles) -> usize {
     (layer.cols() / 16).clamp(24, 48)
 }
 

@@ -9,9 +9,10 @@ use rayon::prelude::*;
 
 use super::PlanOptions;
 use super::cores::Counters;
-use super::segment::{Arranged, Segment};
+use super::segment::Segment;
 use crate::level::{LevelMatrix, Scales};
-use crate::order::program::Program;
+use crate::order::profile::Profiles;
+use crate::order::program::{IDLE, Program};
 use crate::order::tally::{RowTally, Totals};
 use crate::order::visits::Visits;
 use crate::order::{Order, Reach};
@@ -73,14 +74,15 @@ pub struct Emitted {
 
 impl<'a> Emitter<'a> {
     pub fn new(network: &'a Network, options: &'a PlanOptions, format: RecordFormat, stimuli: &'a [Stimulus]) -> Self {
-        let counters = || Counters::new(options);
+        // With reach `row`, the stored and ELight's order are those of intact cores: they cannot go around faults.
+        let intact = options.reach == Reach::Row;
         Self {
             network,
             options,
             format,
-            natural: counters(),
-            sorted: counters(),
-            optimal: counters(),
+            natural: Counters::new(options, intact),
+            sorted: Counters::new(options, intact),
+            optimal: Counters::new(options, false),
             stimuli,
             expected: vec![Vec::new(); stimuli.len()],
             inputs: 0,
@@ -109,6 +111,7 @@ impl<'a> Emitter<'a> {
             levels,
             segment,
             first_stage: segment.stage(layer),
+            index: segment.index(layer),
             top: self.options.device.top_level(),
         };
         let coding = work.survey();
@@ -130,17 +133,17 @@ impl<'a> Emitter<'a> {
                 .collect();
             for (core, (writer, done)) in writers.iter_mut().zip(&mut stages).enumerate() {
                 let slots = &slots[core * core_rows..][..core_rows];
-                let steps = |i: usize| work.steps(self.options.order, first + i);
-                let written = write_tile_rows(*done, levels, steps, slots, writer)?;
-                self.loads[core].steps += written.steps;
-                self.loads[core].weights += written.weights;
+                let steps = |i: usize| work.stage_steps(some.start + i, core);
+                let written = write_tile_rows(*done, levels, &steps, slots, writer)?;
+                self.loads[core].steps += written.steps as u64;
+                self.loads[core].weights += written.weights as u64;
                 *done += written.tile_rows;
             }
         }
         for counters in [&mut self.natural, &mut self.sorted, &mut self.optimal] {
             counters.end_layer();
         }
-        self.steps += work.first_step(self.options.order, work.stages());
+        self.steps += work.layer_steps() as u64;
         for (expected, stimulus) in self.expected.iter_mut().zip(self.stimuli) {
             expected.extend(multiply(info, levels, &stimulus.values, &stimulus.inputs[self.inputs..]));
         }
@@ -177,7 +180,7 @@ impl<'a> Emitter<'a> {
 struct Slot {
     output: u32,
     /// Weights multiplied.
-    weights: u64,
+    weights: usize,
     records: Records,
 }
 
@@ -187,45 +190,54 @@ struct LayerWork<'a> {
     levels: &'a LevelMatrix,
     segment: &'a Segment,
     first_stage: usize,
+    /// Number of the layer within the segment.
+    index: usize,
     top: i16,
 }
 
 impl LayerWork<'_> {
+    fn steps(&self) -> usize {
+        self.levels.cols.div_ceil(self.options.core.cols)
+    }
+
     /// The list of levels of each cell, where the order has one.
     fn visits(&self, order: Order) -> Option<&Visits> {
-        match &self.segment.arranged {
-            Arranged::Visits(visits) if order == Order::Optimal => Some(visits),
-            _ => None,
-        }
-    }
-
-    /// Steps of a tile row.
-    fn steps(&self, order: Order, tile_row: usize) -> usize {
-        match self.visits(order) {
-            Some(visits) => visits.steps(self.first_stage + tile_row),
-            None => self.levels.cols.div_ceil(self.options.core.cols),
-        }
-    }
-
-    /// First step of a tile row since the layer began.
-    fn first_step(&self, order: Order, tile_row: usize) -> u64 {
-        match self.visits(order) {
-            Some(_) => (0..tile_row).map(|before| self.steps(order, before) as u64).sum(),
-            None => (tile_row * self.steps(order, 0)) as u64,
-        }
-    }
-
-    /// Weights that the chosen order multiplies in a slot that is in use.
-    fn weights(&self, stage: usize, core_row: usize) -> u64 {
-        match self.visits(self.options.order) {
-            Some(visits) => visits.weights(self.first_stage + stage, core_row),
-            None => self.levels.cols as u64,
-        }
+        self.segment.visits.as_ref().filter(|_| order == Order::Optimal)
     }
 
     /// Tile rows of the cores, side by side.
     fn stages(&self) -> usize {
-        self.levels.rows.div_ceil(self.options.all_rows())
+        match &self.segment.faulty {
+            Some(faulty) => faulty.arranged.first_stage[self.index + 1] - self.first_stage,
+            None => self.levels.rows.div_ceil(self.options.all_rows()),
+        }
+    }
+
+    /// Steps of a core in a stage, in the order of the schedule.
+    fn stage_steps(&self, stage: usize, core: usize) -> usize {
+        match &self.segment.faulty {
+            Some(faulty) => faulty.arranged.steps(self.first_stage + stage, core),
+            None => self.visits(self.options.order).map_or(self.steps(), |v| v.steps(self.first_stage + stage)),
+        }
+    }
+
+    /// Steps of the cores side by side.
+    fn layer_steps(&self) -> usize {
+        match &self.segment.faulty {
+            Some(faulty) => faulty.arranged.layer_steps(self.index),
+            None => (0..self.stages()).map(|stage| self.stage_steps(stage, 0)).sum(),
+        }
+    }
+
+    /// First step of a stage since the layer began, on the core of a core row.
+    fn first_step(&self, order: Order, stage: usize, core_row: usize) -> u64 {
+        let core = core_row / self.options.core.rows;
+        match (&self.segment.faulty, self.visits(order)) {
+            (Some(_), _) | (_, Some(_)) if order == Order::Optimal => {
+                (0..stage).map(|before| self.stage_steps(before, core)).sum::<usize>() as u64
+            }
+            _ => (stage * self.steps()) as u64,
+        }
     }
 
     /// Output row of an order in a slot, if any.
@@ -247,28 +259,38 @@ impl LayerWork<'_> {
     /// The program of an order for one slot, and the output row that it computes.
     fn program(&self, order: Order, tile_row: usize, core_row: usize, program: &mut Program) -> Option<u32> {
         let cells = self.options.core.cols;
-        let stage = self.first_stage + tile_row;
+        let (stage, timeline) = (self.first_stage + tile_row, &self.segment.arrangement.timeline);
         let row = self.output(order, tile_row, core_row)?;
         let levels = self.levels.row(row as usize);
-        match (order, self.options.reach, &self.segment.arranged) {
-            (Order::Natural, ..) if self.options.order != order => program.natural_levels(levels, cells),
-            (Order::Natural, ..) => program.natural(levels, cells),
-            (Order::Sorted, ..) if self.options.order != order => program.ascending_levels(levels, cells, self.top),
-            (Order::Sorted, ..) => program.lanes(levels, cells, self.top, |_| true),
-            (Order::Optimal, Reach::Lane, Arranged::Sweeps(arrangement)) => {
-                let rising = arrangement.rising(stage, core_row);
-                program.lanes(levels, cells, self.top, |cell| rising[cell]);
+        match (order, self.options.reach) {
+            (Order::Natural, _) if self.options.order != order => program.natural_levels(levels, cells),
+            (Order::Natural, _) => program.natural(levels, cells),
+            (Order::Sorted, _) if self.options.order != order && self.options.condition.faults.is_none() => {
+                program.ascending_levels(levels, cells, self.top);
             }
-            (Order::Optimal, Reach::Row, Arranged::Sweeps(arrangement)) => {
-                let (steps, rising) = (self.steps(order, tile_row), arrangement.rising(stage, core_row));
-                program.chunks(levels, steps, self.top, arrangement.timeline.chunks(stage, core_row), rising);
-            }
-            (Order::Optimal, reach, Arranged::Visits(visits)) => {
+            (Order::Sorted, _) => program.lanes(levels, cells, self.top, |_| true),
+            (Order::Optimal, reach) if let Some(visits) = &self.segment.visits => {
                 let runs = (0..cells).map(|cell| visits.runs(stage, core_row, cell));
                 match reach {
                     Reach::Lane => program.lane_runs(levels, visits.steps(stage), self.top, runs),
                     Reach::Row => program.runs(levels, visits.steps(stage), self.top, runs),
                 }
+            }
+            (Order::Optimal, Reach::Lane) => {
+                let rising = self.segment.arrangement.rising(stage, core_row);
+                program.lanes(levels, cells, self.top, |cell| rising[cell]);
+            }
+            (Order::Optimal, Reach::Row) => {
+                let Some(faulty) = &self.segment.faulty else {
+                    let rising = self.segment.arrangement.rising(stage, core_row);
+                    program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, core_row), rising);
+                    return Some(row);
+                };
+                let profile = Profiles::of(levels, 1, levels.len(), self.top);
+                let runs: Vec<(i16, u32)> = profile.runs(0).map(|(level, at)| (level, at.end - at.start)).collect();
+                let served = faulty.arranged.served(&faulty.rows, &runs, (stage, core_row));
+                let steps = self.stage_steps(tile_row, core_row / self.options.core.rows);
+                program.served(levels, (steps, cells), self.top, served);
             }
         }
         Some(row)
@@ -278,8 +300,15 @@ impl LayerWork<'_> {
     fn survey(&self) -> Coding {
         let mut survey = Survey::new(top_level(self.format.bits));
         let (mut program, mut memory) = (Program::default(), Memory::default());
-        for core_row in 0..self.options.all_rows().min(SURVEYED_ROWS) {
-            if self.program(self.options.order, 0, core_row, &mut program).is_some() {
+        // Around faults the first core rows may have nothing to do.
+        let rows = match &self.segment.faulty {
+            None => self.options.all_rows().min(SURVEYED_ROWS),
+            Some(_) => self.options.all_rows(),
+        };
+        let mut surveyed = 0;
+        for core_row in 0..rows {
+            if surveyed < SURVEYED_ROWS && self.program(self.options.order, 0, core_row, &mut program).is_some() {
+                surveyed += 1;
                 walk(&program, self.levels.cols, self.format, &mut memory, &mut survey);
             }
         }
@@ -302,12 +331,15 @@ impl LayerWork<'_> {
                 [(Order::Natural, &mut *natural), (Order::Sorted, &mut *sorted), (Order::Optimal, &mut *optimal)];
             for (order, tally) in tallies {
                 let Some(output) = self.program(order, tile_row, core_row, &mut program) else { continue };
-                tally.slot(&program, self.first_step(order, tile_row));
+                tally.slot(&program, self.first_step(order, tile_row, core_row));
                 if order == self.options.order {
                     let mut records = Records::default();
                     let mut encoder = Encoder::new(coding, self.format.bits, &mut records);
                     walk(&program, self.levels.cols, self.format, &mut memory, &mut encoder);
-                    let weights = self.weights(tile_row, core_row);
+                    let weights = match (&self.options.condition.faults, self.visits(order)) {
+                        (None, None) => self.levels.cols,
+                        _ => program.level.iter().filter(|level| **level != IDLE).count(),
+                    };
                     written = Some(Slot { output, weights, records });
                 }
             }
@@ -344,16 +376,15 @@ fn begin_layer<W: Write>(
 /// What was written of some tile rows.
 struct Written {
     tile_rows: usize,
-    steps: u64,
-    /// Weights multiplied.
-    weights: u64,
+    steps: usize,
+    weights: usize,
 }
 
 /// Writes those tile rows of a core in which it has something to do; `slots[core_row]` has them all, and the first written one is number `first`.
 fn write_tile_rows<W: Write>(
     first: usize,
     levels: &LevelMatrix,
-    steps: impl Fn(usize) -> usize,
+    steps: &dyn Fn(usize) -> usize,
     slots: &[Vec<Option<Slot>>],
     writer: &mut ScheduleWriter<W>,
 ) -> io::Result<Written> {
@@ -370,12 +401,11 @@ fn write_tile_rows<W: Write>(
                 Some(RowSlot { output: slot.output, scale: own_scale(slot.output), records: &slot.records })
             })
             .collect();
-        let rows = row_slots.iter().flatten().count();
-        if rows > 0 {
+        if row_slots.iter().any(Option::is_some) {
             writer.tile_row((first + written.tile_rows) as u32, steps(i) as u32, &row_slots)?;
             written.tile_rows += 1;
-            written.steps += steps(i) as u64;
-            written.weights += slots.iter().filter_map(|core_row| Some(core_row[i].as_ref()?.weights)).sum::<u64>();
+            written.steps += steps(i);
+            written.weights += slots.iter().filter_map(|row| row[i].as_ref()).map(|slot| slot.weights).sum::<usize>();
         }
     }
     Ok(written)
@@ -387,7 +417,8 @@ fn multiply(info: &LayerInfo, levels: &LevelMatrix, values: &[i32], inputs: &[i3
         .into_par_iter()
         .map(|row| {
             let inputs = &inputs[info.input_base(row)..][..levels.cols];
-            let products = levels.row(row).iter().zip(inputs).map(|(&level, &input)| {
+            let multiplied = levels.row(row).iter().zip(inputs).filter(|(level, _)| **level != IDLE);
+            let products = multiplied.map(|(&level, &input)| {
                 let value = i64::from(values[usize::from(level.unsigned_abs())]);
                 i64::from(level.signum()) * value * i64::from(input)
             });

@@ -68,7 +68,7 @@ pub enum PlanError {
         got: String,
     },
     /// Extra steps for an order that cannot use them.
-    #[error("--extra-steps needs {needs}: only then may cells idle and weights sit in any lane")]
+    #[error("--extra-steps and --sweep need {needs}: only then may cells idle and weights sit in any lane")]
     ExtraStepsOrder {
         /// The options that it needs.
         needs: &'static str,
@@ -86,6 +86,17 @@ pub enum PlanError {
     /// The device profile cannot be used.
     #[error(transparent)]
     Device(#[from] crate::level::DeviceError),
+    /// The faults cannot be planned around.
+    #[error(transparent)]
+    Faults(#[from] crate::faults::FaultError),
+    /// Orders that leave every weight where it is stored cannot go around faults without changing weights.
+    #[error(
+        "--faults with --order {order} needs --reach lane: weights stay in their lanes and take the best level that their cells can hold"
+    )]
+    FaultyOrder {
+        /// The order.
+        order: &'static str,
+    },
     /// The schedule cannot be written.
     #[error("cannot write {path}: {source}; nothing was left behind, and an older file of that name is untouched")]
     Output {

@@ -5,15 +5,18 @@ use std::ops::Range;
 use super::emit::Emitter;
 use super::trade::{self, Relaxed};
 use super::{LayerOutcome, PlanError, PlanOptions, Planner};
+use crate::faults::FaultError;
 use crate::level::LevelMatrix;
 use crate::order::Reach;
 use crate::order::bound::RowBound;
 use crate::order::direction::{Arrangement, Closure};
+use crate::order::faulty::{self, FaultyArrangement, FaultyRows};
 use crate::order::lanes::{self, LaneBound, LaneRanges};
 use crate::order::profile::Profiles;
+use crate::order::program::IDLE;
 use crate::order::quantile;
 use crate::order::seats;
-use crate::order::timeline::EMPTY;
+use crate::order::timeline::{EMPTY, Timeline};
 use crate::order::visits::Visits;
 use crate::weights::Network;
 
@@ -51,11 +54,14 @@ enum Summary {
 pub enum Bound {
     Row(Box<RowBound>),
     Lane(LaneBound),
+    /// Around faults: what the rows of the layers so far force.
+    Faulty(u64),
 }
 
 impl Bound {
     pub fn new(options: &PlanOptions) -> Self {
         match options.reach {
+            Reach::Row if options.condition.faults.is_some() => Self::Faulty(0),
             Reach::Row => {
                 Self::Row(Box::new(RowBound::new(options.all_rows(), options.core.cols, options.device.top_level())))
             }
@@ -67,22 +73,19 @@ impl Bound {
         match self {
             Self::Row(bound) => bound.writes(),
             Self::Lane(bound) => bound.writes(),
+            Self::Faulty(writes) => writes.next_multiple_of(2),
         }
     }
-}
-
-/// What each slot serves.
-pub enum Arranged {
-    /// Each cell sweeps its chunk.
-    Sweeps(Arrangement),
-    /// Each cell has a list of levels.
-    Visits(Visits),
 }
 
 /// Arranged layers.
 pub struct Segment {
     /// Their slots.
-    pub arranged: Arranged,
+    pub arrangement: Arrangement,
+    /// Steps and shapes, where it goes around faults.
+    pub faulty: Option<Faulty>,
+    /// What each cell serves, where it is more than sweeps; this goes before the arrangement.
+    pub visits: Option<Visits>,
     /// First layer, and first stage of each layer.
     first_layer: usize,
     first_stage: Vec<usize>,
@@ -102,7 +105,7 @@ impl Segment {
         let (mut rows, mut lanes) = (Vec::new(), Vec::new());
         let (mut first_stage, mut stages) = (Vec::new(), 0);
         for layer in layers.clone() {
-            let (levels, relative_error) = planner.read(layer)?;
+            let (levels, relative_error) = planner.read_first(layer)?;
             first_stage.push(stages);
             stages += levels.rows.div_ceil(core_rows);
             let summary = summarise(&levels, options);
@@ -136,7 +139,10 @@ impl Segment {
         let relaxed =
             options.trade.extra_steps.map(|extra| trade::relax(&rows, core_rows, options.core, extra)).transpose()?;
         if let Some(Relaxed::Fixed(fixed)) = relaxed {
-            let segment = Self { arranged: Arranged::Visits(fixed.visits), first_layer: layers.start, first_stage };
+            let timeline = Timeline::new(core_rows, cells, 0);
+            let arrangement = Arrangement { timeline, rising: Vec::new(), writes: 0 };
+            let visits = Some(fixed.visits);
+            let segment = Self { arrangement, faulty: None, visits, first_layer: layers.start, first_stage };
             for layer in layers.clone() {
                 planner.outcomes[layer].lower_bound_writes = Some(0);
             }
@@ -151,11 +157,17 @@ impl Segment {
                 }
             }
         }
-        let mut arrangement = match options.reach {
-            Reach::Row => quantile::arrange(&rows, core_rows, cells, &closure, options.seed),
-            Reach::Lane => lanes::arrange(&lanes, core_rows, cells, &closure),
+        let faulty = match options.reach {
+            Reach::Row => Faulty::arrange(planner, layers.clone(), &rows, &closure)?,
+            Reach::Lane => None,
         };
-        if part.0 == 0 && options.condition.from.is_some() {
+        let mut arrangement = match (options.reach, &faulty) {
+            (Reach::Row, Some(faulty)) => faulty.arranged.arrangement.clone(),
+            (Reach::Row, None) => quantile::arrange(&rows, core_rows, cells, &closure, options.seed),
+            (Reach::Lane, _) => lanes::arrange(&lanes, core_rows, cells, &closure),
+        };
+        // A part around faults cannot sit elsewhere.
+        if part.0 == 0 && options.condition.from.is_some() && options.condition.faults.is_none() {
             seats::settle(
                 &mut arrangement,
                 &closure,
@@ -163,18 +175,18 @@ impl Segment {
                 options.core.rows,
             );
         }
-        let arranged = match relaxed {
-            None => Arranged::Sweeps(arrangement),
-            Some(_) => Arranged::Visits(Visits::of(&arrangement, &rows)),
-        };
-        let segment = Self { arranged, first_layer: layers.start, first_stage };
+        if let Some(faulty) = &faulty {
+            first_stage.clone_from(&faulty.arranged.first_stage);
+        }
+        let visits = relaxed.map(|_| Visits::of(&arrangement, &rows));
+        let segment = Self { arrangement, faulty, visits, first_layer: layers.start, first_stage };
         segment.count_steps(planner, layers, core_rows);
         Ok(segment)
     }
 
     /// Tells the outcomes of the layers how many steps they take.
     fn count_steps(&self, planner: &mut Planner<'_>, layers: Range<usize>, core_rows: usize) {
-        let Arranged::Visits(visits) = &self.arranged else { return };
+        let Some(visits) = &self.visits else { return };
         for layer in layers {
             let first = self.stage(layer);
             let stages = first..first + planner.network.layers()[layer].rows.div_ceil(core_rows);
@@ -184,16 +196,71 @@ impl Segment {
 
     /// Output row in a slot, if it has one.
     pub fn row(&self, stage: usize, core_row: usize) -> Option<u32> {
-        let row = match &self.arranged {
-            Arranged::Sweeps(arrangement) => arrangement.timeline.row(stage, core_row),
-            Arranged::Visits(visits) => visits.row(stage, core_row),
+        let row = match &self.visits {
+            Some(visits) => visits.row(stage, core_row),
+            None => self.arrangement.timeline.row(stage, core_row),
         };
         (row != EMPTY).then_some(row)
+    }
+
+    /// Number of a layer within the arrangement.
+    pub fn index(&self, layer: usize) -> usize {
+        layer - self.first_layer
     }
 
     /// First stage of a layer within the arrangement.
     pub fn stage(&self, layer: usize) -> usize {
         self.first_stage[layer - self.first_layer]
+    }
+}
+
+/// An arrangement around faults, and the cells that it is for.
+pub struct Faulty {
+    pub arranged: FaultyArrangement,
+    pub rows: FaultyRows,
+}
+
+/// Steps more than needed that are tried, a tile row each, where faults would cost writes otherwise.
+const MORE_STEPS: usize = 4;
+
+impl Faulty {
+    /// Arranges layers around the faults, if there are any: with the fewest steps, or with a few more where that brings the writes down to
+    /// those of an intact core.
+    fn arrange(
+        planner: &mut Planner<'_>,
+        layers: Range<usize>,
+        profiles: &[Profiles],
+        closure: &Closure,
+    ) -> Result<Option<Self>, PlanError> {
+        let options = planner.options;
+        let Some(ranges) = options.condition.ranges() else { return Ok(None) };
+        let (core_rows, cells) = (options.core.rows, options.core.cols);
+        let weak = options.condition.weak().unwrap_or_else(|| vec![false; ranges.len()]);
+        let rows = FaultyRows::new(core_rows, cells, &ranges, &weak);
+        let intact = quantile::arrange(profiles, options.all_rows(), cells, closure, options.seed).writes;
+        let mut best: Option<FaultyArrangement> = None;
+        for more in 0..=MORE_STEPS {
+            let found = faulty::arrange(profiles, &rows, closure, options.seed, more).map_err(|index| {
+                let layer = planner.network.layers()[layers.start + index].name.clone();
+                FaultError::Hopeless { path: options.condition.fault_files(), layer }
+            })?;
+            if best.as_ref().is_none_or(|best| found.arrangement.writes < best.arrangement.writes) {
+                best = Some(found);
+            }
+            if best.as_ref().is_some_and(|best| best.arrangement.writes <= intact) {
+                break;
+            }
+        }
+        planner.intact_writes += intact;
+        let Some(arranged) = best else { return Ok(None) };
+        for (index, outcome) in planner.outcomes[layers].iter_mut().enumerate() {
+            outcome.steps = arranged.layer_steps(index) as u64;
+            outcome.lower_bound_writes = Some(arranged.forced[index]);
+        }
+        if let Bound::Faulty(writes) = &mut planner.bound {
+            *writes += arranged.forced.iter().sum::<u64>();
+        }
+        Ok(Some(Self { arranged, rows }))
     }
 }
 
@@ -213,13 +280,16 @@ fn closure((part, parts): (usize, usize), emitter: &Emitter<'_>) -> Closure {
 fn summarise(levels: &LevelMatrix, options: &PlanOptions) -> Summary {
     match options.reach {
         Reach::Row => Summary::Row(Profiles::of(&levels.levels, levels.rows, levels.cols, options.device.top_level())),
+        Reach::Lane if options.condition.faults.is_some() => {
+            Summary::Lane(LaneRanges::of_some(&levels.levels, levels.rows, levels.cols, options.core.cols))
+        }
         Reach::Lane => Summary::Lane(LaneRanges::of(&levels.levels, levels.rows, levels.cols, options.core.cols)),
     }
 }
 
 fn count_levels(levels: &LevelMatrix, top: i16) -> Vec<u64> {
     let mut counts = vec![0; 2 * top as usize + 1];
-    for level in &levels.levels {
+    for level in levels.levels.iter().filter(|level| **level != IDLE) {
         counts[(level + top) as usize] += 1;
     }
     counts

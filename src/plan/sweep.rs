@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::trade::{self, ExtraSteps, Relaxed};
 use super::{Observer, PlanError, PlanOptions, Planner};
+use crate::order::Reach;
 use crate::order::bound::RowBound;
 use crate::order::direction::Closure;
 use crate::order::profile::Profiles;
@@ -31,14 +32,22 @@ pub struct SweepPoint {
 /// Plans with more and more steps, nothing is written to a file.
 ///
 /// # Errors
-/// [`PlanError`]: weights that cannot be read, an interruption.
+/// [`PlanError`]: options for which steps cannot be traded, weights that cannot be read, an interruption.
 pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) -> Result<Vec<SweepPoint>, PlanError> {
+    let needs = match (&options.condition.faults, options.reach) {
+        (Some(_), _) => Some("cores without --faults"),
+        (_, Reach::Lane) => Some("--reach row"),
+        _ => None,
+    };
+    if let Some(needs) = needs {
+        return Err(PlanError::ExtraStepsOrder { needs });
+    }
     let mut planner = Planner::new(network, options, observer);
     let all = 0..network.layers().len();
     observer.begin("reading", planner.weights(all.clone()));
     let mut layers = Vec::new();
     for layer in all {
-        let (levels, _) = planner.read(layer)?;
+        let (levels, ..) = planner.read(layer)?;
         layers.push(Profiles::of(&levels.levels, levels.rows, levels.cols, options.device.top_level()));
         planner.keep(layer, levels);
         planner.done(layer)?;

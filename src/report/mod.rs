@@ -106,6 +106,9 @@ pub struct Report {
     pub endurance_writes: Option<f64>,
     /// Inferences until the worst cell has reached it, by order; none when not known, or when nothing is written.
     pub lifetime_inferences: ByOrder<Option<f64>>,
+    /// What faults cost; none without faults.
+    #[serde(default)]
+    pub faults: Option<FaultReport>,
     /// Inferences in a second that the years are counted with.
     #[serde(default = "one")]
     pub rate_per_second: f64,
@@ -166,6 +169,25 @@ pub struct SkippedReport {
     pub name: String,
     /// Why.
     pub reason: String,
+}
+
+/// What faults cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultReport {
+    /// The files, core by core.
+    pub files: Vec<String>,
+    /// Weight cells that cannot hold every level, in all cores.
+    pub cells: usize,
+    /// Weak weight cells.
+    pub weak: usize,
+    /// Weights that are not multiplied at their own level: none with reach `row`.
+    pub affected_weights: u64,
+    /// `||q' - q|| / ||q||`: q the quantized weights, q' what is multiplied.
+    pub added_error: f64,
+    /// Steps of an inference on intact cores.
+    pub intact_steps: u64,
+    /// Writes per inference of the plan for intact cores; none with reach `lane`.
+    pub intact_writes: Option<u64>,
 }
 
 /// What one core does in the order of the schedule.
@@ -314,6 +336,7 @@ impl Report {
                 let worst = t.costs.per_inference.max_cell_wear;
                 options.device.endurance_writes.filter(|_| worst > 0).map(|e| (e / worst as f64).floor())
             }),
+            faults: FaultReport::new(options, outcome),
             rate_per_second: 1.0,
             lifetime_years: ByOrder::default(),
             detail: None,
@@ -352,6 +375,23 @@ impl Report {
 
 fn one() -> f64 {
     1.0
+}
+
+impl FaultReport {
+    fn new(options: &PlanOptions, outcome: &Outcome) -> Option<Self> {
+        let (faults, cost) = (options.condition.faults.as_ref()?, outcome.faults?);
+        let counts = faults.iter().map(|core| core.counts());
+        let (cells, weak) = counts.fold((0, 0), |sum, core| (sum.0 + core.0, sum.1 + core.1));
+        Some(Self {
+            files: faults.iter().map(|core| core.path().display().to_string()).collect(),
+            cells,
+            weak,
+            affected_weights: cost.loss.affected,
+            added_error: cost.loss.relative(),
+            intact_steps: cost.intact_steps,
+            intact_writes: cost.intact_writes,
+        })
+    }
 }
 
 impl CoreReport {

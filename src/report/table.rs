@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use firmware_model::pcm::{Price, WriteCost};
 
 use super::number::{energy, factor, short, thousands, time};
-use super::{Report, curve};
+use super::{FaultReport, Report, curve};
 use crate::level::DeviceProfile;
 use crate::order::tally::Costs;
 use crate::order::{Order, Reach};
@@ -180,6 +180,9 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     if device.endurance_writes.is_none() {
         writeln!(out, "          lifetime needs the device's endurance, which is not known for `{}`", device.name)?;
     }
+    if let Some(faults) = &report.faults {
+        self::faults(out, report, faults)?;
+    }
     if report.cores.len() > 1 {
         cores(out, report)?;
     }
@@ -225,6 +228,33 @@ fn sweep(report: &Report) -> Table {
         ]);
     }
     table
+}
+
+/// What faults cost.
+fn faults(out: &mut String, report: &Report, faults: &FaultReport) -> std::fmt::Result {
+    writeln!(
+        out,
+        "faults    {}: {} weight cells cannot hold every level, {} are weak",
+        faults.files.join(", "),
+        thousands(faults.cells as u64),
+        thousands(faults.weak as u64)
+    )?;
+    match faults.intact_writes {
+        Some(writes) => writeln!(
+            out,
+            "          every weight is exact; on intact cores the plan has {} writes in {} steps, here {} in {}",
+            thousands(writes),
+            thousands(faults.intact_steps),
+            thousands(report.orders.optimal.per_inference.writes),
+            thousands(report.steps)
+        ),
+        None => writeln!(
+            out,
+            "          {} weights take another level than their own: error {:.2e} of the weights' norm; with --reach row all would be exact",
+            thousands(faults.affected_weights),
+            faults.added_error
+        ),
+    }
 }
 
 /// Each core's load.

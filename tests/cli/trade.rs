@@ -71,6 +71,7 @@ fn what_cannot_be_traded_is_refused() {
     for bad in ["x", "-5", "2000", "%"] {
         sandbox.plan(&[&format!("--extra-steps={bad}")]).fails(2, &["expected 0 to 1000 percent", "50%"]);
     }
-    sandbox.plan(&["--extra-steps", "10", "--reach", "lane"]).fails(1, &["--extra-steps needs --reach row"]);
-    sandbox.plan(&["--extra-steps", "10", "--order", "natural"]).fails(1, &["--extra-steps needs --order optimal"]);
+    sandbox.plan(&["--extra-steps", "10", "--reach", "lane"]).fails(1, &["need --reach row"]);
+    sandbox.plan(&["--sweep", "curve.svg", "--reach", "lane"]).fails(1, &["need --reach row"]);
+    sandbox.plan(&["--extra-steps", "10", "--order", "natural"]).fails(1, &["need --order optimal"]);
 }

@@ -59,6 +59,7 @@ pub fn plan(network: &Network, options: &PlanOptions) -> Planned {
         totals: outcome.of(options.order),
         end: outcome.end,
         origin: &options.condition.origin(options.core.rows * options.core.cols),
+        ranges: &options.condition.ranges().unwrap_or_default(),
         ram: outcome.decoder_ram_bytes as usize,
         outputs: &outcome.expected_outputs,
     };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use elight::faults::{CoreFaults, FaultFile};
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
 use elight::order::{Order, Reach};
 use elight::plan::{Condition, CoreSize, ExtraSteps, Quantization, QuantizationRequest};
@@ -89,6 +90,10 @@ pub struct CheckArgs {
     #[arg(long, value_name = "OLD.elight")]
     pub from: Vec<PathBuf>,
 
+    /// The faults that were planned around; once for each schedule.
+    #[arg(long, value_name = "FILE.toml")]
+    pub faults: Vec<PathBuf>,
+
     /// Print the findings as one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -137,6 +142,10 @@ pub struct PlanArgs {
     /// Plan with 0 to 200 % extra steps and with fixed levels, too: the curve of steps against writes, as a table and as an SVG file.
     #[arg(long, value_name = "FILE.svg")]
     pub sweep: Option<PathBuf>,
+
+    /// Faulty cells of the core (docs/cores.md); of several cores: once for each.
+    #[arg(long, value_name = "FILE.toml")]
+    pub faults: Vec<PathBuf>,
 
     /// Threads [default: all]; the schedule is the same for any number.
     #[arg(long, value_name = "N")]
@@ -266,6 +275,23 @@ impl From<ScaleArg> for ScaleMode {
             ScaleArg::Layer => Self::Layer,
         }
     }
+}
+
+/// The faults of each core; none where no file is given.
+pub fn faults(
+    files: &[PathBuf],
+    cores: usize,
+    core: CoreSize,
+    device: &DeviceProfile,
+) -> anyhow::Result<Option<Vec<CoreFaults>>> {
+    anyhow::ensure!(
+        files.is_empty() || files.len() == cores,
+        "--faults is needed once for each of the {cores} cores, in their order, and was given {} times",
+        files.len()
+    );
+    let read = |path: &PathBuf| FaultFile::read(path)?.faults(path, core, device);
+    let faults: Vec<CoreFaults> = files.iter().map(read).collect::<Result<_, _>>()?;
+    Ok((!faults.is_empty()).then_some(faults))
 }
 
 /// A rate: a number above 0.

@@ -58,11 +58,13 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     } else {
         let cells = core.rows * core.cols;
         let origin = options.condition.origin(cells);
-        let promises = outcome.cores.iter().zip(origin.chunks(cells)).map(|(core, origin)| {
+        let ranges = options.condition.ranges().unwrap_or_default();
+        let promises = outcome.cores.iter().zip(origin.chunks(cells)).enumerate().map(|(number, (core, origin))| {
             let promise = Promise {
                 totals: &core.totals,
                 end: core.end,
                 origin,
+                ranges: ranges.get(number * cells..(number + 1) * cells).unwrap_or_default(),
                 ram: outcome.decoder_ram_bytes as usize,
                 outputs: &[],
             };
@@ -119,7 +121,8 @@ fn condition(args: &PlanArgs, core: CoreSize, network: &Network, device: &Device
         });
         each.collect::<anyhow::Result<Vec<_>>>()
     });
-    Ok(Condition { cores, from: from.transpose()? })
+    let faults = crate::args::faults(&args.faults, cores, core, device)?;
+    Ok(Condition { cores, from: from.transpose()?, faults })
 }
 
 /// The output must be no file of the network, however its path is spelled.
