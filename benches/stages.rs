@@ -51,7 +51,7 @@ fn layer() -> Layer {
     let levels = Quantizer::new(&device, Reparam::None, ScaleMode::Layer).quantize(ROWS, COLS, &weights);
     let profiles = vec![Profiles::of(&levels.levels, ROWS, COLS, device.top_level())];
     let arrangement = quantile::arrange(&profiles, CORE.rows, CORE.cols, &Closure::Cycle, 1);
-    let format = ScheduleSpec::format(CORE.cols as u16, device.bits, wire::Reach::Row);
+    let format = ScheduleSpec::format(CORE.cols as u16, device.bits, 1, wire::Reach::Row);
     Layer { device, weights, levels, profiles, arrangement, format }
 }
 
@@ -111,6 +111,8 @@ fn schedule(layer: &Layer) -> (Network, PlanOptions, Vec<u8>) {
         quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Layer },
         reach: Reach::Row,
         order: Order::Optimal,
+        fanout: 1,
+        effort: elight::order::shared::Effort::Good,
         seed: 1,
         segment_bytes: plan::SEGMENT_BYTES,
         condition: Condition::default(),

@@ -188,6 +188,8 @@ pub struct Promise<'a> {
     pub end: End,
     /// Signed level of each weight cell before the first inference.
     pub origin: &'a [i16],
+    /// Core rows that share an input.
+    pub fanout: usize,
     /// What each weight cell can hold; empty: every level.
     pub ranges: &'a [CellRange],
     /// Working memory that the header asks for, bytes.
@@ -244,9 +246,9 @@ fn replay_core(
     sums: &mut [Vec<i64>],
     observer: &dyn Observer,
 ) -> Result<bool, ReplayError> {
-    let (rows, cols) = (core.rows as u16, core.cols as u16);
-    let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: identity_crc(device) };
-    let config = SimConfig { rows, cols, bits: device.bits, fanout: 1, cost: Some(device.cost) };
+    let (rows, cols, fanout) = (core.rows as u16, core.cols as u16, promise.fanout as u16);
+    let identity = Identity { rows, cols, bits: device.bits, fanout, device_crc: identity_crc(device) };
+    let config = SimConfig { rows, cols, bits: device.bits, fanout, cost: Some(device.cost) };
     let mut buffers = SimBuffers::erased(rows, cols, sums.first().map_or(0, Vec::len));
     buffers.levels.copy_from_slice(promise.origin);
     // Exactly what the header asks for, as a controller would have it (the header frame itself needs some at first).

@@ -97,6 +97,8 @@ fn planned_figures_are_counted_again() {
                     quantization,
                     reach,
                     order,
+                    fanout: 1,
+                    effort: elight::order::shared::Effort::Good,
                     seed: 1,
                     segment_bytes: SEGMENT_BYTES,
                     condition: Condition::default(),
@@ -245,7 +247,7 @@ impl Draft {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut format = ScheduleSpec::format(self.core.1 as u16, 3, self.reach);
+        let mut format = ScheduleSpec::format(self.core.1 as u16, 3, 1, self.reach);
         if self.reach == wire::Reach::Row {
             (format.window, format.lists) = (64, wire::Lists::Cell);
         }
@@ -595,6 +597,8 @@ fn speed() {
             quantization,
             reach,
             order,
+            fanout: 1,
+            effort: elight::order::shared::Effort::Good,
             seed,
             segment_bytes: SEGMENT_BYTES,
             condition: Condition::default(),

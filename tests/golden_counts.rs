@@ -28,6 +28,8 @@ fn check(path: &Path, order: Order) {
         quantization: Quantization { reparam: Reparam::Tanh, scale: ScaleMode::Layer },
         reach: Reach::Row,
         order,
+        fanout: 1,
+        effort: elight::order::shared::Effort::Good,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,
         condition: Condition::default(),

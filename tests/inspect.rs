@@ -25,6 +25,8 @@ fn planned(order: Order, reach: Reach) -> Planned {
         quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Row },
         reach,
         order,
+        fanout: 1,
+        effort: elight::order::shared::Effort::Good,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,
         condition: Condition::default(),

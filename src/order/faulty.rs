@@ -3,9 +3,9 @@
 //! A weight cell holds an interval of levels: all, only those up to 0 or from 0 on (one PCM cell of the pair is stuck at level 0), a single one
 //! (stuck elsewhere), or none. Any weight of a row may sit in any cell, so a faulty cell takes what it can hold, and the others the rest:
 //!
-//! 1. For every layer: how many steps a row needs on each core row, and which core rows are worth using ([`Crew`]).
+//! 1. For every layer: how many steps a row needs on each core row, and which core rows are worth using (`Crew`).
 //! 2. Rows are dealt out and trade places as on an intact core ([`super::rows`], [`super::search`]).
-//! 3. Every row is cut for the cells of its core row, exactly, between what lies before and after it ([`Shape::cut`]).
+//! 3. Every row is cut for the cells of its core row, exactly, between what lies before and after it (`Shape::cut`).
 //! 4. Each cell's directions are chosen exactly ([`super::direction`]).
 
 use super::direction::{Arrangement, Closure, choose_directions};

@@ -17,6 +17,7 @@ pub mod quantile;
 pub mod rows;
 pub mod search;
 pub mod seats;
+pub mod shared;
 pub mod slack;
 pub mod visits;
 

@@ -3,6 +3,7 @@
 //! Whatever the order, a row's work on its core row comes down to two tables of `steps x cells`. Everything behind the order
 //! (the tally of writes, the encoder) reads these tables and nothing else.
 
+use super::shared::arrange::DARK;
 use super::timeline::Chunks;
 use super::visits::Run;
 
@@ -50,6 +51,15 @@ impl Program {
         for (i, input) in self.input.iter_mut().enumerate() {
             *input = i as u32;
         }
+    }
+
+    /// The columns of a row group step by step: `columns` is step-major, `steps x cells`, and [`DARK`] where a lane is not lit.
+    pub fn shared(&mut self, row: &[i16], cells: usize, columns: &[u32]) {
+        (self.steps, self.cells) = (columns.len() / cells, cells);
+        self.level.clear();
+        self.level.extend(columns.iter().map(|&column| if column == DARK { IDLE } else { row[column as usize] }));
+        self.input.clear();
+        self.input.extend_from_slice(columns);
     }
 
     /// ELight's order, the levels alone: each cell ascending. What a tally needs, in half the time of [`Program::lanes`].

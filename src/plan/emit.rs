@@ -9,14 +9,14 @@ use rayon::prelude::*;
 
 use super::PlanOptions;
 use super::cores::Counters;
-use super::segment::Segment;
+use super::segment::{Arranged, Segment};
 use crate::level::{LevelMatrix, Scales};
 use crate::order::profile::Profiles;
 use crate::order::program::{IDLE, Program};
 use crate::order::tally::{RowTally, Totals};
 use crate::order::visits::Visits;
 use crate::order::{Order, Reach};
-use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Survey, walk};
+use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Sink, Survey, walk, walk_shared};
 use crate::schedule::writer::{LayerSpec, RowSlot, ScheduleWriter};
 use crate::weights::{LayerInfo, Network};
 
@@ -207,9 +207,10 @@ impl LayerWork<'_> {
 
     /// Tile rows of the cores, side by side.
     fn stages(&self) -> usize {
-        match &self.segment.faulty {
-            Some(faulty) => faulty.arranged.first_stage[self.index + 1] - self.first_stage,
-            None => self.levels.rows.div_ceil(self.options.all_rows()),
+        match (&self.segment.faulty, &self.segment.arrangement) {
+            (_, Arranged::Shared(arrangement)) => arrangement.bundles(self.index).tile_rows(arrangement.sharing),
+            (Some(faulty), _) => faulty.arranged.first_stage[self.index + 1] - self.first_stage,
+            (None, _) => self.levels.rows.div_ceil(self.options.all_rows()),
         }
     }
 
@@ -240,10 +241,13 @@ impl LayerWork<'_> {
         }
     }
 
-    /// Output row of an order in a slot, if any.
+    /// Output row of an order in a slot, if any. Where inputs are shared, all orders have the rows in the same places.
     fn output(&self, order: Order, stage: usize, core_row: usize) -> Option<u32> {
-        let row = match order {
-            Order::Optimal => self.segment.row(self.first_stage + stage, core_row)?,
+        let row = match (&self.segment.arrangement, order) {
+            (Arranged::Shared(arrangement), _) => {
+                return arrangement.bundles(self.index).row(arrangement.sharing, stage, core_row);
+            }
+            (Arranged::Cells(_), Order::Optimal) => self.segment.row(self.first_stage + stage, core_row)?,
             _ => (stage * self.options.all_rows() + core_row) as u32,
         };
         ((row as usize) < self.levels.rows).then_some(row)
@@ -259,41 +263,56 @@ impl LayerWork<'_> {
     /// The program of an order for one slot, and the output row that it computes.
     fn program(&self, order: Order, tile_row: usize, core_row: usize, program: &mut Program) -> Option<u32> {
         let cells = self.options.core.cols;
-        let (stage, timeline) = (self.first_stage + tile_row, &self.segment.arrangement.timeline);
         let row = self.output(order, tile_row, core_row)?;
         let levels = self.levels.row(row as usize);
-        match (order, self.options.reach) {
+        match (order, &self.segment.arrangement) {
             (Order::Natural, _) if self.options.order != order => program.natural_levels(levels, cells),
             (Order::Natural, _) => program.natural(levels, cells),
             (Order::Sorted, _) if self.options.order != order && self.options.condition.faults.is_none() => {
                 program.ascending_levels(levels, cells, self.top);
             }
             (Order::Sorted, _) => program.lanes(levels, cells, self.top, |_| true),
-            (Order::Optimal, reach) if let Some(visits) = &self.segment.visits => {
+            (Order::Optimal, _) if let Some(visits) = &self.segment.visits => {
+                let stage = self.first_stage + tile_row;
                 let runs = (0..cells).map(|cell| visits.runs(stage, core_row, cell));
-                match reach {
-                    Reach::Lane => program.lane_runs(levels, visits.steps(stage), self.top, runs),
-                    Reach::Row => program.runs(levels, visits.steps(stage), self.top, runs),
+                program.runs(levels, visits.steps(stage), self.top, runs);
+            }
+            (Order::Optimal, Arranged::Shared(arrangement)) => {
+                program.shared(levels, cells, arrangement.columns(self.index, tile_row, core_row));
+            }
+            (Order::Optimal, Arranged::Cells(arrangement)) => {
+                let stage = self.first_stage + tile_row;
+                match (self.options.reach, &self.segment.faulty) {
+                    (Reach::Lane, _) => {
+                        let rising = arrangement.rising(stage, core_row);
+                        program.lanes(levels, cells, self.top, |cell| rising[cell]);
+                    }
+                    (Reach::Row, None) => {
+                        let (rising, timeline) = (arrangement.rising(stage, core_row), &arrangement.timeline);
+                        program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, core_row), rising);
+                    }
+                    (Reach::Row, Some(faulty)) => {
+                        let profile = Profiles::of(levels, 1, levels.len(), self.top);
+                        let runs: Vec<(i16, u32)> =
+                            profile.runs(0).map(|(level, at)| (level, at.end - at.start)).collect();
+                        let served = faulty.arranged.served(&faulty.rows, &runs, (stage, core_row));
+                        let steps = self.stage_steps(tile_row, core_row / self.options.core.rows);
+                        program.served(levels, (steps, cells), self.top, served);
+                    }
                 }
-            }
-            (Order::Optimal, Reach::Lane) => {
-                let rising = self.segment.arrangement.rising(stage, core_row);
-                program.lanes(levels, cells, self.top, |cell| rising[cell]);
-            }
-            (Order::Optimal, Reach::Row) => {
-                let Some(faulty) = &self.segment.faulty else {
-                    let rising = self.segment.arrangement.rising(stage, core_row);
-                    program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, core_row), rising);
-                    return Some(row);
-                };
-                let profile = Profiles::of(levels, 1, levels.len(), self.top);
-                let runs: Vec<(i16, u32)> = profile.runs(0).map(|(level, at)| (level, at.end - at.start)).collect();
-                let served = faulty.arranged.served(&faulty.rows, &runs, (stage, core_row));
-                let steps = self.stage_steps(tile_row, core_row / self.options.core.rows);
-                program.served(levels, (steps, cells), self.top, served);
             }
         }
         Some(row)
+    }
+
+    /// Walks the program of a core row for its records.
+    fn walk(&self, core_row: usize, program: &Program, memory: &mut Memory, sink: &mut impl Sink) {
+        let cols = self.levels.cols;
+        if self.options.fanout > 1 {
+            walk_shared(program, core_row.is_multiple_of(self.options.fanout), cols, self.format, sink);
+        } else {
+            walk(program, cols, self.format, memory, sink);
+        }
     }
 
     /// Chooses the coding from a few slots.
@@ -309,10 +328,13 @@ impl LayerWork<'_> {
         for core_row in 0..rows {
             if surveyed < SURVEYED_ROWS && self.program(self.options.order, 0, core_row, &mut program).is_some() {
                 surveyed += 1;
-                walk(&program, self.levels.cols, self.format, &mut memory, &mut survey);
+                self.walk(core_row, &program, &mut memory, &mut survey);
             }
         }
-        survey.coding()
+        let coding = survey.coding();
+        // Shared inputs have no Rice codes.
+        let index = if self.options.fanout > 1 { vec![0; coding.index.len()] } else { coding.index };
+        Coding { index, ..coding }
     }
 
     /// Counts some of a core row's slots in the natural, sorted and optimal order, and encodes those of the chosen one.
@@ -335,7 +357,7 @@ impl LayerWork<'_> {
                 if order == self.options.order {
                     let mut records = Records::default();
                     let mut encoder = Encoder::new(coding, self.format.bits, &mut records);
-                    walk(&program, self.levels.cols, self.format, &mut memory, &mut encoder);
+                    self.walk(core_row, &program, &mut memory, &mut encoder);
                     let weights = match (&self.options.condition.faults, self.visits(order)) {
                         (None, None) => self.levels.cols,
                         _ => program.level.iter().filter(|level| **level != IDLE).count(),

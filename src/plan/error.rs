@@ -21,6 +21,37 @@ pub enum PlanError {
         /// What was given.
         got: String,
     },
+    /// A fanout that is none.
+    #[error("fanout `{got}`: expected `cell`, `column`, or the number of neighbouring rows that share an input")]
+    FanoutText {
+        /// What was given.
+        got: String,
+    },
+    /// A fanout that does not fit the core.
+    #[error("fanout {got} does not divide the {} rows of a {core} core: give a divisor, `cell` or `column`", core.rows)]
+    Fanout {
+        /// What was given.
+        got: usize,
+        /// The core.
+        core: CoreSize,
+    },
+    /// ELight's order on a core whose rows share inputs.
+    #[error(
+        "order `sorted` moves every weight by itself, which a core cannot do where {fanout} rows share an input: \
+         plan another order, or for --fanout cell"
+    )]
+    SortedShared {
+        /// Rows that share an input.
+        fanout: usize,
+    },
+    /// Faults on a core whose rows share inputs.
+    #[error(
+        "{fanout} rows share an input: plans around faults are for cores with an input for each cell (--fanout cell)"
+    )]
+    FaultyShared {
+        /// Rows that share an input.
+        fanout: usize,
+    },
     /// Blocks larger than the core.
     #[error(
         "tensor `{tensor}` has {k}x{k} blocks, which do not fit a core of {core}: plan for a core of at least {k}x{k}"

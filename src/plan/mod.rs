@@ -40,7 +40,7 @@ pub use condition::{Condition, core_path};
 pub use cores::CoreOutcome;
 pub use emit::Stimulus;
 pub use error::PlanError;
-pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
+pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 pub use output::OutputFile;
 pub use sweep::{SweepPoint, sweep};
 pub use trade::{ExtraSteps, MOST_EXTRA_STEPS, Trade};
@@ -222,16 +222,21 @@ fn check_blocks(network: &Network, core: CoreSize) -> Result<(), PlanError> {
 }
 
 fn check_trade(options: &PlanOptions) -> Result<(), PlanError> {
-    let needs = match (options.trade.extra_steps, options.order, options.reach) {
-        (Some(_), ..) if options.condition.faults.is_some() => "cores without --faults",
-        (None, _, _) | (_, Order::Optimal, Reach::Row) => return Ok(()),
-        (_, Order::Optimal, Reach::Lane) => "--reach row",
-        _ => "--order optimal",
+    let needs = match (options.trade.extra_steps, options.order) {
+        (None, _) => return Ok(()),
+        (_, Order::Optimal) => trade::needs(options),
+        _ => Some("--order optimal"),
     };
-    Err(PlanError::ExtraStepsOrder { needs })
+    needs.map_or(Ok(()), |needs| Err(PlanError::ExtraStepsOrder { needs }))
 }
 
 fn check_order(options: &PlanOptions) -> Result<(), PlanError> {
+    if options.fanout > 1 && options.order == Order::Sorted {
+        return Err(PlanError::SortedShared { fanout: options.fanout });
+    }
+    if options.fanout > 1 && options.condition.faults.is_some() {
+        return Err(PlanError::FaultyShared { fanout: options.fanout });
+    }
     match (options.order, options.reach) {
         (Order::Natural, Reach::Row) if options.condition.faults.is_some() => {
             Err(PlanError::FaultyOrder { order: "natural" })
@@ -249,7 +254,7 @@ fn schedule_spec(network: &Network, options: &PlanOptions) -> ScheduleSpec {
     ScheduleSpec {
         rows,
         cols,
-        format: ScheduleSpec::format(cols, options.device.bits, options.schedule_reach().into()),
+        format: ScheduleSpec::format(cols, options.device.bits, options.fanout as u16, options.schedule_reach().into()),
         layers: layers.len() as u32,
         most_cols: layers.iter().map(|l| l.cols).max().unwrap_or(0),
         longest_name: layers.iter().map(|l| l.name.len()).max().unwrap_or(0),

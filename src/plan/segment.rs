@@ -16,6 +16,7 @@ use crate::order::profile::Profiles;
 use crate::order::program::IDLE;
 use crate::order::quantile;
 use crate::order::seats;
+use crate::order::shared::{self, SharedArrangement, SharedLayer};
 use crate::order::timeline::{EMPTY, Timeline};
 use crate::order::visits::Visits;
 use crate::weights::Network;
@@ -31,9 +32,14 @@ pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
     let mut segments = Vec::new();
     let (mut from, mut used) = (0, 0);
     for (i, layer) in network.layers().iter().enumerate() {
-        let slots = layer.rows.div_ceil(core_rows) * core_rows;
-        // The timeline's 26 bytes a cell, directions, signatures; and the profile of each row.
-        let need = slots * cells * 28 + layer.rows * (levels * 4 + 128);
+        let need = if options.fanout > 1 {
+            // A byte or two a weight, and four for each column of each bundle.
+            layer.weights() * if options.device.bits < 8 { 1 } else { 2 } + layer.weights() / options.fanout * 4
+        } else {
+            let slots = layer.rows.div_ceil(core_rows) * core_rows;
+            // The timeline's 26 bytes a cell, directions, signatures; and the profile of each row.
+            slots * cells * 28 + layer.rows * (levels * 4 + 128)
+        };
         if i > from && used + need > options.segment_bytes {
             segments.push(from..i);
             (from, used) = (i, 0);
@@ -48,12 +54,15 @@ pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
 enum Summary {
     Row(Profiles),
     Lane(LaneRanges),
+    Shared(SharedLayer),
 }
 
 /// The proven lower bound, collected layer by layer.
 pub enum Bound {
     Row(Box<RowBound>),
     Lane(LaneBound),
+    /// Of the segments so far.
+    Shared(u64),
     /// Around faults: what the rows of the layers so far force.
     Faulty(u64),
 }
@@ -61,6 +70,7 @@ pub enum Bound {
 impl Bound {
     pub fn new(options: &PlanOptions) -> Self {
         match options.reach {
+            _ if options.fanout > 1 => Self::Shared(0),
             Reach::Row if options.condition.faults.is_some() => Self::Faulty(0),
             Reach::Row => {
                 Self::Row(Box::new(RowBound::new(options.all_rows(), options.core.cols, options.device.top_level())))
@@ -73,15 +83,24 @@ impl Bound {
         match self {
             Self::Row(bound) => bound.writes(),
             Self::Lane(bound) => bound.writes(),
+            Self::Shared(writes) => *writes,
             Self::Faulty(writes) => writes.next_multiple_of(2),
         }
     }
 }
 
+/// The order of a segment's layers.
+pub enum Arranged {
+    /// Every weight cell has its own input.
+    Cells(Arrangement),
+    /// Rows share inputs.
+    Shared(SharedArrangement),
+}
+
 /// Arranged layers.
 pub struct Segment {
     /// Their slots.
-    pub arrangement: Arrangement,
+    pub arrangement: Arranged,
     /// Steps and shapes, where it goes around faults.
     pub faulty: Option<Faulty>,
     /// What each cell serves, where it is more than sweeps; this goes before the arrangement.
@@ -102,13 +121,17 @@ impl Segment {
         let options = planner.options;
         let (core_rows, cells) = (options.all_rows(), options.core.cols);
         planner.observer.begin("reading", planner.weights(layers.clone()));
-        let (mut rows, mut lanes) = (Vec::new(), Vec::new());
+        let (mut rows, mut lanes, mut shared) = (Vec::new(), Vec::new(), Vec::new());
         let (mut first_stage, mut stages) = (Vec::new(), 0);
         for layer in layers.clone() {
             let (levels, relative_error) = planner.read_first(layer)?;
             first_stage.push(stages);
             stages += levels.rows.div_ceil(core_rows);
-            let summary = summarise(&levels, options);
+            let summary = summarise(&levels, planner.network.layers()[layer].groups, options);
+            let tile_rows = match (&summary, options.sharing()) {
+                (Summary::Shared(layer), Some(sharing)) => layer.bundles.tile_rows(sharing),
+                _ => levels.rows.div_ceil(core_rows),
+            } as u64;
             let lower_bound_writes = match (&summary, &mut planner.bound) {
                 // Bounded when its steps are known.
                 _ if options.trade.extra_steps.is_some() => None,
@@ -122,7 +145,7 @@ impl Segment {
             let steps_per_row = levels.cols.div_ceil(cells) as u64;
             planner.outcomes.push(LayerOutcome {
                 tiles: levels.rows.div_ceil(options.core.rows) as u64 * steps_per_row,
-                steps: levels.rows.div_ceil(core_rows) as u64 * steps_per_row,
+                steps: tile_rows * steps_per_row,
                 relative_error,
                 lower_bound_writes,
                 level_counts: count_levels(&levels, options.device.top_level()),
@@ -130,17 +153,35 @@ impl Segment {
             match summary {
                 Summary::Row(profiles) => rows.push(profiles),
                 Summary::Lane(ranges) => lanes.push(ranges),
+                Summary::Shared(layer) => shared.push(layer),
             }
             planner.keep(layer, levels);
             planner.done(layer)?;
         }
         let closure = closure(part, emitter);
+        if let Some(sharing) = options.sharing() {
+            planner.observer.begin("ordering", planner.weights(layers.clone()));
+            let advance = |weights| {
+                planner.observer.advance(weights);
+                !planner.observer.interrupted()
+            };
+            let arrangement =
+                shared::arrange(&shared, sharing, options.reach, &closure, options.effort, options.seed, &advance);
+            if planner.observer.interrupted() {
+                return Err(PlanError::Interrupted);
+            }
+            if let Bound::Shared(bound) = &mut planner.bound {
+                *bound += arrangement.bound;
+            }
+            let arrangement = Arranged::Shared(arrangement);
+            return Ok(Self { arrangement, faulty: None, visits: None, first_layer: layers.start, first_stage });
+        }
         planner.observer.begin("ordering", 0);
         let relaxed =
             options.trade.extra_steps.map(|extra| trade::relax(&rows, core_rows, options.core, extra)).transpose()?;
         if let Some(Relaxed::Fixed(fixed)) = relaxed {
             let timeline = Timeline::new(core_rows, cells, 0);
-            let arrangement = Arrangement { timeline, rising: Vec::new(), writes: 0 };
+            let arrangement = Arranged::Cells(Arrangement { timeline, rising: Vec::new(), writes: 0 });
             let visits = Some(fixed.visits);
             let segment = Self { arrangement, faulty: None, visits, first_layer: layers.start, first_stage };
             for layer in layers.clone() {
@@ -179,6 +220,7 @@ impl Segment {
             first_stage.clone_from(&faulty.arranged.first_stage);
         }
         let visits = relaxed.map(|_| Visits::of(&arrangement, &rows));
+        let arrangement = Arranged::Cells(arrangement);
         let segment = Self { arrangement, faulty, visits, first_layer: layers.start, first_stage };
         segment.count_steps(planner, layers, core_rows);
         Ok(segment)
@@ -194,11 +236,12 @@ impl Segment {
         }
     }
 
-    /// Output row in a slot, if it has one.
+    /// Output row in a slot of cells that each have their own input, if it has one.
     pub fn row(&self, stage: usize, core_row: usize) -> Option<u32> {
-        let row = match &self.visits {
-            Some(visits) => visits.row(stage, core_row),
-            None => self.arrangement.timeline.row(stage, core_row),
+        let row = match (&self.visits, &self.arrangement) {
+            (Some(visits), _) => visits.row(stage, core_row),
+            (None, Arranged::Cells(arrangement)) => arrangement.timeline.row(stage, core_row),
+            (None, Arranged::Shared(_)) => EMPTY,
         };
         (row != EMPTY).then_some(row)
     }
@@ -277,7 +320,10 @@ fn closure((part, parts): (usize, usize), emitter: &Emitter<'_>) -> Closure {
     }
 }
 
-fn summarise(levels: &LevelMatrix, options: &PlanOptions) -> Summary {
+fn summarise(levels: &LevelMatrix, groups: usize, options: &PlanOptions) -> Summary {
+    if let Some(sharing) = options.sharing() {
+        return Summary::Shared(SharedLayer::of(levels, groups, sharing));
+    }
     match options.reach {
         Reach::Row => Summary::Row(Profiles::of(&levels.levels, levels.rows, levels.cols, options.device.top_level())),
         Reach::Lane if options.condition.faults.is_some() => {

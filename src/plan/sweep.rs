@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::trade::{self, ExtraSteps, Relaxed};
 use super::{Observer, PlanError, PlanOptions, Planner};
-use crate::order::Reach;
 use crate::order::bound::RowBound;
 use crate::order::direction::Closure;
 use crate::order::profile::Profiles;
@@ -34,12 +33,7 @@ pub struct SweepPoint {
 /// # Errors
 /// [`PlanError`]: options for which steps cannot be traded, weights that cannot be read, an interruption.
 pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) -> Result<Vec<SweepPoint>, PlanError> {
-    let needs = match (&options.condition.faults, options.reach) {
-        (Some(_), _) => Some("cores without --faults"),
-        (_, Reach::Lane) => Some("--reach row"),
-        _ => None,
-    };
-    if let Some(needs) = needs {
+    if let Some(needs) = trade::needs(options) {
         return Err(PlanError::ExtraStepsOrder { needs });
     }
     let mut planner = Planner::new(network, options, observer);

@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use crate::order::fixed::{Fixed, fixed_levels};
 use crate::order::profile::Profiles;
-use crate::order::slack;
+use crate::order::{Reach, slack};
 
-use super::{CoreSize, PlanError};
+use super::{CoreSize, PlanError, PlanOptions};
 
 /// What is traded for what. The default: the fewest writes in the fewest steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -49,6 +49,16 @@ impl fmt::Display for ExtraSteps {
             Self::Percent(percent) => write!(f, "{percent}%"),
             Self::FixedLevels => f.write_str("fixed"),
         }
+    }
+}
+
+/// What is missing for a plan in which steps are traded, if anything is.
+pub fn needs(options: &PlanOptions) -> Option<&'static str> {
+    match (&options.condition.faults, options.fanout, options.reach) {
+        (Some(_), ..) => Some("cores without --faults"),
+        (_, 2.., _) => Some("--fanout cell"),
+        (.., Reach::Lane) => Some("--reach row"),
+        _ => None,
     }
 }
 

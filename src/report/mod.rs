@@ -304,7 +304,7 @@ impl Report {
                 ScaleMode::Row => "row".to_owned(),
                 ScaleMode::Layer => "layer".to_owned(),
             },
-            fanout: 1,
+            fanout: options.fanout as u32,
             reach: options.reach,
             order: options.order,
             from: options.condition.from.as_ref().and_then(|held| Some(held.first()?.path().display().to_string())),

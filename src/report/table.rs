@@ -63,8 +63,12 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
     if let Some(extra) = &report.extra_steps {
         writeln!(out, "          extra steps: {extra}; {} weights of level 0 left out", thousands(report.left_out))?;
     }
+    let inputs = match report.fanout {
+        1 => "one input per weight cell".to_owned(),
+        n => format!("{n} rows share the input of a lane"),
+    };
     let several = if report.cores.len() > 1 { format!("{} of ", report.cores.len()) } else { String::new() };
-    writeln!(out, "core      {several}{}, one input per weight cell, reach {}", report.core, reach(report.reach))?;
+    writeln!(out, "core      {several}{}, {inputs}, reach {}", report.core, reach(report))?;
     writeln!(out, "device    {}: {}", device.name, device.title)?;
     writeln!(
         out,
@@ -164,10 +168,11 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),
         None => "no statement about the gap".to_owned(),
     };
-    let among = match (report.reach, &report.extra_steps) {
-        (Reach::Row, None) => "no plan",
-        (Reach::Row, Some(_)) => "no plan of as many steps in each layer",
-        (Reach::Lane, _) => "no plan that keeps rows and lanes",
+    let among = match (report.reach, report.fanout, &report.extra_steps) {
+        (Reach::Row, 1, None) => "no plan",
+        (Reach::Row, 1, Some(_)) => "no plan of as many steps in each layer",
+        (Reach::Row, ..) => "no plan that keeps rows",
+        (Reach::Lane, ..) => "no plan that keeps rows and lanes",
     };
     writeln!(out, "bound     {among} needs fewer than {} writes: {bound}", thousands(report.lower_bound_writes))?;
     writeln!(
@@ -306,9 +311,11 @@ pub(crate) fn plain_table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-fn reach(reach: Reach) -> &'static str {
-    match reach {
-        Reach::Lane => "lane (a weight keeps its lane)",
-        Reach::Row => "row (a weight may sit in any lane)",
+fn reach(report: &Report) -> &'static str {
+    match (report.reach, report.fanout) {
+        (Reach::Lane, 1) => "lane (a weight keeps its lane)",
+        (Reach::Row, 1) => "row (a weight may sit in any lane)",
+        (Reach::Lane, _) => "lane (a column keeps its lane)",
+        (Reach::Row, _) => "row (a column may sit in any lane)",
     }
 }

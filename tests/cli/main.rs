@@ -6,6 +6,7 @@ mod support;
 mod check;
 mod cores;
 mod devices;
+mod fanout;
 mod faults;
 mod flags;
 mod from;

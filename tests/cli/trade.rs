@@ -73,5 +73,7 @@ fn what_cannot_be_traded_is_refused() {
     }
     sandbox.plan(&["--extra-steps", "10", "--reach", "lane"]).fails(1, &["need --reach row"]);
     sandbox.plan(&["--sweep", "curve.svg", "--reach", "lane"]).fails(1, &["need --reach row"]);
+    sandbox.plan(&["--extra-steps", "10", "--fanout", "3"]).fails(1, &["need --fanout cell"]);
+    sandbox.plan(&["--sweep", "curve.svg", "--fanout", "column"]).fails(1, &["need --fanout cell"]);
     sandbox.plan(&["--extra-steps", "10", "--order", "natural"]).fails(1, &["need --order optimal"]);
 }

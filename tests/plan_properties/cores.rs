@@ -49,7 +49,7 @@ proptest! {
         let origin = options.condition.origin(core.0 * core.1);
         let promises: Vec<_> = outcome.cores.iter().zip(origin.chunks(core.0 * core.1)).map(|(core, origin)| {
             let ram = outcome.decoder_ram_bytes as usize;
-            (core.path.as_path(), Promise { totals: &core.totals, end: core.end, origin, ranges: &[], ram, outputs: &[] })
+            (core.path.as_path(), Promise { totals: &core.totals, end: core.end, origin, fanout: 1, ranges: &[], ram, outputs: &[] })
         }).collect();
         let outputs = &outcome.expected_outputs;
         let replay =

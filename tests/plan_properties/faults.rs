@@ -51,7 +51,10 @@ fn prove(network: &Network, options: &PlanOptions) -> Result<(), TestCaseError> 
         .zip(parts)
         .map(|(core, (origin, ranges))| {
             let ram = outcome.decoder_ram_bytes as usize;
-            (core.path.as_path(), Promise { totals: &core.totals, end: core.end, origin, ranges, ram, outputs: &[] })
+            (
+                core.path.as_path(),
+                Promise { totals: &core.totals, end: core.end, origin, fanout: 1, ranges, ram, outputs: &[] },
+            )
         })
         .collect();
     let outputs = &outcome.expected_outputs;

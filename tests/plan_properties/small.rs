@@ -35,6 +35,8 @@ pub fn options(core: (usize, usize), bits: u8, reach: Reach) -> PlanOptions {
         quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Row },
         reach,
         order: Order::Optimal,
+        fanout: 1,
+        effort: elight::order::shared::Effort::Good,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,
         condition: Condition::default(),
@@ -58,6 +60,7 @@ pub fn plan(network: &Network, options: &PlanOptions) -> Planned {
     let promise = Promise {
         totals: outcome.of(options.order),
         end: outcome.end,
+        fanout: options.fanout,
         origin: &options.condition.origin(options.core.rows * options.core.cols),
         ranges: &options.condition.ranges().unwrap_or_default(),
         ram: outcome.decoder_ram_bytes as usize,

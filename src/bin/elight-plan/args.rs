@@ -7,8 +7,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use elight::faults::{CoreFaults, FaultFile};
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
+use elight::order::shared::Effort;
 use elight::order::{Order, Reach};
-use elight::plan::{Condition, CoreSize, ExtraSteps, Quantization, QuantizationRequest};
+use elight::plan::{Condition, CoreSize, ExtraSteps, Fanout, Quantization, QuantizationRequest};
 use elight::weights::{Filter, Layout, Network};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
@@ -118,6 +119,10 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub reading: ReadingArgs,
 
+    /// Which rows share the input of a lane: none (cell), all (column), or as many neighbouring ones; must divide the core's rows.
+    #[arg(long, value_name = "cell|column|N", default_value = "cell")]
+    pub fanout: Fanout,
+
     /// Which lanes a weight may move to.
     #[arg(long, default_value = "row")]
     pub reach: Reach,
@@ -125,6 +130,10 @@ pub struct PlanArgs {
     /// The order that goes into the schedule.
     #[arg(long, default_value = "optimal")]
     pub order: Order,
+
+    /// How much work goes into the order of shared inputs.
+    #[arg(long, default_value = "good")]
+    pub effort: Effort,
 
     /// Identical cores that share each layer's tile rows; a schedule each, named after the output: FILE.core0.elight and so on.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=Condition::MOST_CORES as i64))]

@@ -27,8 +27,10 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     let options = PlanOptions {
         core,
         quantization,
+        fanout: args.fanout.rows(core)?,
         reach: args.reach,
         order: args.order,
+        effort: args.effort,
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition: condition(args, core, &network, &device)?,
@@ -64,6 +66,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
                 totals: &core.totals,
                 end: core.end,
                 origin,
+                fanout: options.fanout,
                 ranges: ranges.get(number * cells..(number + 1) * cells).unwrap_or_default(),
                 ram: outcome.decoder_ram_bytes as usize,
                 outputs: &[],
