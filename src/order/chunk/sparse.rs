@@ -92,18 +92,18 @@ impl Sparse {
             next.fill(NEVER);
             let idle = cost.idle(cell);
             let mut run = 0;
-            for from in 0..width {
+            for (from, &so_far) in here.iter().enumerate() {
                 let position = self.at[from] as usize;
                 while run < self.run_starts.len() && self.run_starts[run] as usize <= from {
                     run += 1;
                 }
                 // What is left has to fit the cells behind this one.
-                if here[from] == NEVER || n - position > (cells - cell) * steps {
+                if so_far == NEVER || n - position > (cells - cell) * steps {
                     continue;
                 }
                 let mut reach = |to: usize, cost: i32| {
-                    if next[to] > here[from] + cost {
-                        (next[to], came[to]) = (here[from] + cost, from as u32);
+                    if next[to] > so_far + cost {
+                        (next[to], came[to]) = (so_far + cost, from as u32);
                     }
                 };
                 reach(from, idle);
