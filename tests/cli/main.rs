@@ -16,3 +16,4 @@ mod inspect;
 mod outputs;
 mod page;
 mod report;
+mod trade;

@@ -9,7 +9,7 @@ use elight::faults::{CoreFaults, FaultFile};
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
 use elight::order::shared::Effort;
 use elight::order::{Order, Reach};
-use elight::plan::{Condition, CoreSize, Fanout, Quantization, QuantizationRequest};
+use elight::plan::{Condition, CoreSize, ExtraSteps, Fanout, Quantization, QuantizationRequest};
 use elight::weights::{Filter, Layout, Network};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
@@ -162,6 +162,15 @@ pub struct PlanArgs {
     /// The schedule that the core has run before, for new weights of the same network: the first load starts from what it left.
     #[arg(long, value_name = "OLD.elight")]
     pub from: Option<PathBuf>,
+
+    /// Steps beyond the fewest, in percent (as in 50%), for fewer writes: cells may idle, weights of level 0 are left out. `fixed`: as
+    /// many as it takes for every cell to keep one level for ever.
+    #[arg(long, value_name = "PERCENT|fixed")]
+    pub extra_steps: Option<ExtraSteps>,
+
+    /// Plan with 0 to 200 % extra steps and with fixed levels, too: the curve of steps against writes, as a table and as an SVG file.
+    #[arg(long, value_name = "FILE.svg")]
+    pub sweep: Option<PathBuf>,
 
     /// Faulty cells of the core (docs/cores.md); of several cores: once for each.
     #[arg(long, value_name = "FILE.toml")]
