@@ -20,6 +20,8 @@ mod options;
 mod output;
 mod read;
 mod segment;
+mod sweep;
+mod trade;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -42,6 +44,8 @@ pub use emit::Stimulus;
 pub use error::PlanError;
 pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 pub use output::OutputFile;
+pub use sweep::{SweepPoint, sweep};
+pub use trade::{ExtraSteps, MOST_EXTRA_STEPS, Trade};
 
 use segment::Segment;
 
@@ -154,6 +158,7 @@ pub fn plan(
     let begun = Instant::now();
     check_blocks(network, options.core)?;
     check_order(options)?;
+    check_trade(options)?;
     let spec = schedule_spec(network, options);
     let cores = options.condition.cores;
     let paths: Vec<PathBuf> = (0..cores).map(|core| core_path(output, core, cores)).collect();
@@ -216,6 +221,15 @@ fn check_blocks(network: &Network, core: CoreSize) -> Result<(), PlanError> {
         }
     }
     Ok(())
+}
+
+fn check_trade(options: &PlanOptions) -> Result<(), PlanError> {
+    let needs = match (options.trade.extra_steps, options.order) {
+        (None, _) => return Ok(()),
+        (_, Order::Optimal) => trade::needs(options),
+        _ => Some("--order optimal"),
+    };
+    needs.map_or(Ok(()), |needs| Err(PlanError::ExtraStepsOrder { needs }))
 }
 
 fn check_order(options: &PlanOptions) -> Result<(), PlanError> {

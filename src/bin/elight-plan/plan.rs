@@ -5,13 +5,13 @@ use std::path::Path;
 use anyhow::Context;
 use elight::held::Held;
 use elight::level::{DeviceProfile, Quantizer};
-use elight::plan::{self, Condition, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
+use elight::plan::{self, Condition, CoreSize, Observer, PlanOptions, SEGMENT_BYTES, Trade};
 use elight::replay::{self, Promise};
 use elight::report::{self, Detail, Report};
 use elight::weights::Network;
 
 use crate::args::PlanArgs;
-use crate::pages::Pages;
+use crate::pages::{Pages, write_whole};
 use crate::progress::Bars;
 
 /// Plans, writes, replays and reports; false when the replay does not match.
@@ -38,6 +38,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition: condition(args, core, &network, &device)?,
+        trade: Trade { extra_steps: args.extra_steps },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
@@ -80,9 +81,18 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         let outputs = &outcome.expected_outputs;
         Some(replay::replay_cores(&promises, core, &options.device, &stimuli, outputs, &bars)?)
     };
+    let sweep = match &args.sweep {
+        None => Vec::new(),
+        Some(file) => {
+            let points = plan::sweep(&network, &options, &bars)?;
+            let title = format!("{} on a {core} core, {} bits", weights.display(), options.device.bits);
+            write_whole(file, &report::curve(&title, &points))?;
+            points
+        }
+    };
     bars.finish();
 
-    let report = Report::new(weights, &network, &options, &outcome, &output, replay);
+    let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
     let report = report.at_rate(args.rate);
     let report = if pages.any() {
         let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
