@@ -120,7 +120,10 @@ fn a_calibrated_file_needs_no_flags() {
     let mut c = Command::new(env!("CARGO_BIN_EXE_elight-plan"));
     let run = c.args([out, "--core", "9x9", "-o", dir.path().join("s.elight").to_str().unwrap()]).output().unwrap();
     let text = String::from_utf8_lossy(&run.stdout).into_owned();
-    assert!(run.status.success() && text.contains("a scale per layer") && text.contains("8 levels a PCM cell"), "{text}");
+    assert!(
+        run.status.success() && text.contains("a scale per layer") && text.contains("8 levels a PCM cell"),
+        "{text}"
+    );
     // On the levels already: the planner finds no error in them.
     let file = File::open(Path::new(out)).unwrap();
     assert_eq!(file.metadata["elight.bits"], "3");
