@@ -14,7 +14,7 @@ use crate::level::{LevelMatrix, Scales};
 use crate::order::profile::Profiles;
 use crate::order::program::{IDLE, Program};
 use crate::order::tally::{RowTally, Totals};
-use crate::order::timeline::EMPTY;
+use crate::order::visits::Visits;
 use crate::order::{Order, Reach};
 use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Sink, Survey, walk, walk_shared};
 use crate::schedule::writer::{LayerSpec, RowSlot, ScheduleWriter};
@@ -200,6 +200,11 @@ impl LayerWork<'_> {
         self.levels.cols.div_ceil(self.options.core.cols)
     }
 
+    /// The list of levels of each cell, where the order has one.
+    fn visits(&self, order: Order) -> Option<&Visits> {
+        self.segment.visits.as_ref().filter(|_| order == Order::Optimal)
+    }
+
     /// Tile rows of the cores, side by side.
     fn stages(&self) -> usize {
         match (&self.segment.faulty, &self.segment.arrangement) {
@@ -213,7 +218,7 @@ impl LayerWork<'_> {
     fn stage_steps(&self, stage: usize, core: usize) -> usize {
         match &self.segment.faulty {
             Some(faulty) => faulty.arranged.steps(self.first_stage + stage, core),
-            None => self.steps(),
+            None => self.visits(self.options.order).map_or(self.steps(), |v| v.steps(self.first_stage + stage)),
         }
     }
 
@@ -221,15 +226,17 @@ impl LayerWork<'_> {
     fn layer_steps(&self) -> usize {
         match &self.segment.faulty {
             Some(faulty) => faulty.arranged.layer_steps(self.index),
-            None => self.stages() * self.steps(),
+            None => (0..self.stages()).map(|stage| self.stage_steps(stage, 0)).sum(),
         }
     }
 
     /// First step of a stage since the layer began, on the core of a core row.
     fn first_step(&self, order: Order, stage: usize, core_row: usize) -> u64 {
         let core = core_row / self.options.core.rows;
-        match (&self.segment.faulty, order) {
-            (Some(_), Order::Optimal) => (0..stage).map(|before| self.stage_steps(before, core)).sum::<usize>() as u64,
+        match (&self.segment.faulty, self.visits(order)) {
+            (Some(_), _) | (_, Some(_)) if order == Order::Optimal => {
+                (0..stage).map(|before| self.stage_steps(before, core)).sum::<usize>() as u64
+            }
             _ => (stage * self.steps()) as u64,
         }
     }
@@ -245,12 +252,10 @@ impl LayerWork<'_> {
             (Arranged::Shared(arrangement), _) => {
                 return arrangement.bundles(self.index).row(arrangement.sharing, stage, core_row);
             }
-            (Arranged::Cells(arrangement), Order::Optimal) => {
-                arrangement.timeline.row(self.first_stage + stage, self.part(core_row))
-            }
+            (Arranged::Cells(_), Order::Optimal) => self.segment.row(self.first_stage + stage, self.part(core_row))?,
             _ => (stage * self.options.all_rows() + core_row) as u32,
         };
-        (row != EMPTY && (row as usize) < self.levels.rows).then_some(row)
+        ((row as usize) < self.levels.rows).then_some(row)
     }
 
     /// Stages in which a core has something to do.
@@ -272,6 +277,11 @@ impl LayerWork<'_> {
                 program.ascending_levels(levels, cells, self.top);
             }
             (Order::Sorted, _) => program.lanes(levels, cells, self.top, |_| true),
+            (Order::Optimal, _) if let Some(visits) = &self.segment.visits => {
+                let stage = self.first_stage + tile_row;
+                let runs = (0..cells).map(|cell| visits.runs(stage, core_row, cell));
+                program.runs(levels, visits.steps(stage), self.top, runs);
+            }
             (Order::Optimal, Arranged::Shared(arrangement)) => {
                 program.shared(levels, cells, arrangement.columns(self.index, tile_row, core_row));
             }
@@ -354,9 +364,9 @@ impl LayerWork<'_> {
                     let mut records = Records::default();
                     let mut encoder = Encoder::new(coding, self.format.bits, &mut records);
                     self.walk(core_row, &program, &mut memory, &mut encoder);
-                    let weights = match self.options.condition.faults {
-                        None => self.levels.cols,
-                        Some(_) => program.level.iter().filter(|level| **level != IDLE).count(),
+                    let weights = match (&self.options.condition.faults, self.visits(order)) {
+                        (None, None) => self.levels.cols,
+                        _ => program.level.iter().filter(|level| **level != IDLE).count(),
                     };
                     written = Some(Slot { output, weights, records });
                 }

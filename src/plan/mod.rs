@@ -11,6 +11,7 @@
 //! inference. Weights are read a few rows at a time, however large the file, and only one layer's levels are needed at a time; levels are kept from the first pass to the second
 //! while they are few.
 
+mod clip;
 mod condition;
 mod cores;
 mod emit;
@@ -19,6 +20,8 @@ mod options;
 mod output;
 mod read;
 mod segment;
+mod sweep;
+mod trade;
 mod turn;
 mod turns;
 
@@ -36,12 +39,15 @@ use crate::order::{Order, Reach};
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
 use crate::weights::{LayerKind, Network};
 
+pub use clip::calibrate;
 pub use condition::{Condition, core_path};
 pub use cores::CoreOutcome;
 pub use emit::Stimulus;
 pub use error::PlanError;
 pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 pub use output::OutputFile;
+pub use sweep::{SweepPoint, sweep};
+pub use trade::{ExtraSteps, MOST_EXTRA_STEPS, Trade};
 pub use turn::Turn;
 pub use turns::{Life, Turned, Worn, plan_turns, rotation_path};
 
@@ -157,6 +163,7 @@ pub fn plan(
     check_blocks(network, options.core)?;
     check_order(options)?;
     check_turn(options)?;
+    check_trade(options)?;
     let spec = schedule_spec(network, options);
     let cores = options.condition.cores;
     let paths: Vec<PathBuf> = (0..cores).map(|core| core_path(output, core, cores)).collect();
@@ -219,6 +226,15 @@ fn check_blocks(network: &Network, core: CoreSize) -> Result<(), PlanError> {
         }
     }
     Ok(())
+}
+
+fn check_trade(options: &PlanOptions) -> Result<(), PlanError> {
+    let needs = match (options.trade.extra_steps, options.order) {
+        (None, _) => return Ok(()),
+        (_, Order::Optimal) => trade::needs(options),
+        _ => Some("--order optimal"),
+    };
+    needs.map_or(Ok(()), |needs| Err(PlanError::ExtraStepsOrder { needs }))
 }
 
 fn check_order(options: &PlanOptions) -> Result<(), PlanError> {

@@ -4,11 +4,15 @@
 
 pub mod number;
 
+mod curve;
+
 mod detail;
 
 pub mod chart;
 
 pub mod html;
+
+pub mod compare;
 
 mod table;
 
@@ -21,10 +25,11 @@ use crate::faults::CoreFaults;
 use crate::level::{Reparam, ScaleMode};
 use crate::order::tally::{Cost, Costs, ElightAccounting, Totals};
 use crate::order::{Order, Reach};
-use crate::plan::{CoreOutcome, Life, Outcome, PlanOptions, Turned};
+use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, SweepPoint, Turned};
 use crate::replay::Replay;
 use crate::weights::Network;
 
+pub use curve::svg as curve;
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
 pub use number::thousands;
 pub(crate) use table::plain_table;
@@ -75,10 +80,14 @@ pub struct Report {
     pub reach: Reach,
     /// The order in the schedule.
     pub order: Order,
+    /// Extra steps that were granted: a percentage, or `fixed`; none: every weight has a place in the fewest steps.
+    pub extra_steps: Option<String>,
     /// The earlier schedule, from whose end the first load starts; none: from erased cells.
     pub from: Option<String>,
     /// Weights planned.
     pub weights: u64,
+    /// Weights of level 0 that the schedule leaves out.
+    pub left_out: u64,
     /// Tiles.
     pub tiles: u64,
     /// Programmings of the core in an inference.
@@ -125,6 +134,8 @@ pub struct Report {
     pub schedule: ScheduleReport,
     /// What the replay has shown; none with `--no-verify`.
     pub verified: Option<VerifiedReport>,
+    /// Steps against writes; empty without `--sweep`.
+    pub sweep: Vec<SweepPoint>,
     /// Time of planning and writing, without the replay.
     pub seconds: f64,
 }
@@ -273,7 +284,7 @@ impl Report {
     /// Gathers the figures of a plan.
     #[must_use]
     pub fn new(
-        weights: &Path,
+        path: &Path,
         network: &Network,
         options: &PlanOptions,
         outcome: &Outcome,
@@ -286,6 +297,7 @@ impl Report {
             sorted: f(totals.sorted),
             optimal: f(totals.optimal),
         };
+        let weights: u64 = network.layers().iter().map(|info| info.weights() as u64).sum();
         let writes = outcome.optimal.costs.per_inference.writes;
         let bound = outcome.lower_bound_writes;
         let layers = network.layers().iter().zip(&outcome.layers).enumerate().map(|(i, (info, layer))| LayerReport {
@@ -314,7 +326,7 @@ impl Report {
                 .and_then(|bound| gap(outcome.optimal.layers[i].0.per_inference.writes, bound)),
         });
         Self {
-            network: weights.display().to_string(),
+            network: path.display().to_string(),
             core: options.core.to_string(),
             device: options.device.name.clone(),
             cost_model: match options.device.cost {
@@ -335,7 +347,9 @@ impl Report {
             reach: options.reach,
             order: options.order,
             from: options.condition.from.as_ref().and_then(|held| Some(held.first()?.path().display().to_string())),
-            weights: outcome.end.weights,
+            extra_steps: options.trade.extra_steps.as_ref().map(ExtraSteps::to_string),
+            weights,
+            left_out: weights - outcome.end.weights,
             tiles: outcome.layers.iter().map(|l| l.tiles).sum(),
             steps: outcome.end.steps,
             layers: layers.collect(),
@@ -371,11 +385,12 @@ impl Report {
             schedule: ScheduleReport {
                 path: schedule.display().to_string(),
                 bytes: outcome.bytes,
-                bits_per_weight: 8.0 * outcome.bytes as f64 / outcome.end.weights as f64,
+                bits_per_weight: 8.0 * outcome.bytes as f64 / weights as f64,
                 frames: outcome.frames,
                 decoder_ram_bytes: outcome.decoder_ram_bytes,
             },
             verified: replay.map(Into::into),
+            sweep: Vec::new(),
             seconds: outcome.seconds,
         }
         .at_rate(1.0)

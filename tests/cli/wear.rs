@@ -125,6 +125,7 @@ fn what_cannot_be_is_refused() {
     sandbox.plan(&["--wear", "a.toml", "--faults", "b.toml"]).fails(2, &["--faults"]);
     sandbox.plan(&["--rotate", "2", "--from", "old.elight"]).fails(2, &["--from"]);
     sandbox.plan(&["--rotate", "2", "--order", "sorted"]).fails(1, &["--rotate", "--order optimal"]);
+    sandbox.plan(&["--rotate", "2", "--extra-steps", "20"]).fails(1, &["--rotate", "without --extra-steps"]);
     sandbox.plan(&["--rotate", "2", "--fanout", "column"]).fails(1, &["--rotate", "--fanout cell"]);
     sandbox.plan(&["--rotate", "0"]).fails(2, &["--rotate"]);
 }

@@ -6,13 +6,13 @@ use anyhow::Context;
 use elight::held::Held;
 use elight::level::{DeviceProfile, Quantizer};
 use elight::order::Order;
-use elight::plan::{self, Condition, CoreSize, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus, Worn};
+use elight::plan::{self, Condition, CoreSize, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus, Trade, Worn};
 use elight::replay::{self, Promise, Replay};
 use elight::report::{self, Detail, Report};
 use elight::weights::Network;
 
 use crate::args::PlanArgs;
-use crate::pages::Pages;
+use crate::pages::{Pages, write_whole};
 use crate::progress::Bars;
 
 /// Plans, writes, replays and reports; false when the replay does not match.
@@ -23,7 +23,11 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     let Some(weights) = &args.weights else {
         anyhow::bail!("WEIGHTS are needed, as in: elight-plan weights.safetensors --core 9x9");
     };
-    let (network, device, quantization) = args.reading.open(weights)?;
+    let (mut network, device, quantization) = args.reading.open(weights)?;
+    if args.reading.calibrate {
+        let quantizer = Quantizer::new(&device, quantization.reparam, quantization.scale);
+        plan::calibrate(&mut network, &quantizer)?;
+    }
     let core = core_size(args, &network)?;
     let (condition, budget) = condition(args, core, &network, &device)?;
     let options = PlanOptions {
@@ -36,6 +40,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition,
+        trade: Trade { extra_steps: args.extra_steps },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
@@ -62,6 +67,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         && options.condition.faults.is_none()
         && options.condition.from.is_none()
         && options.fanout == 1
+        && options.trade.extra_steps.is_none()
         && options.order == Order::Optimal;
     let turned = if rotations > 1 || spared {
         let worn = Worn { budget: budget.as_deref(), count: rotations };
@@ -82,9 +88,18 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         }
         (turned[0].outcome.clone(), replay)
     };
+    let sweep = match &args.sweep {
+        None => Vec::new(),
+        Some(file) => {
+            let points = plan::sweep(&network, &options, &bars)?;
+            let title = format!("{} on a {core} core, {} bits", weights.display(), options.device.bits);
+            write_whole(file, &report::curve(&title, &points))?;
+            points
+        }
+    };
     bars.finish();
 
-    let report = Report::new(weights, &network, &options, &outcome, &output, replay);
+    let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
     let report = report.at_rate(args.rate).with_life(
         &options,
         &turned,

@@ -48,7 +48,10 @@ impl SharedArrangement {
     }
 }
 
-/// Orders all columns. `advance` is told of weights that are done, from any thread.
+/// Told of weights that are done, from any thread; answers whether to go on.
+pub type Advance<'a> = &'a (dyn Fn(u64) -> bool + Sync);
+
+/// Orders all columns. When `advance` says no, what comes back is of no use.
 #[must_use]
 pub fn arrange(
     layers: &[SharedLayer],
@@ -57,7 +60,7 @@ pub fn arrange(
     closure: &Closure,
     effort: Effort,
     seed: u64,
-    advance: &(dyn Fn(u64) + Sync),
+    advance: Advance<'_>,
 ) -> SharedArrangement {
     let cells = sharing.cells;
     let mut arranged: Vec<ArrangedLayer> = layers
@@ -115,12 +118,15 @@ fn by_lane(
     closing: &[Closing],
     effort: Effort,
     seed: u64,
-    advance: &(dyn Fn(u64) + Sync),
+    advance: Advance<'_>,
 ) -> (u64, u64, Orders) {
     let used = |lane: usize| (0..stages.len()).filter(move |&stage| lane < layers[stages[stage].0].cols);
     let plans: Vec<LanePlan> = (0..cells)
         .into_par_iter()
         .map(|lane| {
+            if !advance(0) {
+                return LanePlan::default();
+            }
             let clusters: Vec<Nodes> = used(lane)
                 .map(|stage| {
                     let (layer, bundle) = stages[stage];
@@ -151,12 +157,15 @@ fn by_row(
     closing: &[Closing],
     effort: Effort,
     seed: u64,
-    advance: &(dyn Fn(u64) + Sync),
+    advance: Advance<'_>,
 ) -> (u64, u64, Orders) {
     let nodes: Vec<&Nodes> = stages.iter().map(|&(layer, bundle)| &layers[layer].nodes[bundle]).collect();
     let group = Group::solve(&nodes, cells, closing, effort, seed, advance);
     let writes = group.writes();
     let chains = group.into_chains();
+    if !advance(0) {
+        return (writes, 0, chains);
+    }
     let cycle = closing.iter().all(|closing| matches!(closing, Closing::Cycle));
     let bound = row_bound::writes(&nodes, cells, cycle, &chains, effort);
     (writes, bound, chains)

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
+use super::arrange::Advance;
 use super::assignment::assign;
 use super::distance::{Nodes, State};
 use super::lane::{Closing, order_chain};
@@ -37,11 +38,14 @@ impl<'a> Group<'a> {
         closing: &'a [Closing],
         effort: Effort,
         seed: u64,
-        advance: &(dyn Fn(u64) + Sync),
+        advance: Advance<'_>,
     ) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let seeds: Vec<u64> = stages.iter().map(|_| rng.next_u64()).collect();
         let chains = stages.par_iter().zip(seeds).map(|(nodes, seed)| {
+            if !advance(0) {
+                return vec![Vec::new(); cells];
+            }
             let chains = cut(nodes, cells, effort, seed);
             advance((nodes.len() * nodes.rows()) as u64);
             chains
@@ -51,6 +55,9 @@ impl<'a> Group<'a> {
         let mut best = None;
         for pass in 0..=PASSES {
             for stage in 0..stages.len() {
+                if !advance(0) {
+                    return group;
+                }
                 group.seat(stage);
                 if pass > 0 {
                     group.polish(stage, effort, rng.next_u64());

@@ -159,7 +159,7 @@ mod tests {
         let columns: Vec<Nodes> = stages.iter().map(|s| nodes(s)).collect();
         let columns: Vec<&Nodes> = columns.iter().collect();
         let closing = vec![Closing::Cycle; lanes];
-        let group = Group::solve(&columns, lanes, &closing, effort, seed, &|_| {});
+        let group = Group::solve(&columns, lanes, &closing, effort, seed, &|_| true);
         let planned = group.writes();
         let chains = group.into_chains();
         let bound = writes(&columns, lanes, true, &chains, effort);
