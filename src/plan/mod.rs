@@ -258,6 +258,7 @@ fn check_order(options: &PlanOptions) -> Result<(), PlanError> {
 fn check_turn(options: &PlanOptions) -> Result<(), PlanError> {
     match options.condition.turn {
         Some(_) if options.order != Order::Optimal => Err(PlanError::Turn { why: "is for --order optimal" }),
+        Some(_) if options.trade.extra_steps.is_some() => Err(PlanError::Turn { why: "goes without --extra-steps" }),
         Some(_) if options.condition.faults.is_some() => Err(PlanError::Turn {
             why: "needs cores without faulty or worn-out cells: leave it out, and plan around them",
         }),
