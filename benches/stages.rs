@@ -12,7 +12,7 @@ use elight::order::program::Program;
 use elight::order::quantile;
 use elight::order::tally::Counter;
 use elight::order::{Order, Reach, Rows};
-use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, Unobserved, identity_crc};
+use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, Trade, Unobserved, identity_crc};
 use elight::replay::SimBuffers;
 use elight::schedule::records::{Encoder, Memory, RecordFormat, Records, Survey, walk};
 use elight::schedule::writer::ScheduleSpec;
@@ -117,6 +117,7 @@ fn schedule(layer: &Layer) -> (Network, PlanOptions, Vec<u8>) {
         seed: 1,
         segment_bytes: plan::SEGMENT_BYTES,
         condition: Condition::default(),
+        trade: Trade::default(),
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("bench.elight");

@@ -5,8 +5,11 @@
 //! many chunks straddle a level: a dynamic program over (cell, idle places spent) finds the cheapest cut. A row with so many idle places
 //! that no cell has to serve two levels needs no chunks in the order of the cells: [`Assign`] gives its levels to any cells.
 
+mod sparse;
+
 use super::assign::Assign;
 use super::timeline::{Ends, distance};
+use sparse::Sparse;
 
 /// A cut of one row, in buffers that are used again from row to row.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +31,7 @@ pub struct Cut {
     /// Cells that each of them needs.
     need: Vec<u32>,
     assign: Assign,
+    sparse: Sparse,
 }
 
 /// Levels up to which cells are assigned to them: the time grows with the square of their number.
@@ -107,6 +111,37 @@ impl Cut {
         if !assigns && states > most_states {
             return false;
         }
+        self.tabulated(top, [past, future], cells, |cut, cost| cut.cheapest_of(sorted, steps, cells, assigns, cost));
+        true
+    }
+
+    /// The cheaper one of the assignment of levels, where there is one, and the contiguous cut.
+    fn cheapest_of(&mut self, sorted: &[i16], steps: usize, cells: usize, assigns: bool, cost: &TabulatedCost<'_>) {
+        let states = cells * (cells * steps - sorted.len() + 1);
+        if assigns {
+            let single = self.assign_levels(cells, steps, cost);
+            // With more than one step a cell can serve levels that it passes on its way.
+            if steps > 1 && states <= ALONGSIDE {
+                let held = [&self.lo, &self.hi].map(Clone::clone);
+                let len = self.len.clone();
+                if self.solve(sorted, cells, steps, cost) >= single {
+                    [self.lo, self.hi] = held;
+                    self.len = len;
+                }
+            }
+        } else {
+            self.solve(sorted, cells, steps, cost);
+        }
+    }
+
+    /// Runs a search with the exact cost between two frontiers.
+    fn tabulated(
+        &mut self,
+        top: i16,
+        [past, future]: [Ends<'_>; 2],
+        cells: usize,
+        search: impl FnOnce(&mut Self, &TabulatedCost<'_>),
+    ) {
         let levels = 2 * top as usize + 1;
         let (mut enter, mut leave) = (std::mem::take(&mut self.enter), std::mem::take(&mut self.leave));
         for (table, ends) in [(&mut enter, &past), (&mut leave, &future)] {
@@ -116,23 +151,8 @@ impl Cut {
                 ends.reach_all(x, row);
             }
         }
-        let cost = TabulatedCost { enter: &enter, leave: &leave, cells, top, past, future };
-        if assigns {
-            let single = self.assign_levels(cells, steps, &cost);
-            // With more than one step a cell can serve levels that it passes on its way.
-            if steps > 1 && states <= ALONGSIDE {
-                let held = [&self.lo, &self.hi].map(Clone::clone);
-                let len = self.len.clone();
-                if self.solve(sorted, cells, steps, &cost) >= single {
-                    [self.lo, self.hi] = held;
-                    self.len = len;
-                }
-            }
-        } else {
-            self.solve(sorted, cells, steps, &cost);
-        }
+        search(self, &TabulatedCost { enter: &enter, leave: &leave, cells, top, past, future });
         (self.enter, self.leave) = (enter, leave);
-        true
     }
 
     /// Finds the row's levels. Whether no cell has to serve more than one of them.

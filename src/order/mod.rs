@@ -14,6 +14,7 @@ pub mod bound;
 pub mod chunk;
 pub mod direction;
 pub mod faulty;
+pub mod fixed;
 pub mod lanes;
 mod links;
 pub mod quantile;
@@ -21,7 +22,9 @@ pub mod rows;
 pub mod search;
 pub mod seats;
 pub mod shared;
+pub mod slack;
 pub mod sweep;
+pub mod visits;
 
 use serde::{Deserialize, Serialize};
 

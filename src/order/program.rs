@@ -5,6 +5,7 @@
 
 use super::shared::arrange::DARK;
 use super::timeline::Chunks;
+use super::visits::Run;
 use crate::simd::simd;
 
 /// A cell that rests: its input is dark, its level stays.
@@ -158,6 +159,61 @@ impl Program {
             }
         }
         self.feed(&mut next, top);
+    }
+
+    /// Moves what each cell does `lanes` cells on, round the end of the core row; columns as in [`Program::chunks`].
+    pub fn turn(&mut self, row: &[i16], top: i16, lanes: usize) {
+        if lanes == 0 {
+            return;
+        }
+        for levels in self.level.chunks_exact_mut(self.cells) {
+            levels.rotate_right(lanes % self.cells);
+        }
+        // Within a step columns ascend with the cells.
+        let mut next = self.sort_columns(row, top);
+        self.feed(&mut next, top);
+    }
+
+    /// Each cell works through its runs; within a level, columns go to the cells in ascending order as time goes on. Weights of level 0 that
+    /// no run has room for are left out.
+    pub fn runs<'a>(&mut self, row: &[i16], steps: usize, top: i16, cells: impl ExactSizeIterator<Item = &'a [Run]>) {
+        self.place(steps, cells);
+        let mut next = self.sort_columns(row, top);
+        self.feed(&mut next, top);
+    }
+
+    /// The same, but every weight keeps its lane.
+    pub fn lane_runs<'a>(
+        &mut self,
+        row: &[i16],
+        steps: usize,
+        top: i16,
+        cells: impl ExactSizeIterator<Item = &'a [Run]>,
+    ) {
+        let width = cells.len();
+        self.place(steps, cells);
+        for cell in 0..width.min(row.len()) {
+            let lane: Vec<i16> = row[cell..].iter().step_by(width).copied().collect();
+            let mut next = self.sort_columns(&lane, top);
+            for at in (cell..self.level.len()).step_by(width) {
+                if self.level[at] != IDLE {
+                    let next = &mut next[(self.level[at] + top) as usize % LEVELS];
+                    self.input[at] = self.columns[*next as usize] * width as u32 + cell as u32;
+                    *next += 1;
+                }
+            }
+        }
+    }
+
+    fn place<'a>(&mut self, steps: usize, cells: impl ExactSizeIterator<Item = &'a [Run]>) {
+        let width = cells.len();
+        self.reset(steps, width);
+        for (cell, runs) in cells.enumerate() {
+            for run in runs {
+                let steps = self.level[run.first as usize * width + cell..].iter_mut().step_by(width);
+                steps.take(run.count as usize).for_each(|level| *level = run.level);
+            }
+        }
     }
 
     /// Gives every active cell the next column of its level; columns are sorted, and level v's begin at `next[v + top]`.

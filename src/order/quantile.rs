@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::chunk::Cut;
 use super::direction::{Arrangement, Closure, choose_directions};
+use super::fixed;
 use super::profile::Profiles;
 use super::rows::{Path, Signatures, deal};
 use super::search::{Span, improve};
@@ -25,24 +26,39 @@ pub(super) fn tries_per_row(layer: &Profiles) -> usize {
     (layer.cols() / 16).clamp(24, 48)
 }
 
-/// Arranges layers on a core of `core_rows x cells`, each as a sequence of tile rows of `ceil(cols / cells)` steps.
+/// Arranges layers on a core of `core_rows x cells`, each as a sequence of tile rows of [`Profiles::steps`] steps.
 ///
 /// Memory: that of the timeline. Time: near-linear in the number of rows (see [`Path::new`]).
 #[must_use]
 pub fn arrange(layers: &[Profiles], core_rows: usize, cells: usize, closure: &Closure, seed: u64) -> Arrangement {
-    let mut spans = Vec::new();
-    let mut stages = 0;
-    for layer in layers {
-        let tile_rows = layer.rows().div_ceil(core_rows);
-        spans.push(Span { first: stages, tile_rows, rows: layer.rows() });
-        stages += tile_rows;
+    let begin = |typical| arrange_from(typical, layers, core_rows, cells, closure, seed);
+    if !layers.iter().any(Profiles::is_relaxed) {
+        return begin(Vec::new());
     }
-    let mut work = Work { layers, spans, timeline: Timeline::new(core_rows, cells, stages), closure };
-    let paths = work.place();
+    // Rows with many idle places begin alike: at the levels of a typical row, or at levels that would never change if there were steps
+    // enough.
+    let first = begin(typical_levels(layers, cells));
+    match fixed::levels(layers, core_rows, cells) {
+        Some(levels) => Some(begin(levels)).filter(|second| second.writes < first.writes).unwrap_or(first),
+        None => first,
+    }
+}
+
+/// `typical`: levels at which the cells of a core row begin, for relaxed rows; empty where there are none.
+fn arrange_from(
+    typical: Vec<i16>,
+    layers: &[Profiles],
+    core_rows: usize,
+    cells: usize,
+    closure: &Closure,
+    seed: u64,
+) -> Arrangement {
+    let mut work = Work::new(layers, core_rows, cells, closure);
+    let paths = work.place(&typical);
     work.direct();
     let budgets: Vec<usize> =
         layers.iter().map(|l| if l.rows() < 2 { 0 } else { l.rows() * tries_per_row(l) }).collect();
-    let has_idle_places = layers.iter().any(|l| steps(l, cells) * cells > l.cols());
+    let has_idle_places = layers.iter().any(|l| l.steps(cells) * cells > l.cols() || l.is_relaxed());
     if has_idle_places {
         for _ in 0..RECUTS {
             work.recut(QUICK_CUT);
@@ -60,10 +76,34 @@ pub fn arrange(layers: &[Profiles], core_rows: usize, cells: usize, closure: &Cl
     Arrangement { timeline: work.timeline, rising: directions.0, writes: directions.1 }
 }
 
-/// Steps of a tile row: each cell serves at most this many weights.
-#[must_use]
-pub fn steps(layer: &Profiles, cells: usize) -> usize {
-    layer.cols().div_ceil(cells)
+/// The levels that the cells of a core row would hold if every row of these layers were spread over them evenly: where rows with many
+/// idle places begin, so that they look alike.
+fn typical_levels(layers: &[Profiles], cells: usize) -> Vec<i16> {
+    let Some(top) = layers.first().map(Profiles::top) else { return vec![0; cells] };
+    // Weights by level, every row with the same share in all.
+    let mut counts = vec![0u64; 2 * top as usize + 1];
+    for layer in layers {
+        for row in 0..layer.rows() {
+            for (level, run) in layer.runs(row) {
+                counts[(level + top) as usize] += ((run.len() as u64) << 20) / layer.count(row) as u64;
+            }
+        }
+    }
+    let total = counts.iter().sum::<u64>();
+    let mut by_level = (-top..=top).zip(counts);
+    let (mut level, mut below) = (0, 0);
+    let quantile = |cell: usize| {
+        let position = (2 * cell as u64 + 1) * total / (2 * cells as u64);
+        while below <= position
+            && let Some((next, count)) = by_level.next()
+        {
+            if count > 0 {
+                (level, below) = (next, below + count);
+            }
+        }
+        level
+    };
+    (0..cells).map(quantile).collect()
 }
 
 struct Work<'a> {
@@ -73,9 +113,34 @@ struct Work<'a> {
     closure: &'a Closure,
 }
 
-impl Work<'_> {
+/// About how many writes an inference of relaxed layers takes, without the search: to compare numbers of steps.
+#[must_use]
+pub fn estimate(layers: &[Profiles], core_rows: usize, cells: usize) -> u64 {
+    let begin = |typical: &[i16]| {
+        let mut work = Work::new(layers, core_rows, cells, &Closure::Cycle);
+        work.place(typical);
+        work.direct();
+        work.recut(QUICK_CUT);
+        work.direct().1
+    };
+    let first = begin(&typical_levels(layers, cells));
+    fixed::levels(layers, core_rows, cells).map_or(first, |levels| first.min(begin(&levels)))
+}
+
+impl<'a> Work<'a> {
+    fn new(layers: &'a [Profiles], core_rows: usize, cells: usize, closure: &'a Closure) -> Self {
+        let mut spans = Vec::new();
+        let mut stages = 0;
+        for layer in layers {
+            let tile_rows = layer.rows().div_ceil(core_rows);
+            spans.push(Span { first: stages, tile_rows, rows: layer.rows() });
+            stages += tile_rows;
+        }
+        Self { layers, spans, timeline: Timeline::new(core_rows, cells, stages), closure }
+    }
+
     /// Deals the rows of every layer to slots, with their narrowest cuts.
-    fn place(&mut self) -> Vec<Path> {
+    fn place(&mut self, typical: &[i16]) -> Vec<Path> {
         let (core_rows, cells) = (self.timeline.core_rows(), self.timeline.cells());
         let signed = |layer: &Profiles| {
             let signatures = Signatures::new(layer, cells.min(64));
@@ -88,10 +153,19 @@ impl Work<'_> {
             signed.iter().map(|(signatures, path)| deal(path, signatures, core_rows, &mut ends)).collect();
         self.timeline.lines().par_iter_mut().enumerate().for_each(|(core_row, line)| {
             let (mut cut, mut sorted) = (Cut::default(), Vec::new());
+            if !typical.is_empty() {
+                line.set_boundary(typical, typical);
+            }
             for ((layer, span), chains) in self.layers.iter().zip(&self.spans).zip(&dealt) {
                 for (t, &row) in chains[core_row].iter().enumerate() {
                     layer.sorted_levels(row as usize, &mut sorted);
-                    cut.narrowest(&sorted, cells, steps(layer, cells));
+                    let steps = layer.steps(cells);
+                    if layer.is_relaxed() {
+                        let boundary = line.past(0);
+                        cut.cheapest_sparse(&sorted, layer.top(), steps, boundary, boundary, cells);
+                    } else {
+                        cut.narrowest(&sorted, cells, steps);
+                    }
                     line.set(span.first + t, row, Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len });
                 }
             }
@@ -110,9 +184,8 @@ impl Work<'_> {
         self.timeline.lines().par_iter_mut().for_each(|line| {
             let (mut cut, mut sorted) = (Cut::default(), Vec::new());
             for (layer, span) in self.layers.iter().zip(&self.spans) {
-                let steps = steps(layer, cells);
-                let idle_places = steps * cells - layer.cols();
-                if idle_places == 0 {
+                let steps = layer.steps(cells);
+                if !layer.is_relaxed() && steps * cells == layer.cols() {
                     line.refresh_past(span.first, span.first + span.tile_rows - 1);
                     continue;
                 }
@@ -121,7 +194,13 @@ impl Work<'_> {
                     if row != EMPTY {
                         layer.sorted_levels(row as usize, &mut sorted);
                         let between = [line.past(stage), line.future(stage)];
-                        if cut.cheapest(&sorted, layer.top(), steps, between, cells, most_states) {
+                        let cuts = if layer.is_relaxed() {
+                            cut.cheapest_sparse(&sorted, layer.top(), steps, between[0], between[1], cells);
+                            true
+                        } else {
+                            cut.cheapest(&sorted, layer.top(), steps, between, cells, most_states)
+                        };
+                        if cuts {
                             line.set(stage, row, Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len });
                         }
                     }

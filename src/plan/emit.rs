@@ -14,7 +14,7 @@ use crate::level::{LevelMatrix, Scales};
 use crate::order::profile::Profiles;
 use crate::order::program::{IDLE, Program};
 use crate::order::tally::{RowTally, Totals};
-use crate::order::timeline::EMPTY;
+use crate::order::visits::Visits;
 use crate::order::{Order, Reach};
 use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Sink, Survey, walk, walk_shared};
 use crate::schedule::writer::{LayerSpec, RowSlot, ScheduleWriter};
@@ -200,6 +200,11 @@ impl LayerWork<'_> {
         self.levels.cols.div_ceil(self.options.core.cols)
     }
 
+    /// The list of levels of each cell, where the order has one.
+    fn visits(&self, order: Order) -> Option<&Visits> {
+        self.segment.visits.as_ref().filter(|_| order == Order::Optimal)
+    }
+
     /// Tile rows of the cores, side by side.
     fn stages(&self) -> usize {
         match (&self.segment.faulty, &self.segment.arrangement) {
@@ -213,7 +218,7 @@ impl LayerWork<'_> {
     fn stage_steps(&self, stage: usize, core: usize) -> usize {
         match &self.segment.faulty {
             Some(faulty) => faulty.arranged.steps(self.first_stage + stage, core),
-            None => self.steps(),
+            None => self.visits(self.options.order).map_or(self.steps(), |v| v.steps(self.first_stage + stage)),
         }
     }
 
@@ -221,17 +226,24 @@ impl LayerWork<'_> {
     fn layer_steps(&self) -> usize {
         match &self.segment.faulty {
             Some(faulty) => faulty.arranged.layer_steps(self.index),
-            None => self.stages() * self.steps(),
+            None => (0..self.stages()).map(|stage| self.stage_steps(stage, 0)).sum(),
         }
     }
 
     /// First step of a stage since the layer began, on the core of a core row.
     fn first_step(&self, order: Order, stage: usize, core_row: usize) -> u64 {
         let core = core_row / self.options.core.rows;
-        match (&self.segment.faulty, order) {
-            (Some(_), Order::Optimal) => (0..stage).map(|before| self.stage_steps(before, core)).sum::<usize>() as u64,
+        match (&self.segment.faulty, self.visits(order)) {
+            (Some(_), _) | (_, Some(_)) if order == Order::Optimal => {
+                (0..stage).map(|before| self.stage_steps(before, core)).sum::<usize>() as u64
+            }
             _ => (stage * self.steps()) as u64,
         }
+    }
+
+    /// The core row whose part of the arrangement is played on a core row.
+    fn part(&self, core_row: usize) -> usize {
+        self.options.condition.turn.map_or(core_row, |turn| turn.part(core_row, self.options.core.rows))
     }
 
     /// Output row of an order in a slot, if any. Where inputs are shared, all orders have the rows in the same places.
@@ -240,12 +252,10 @@ impl LayerWork<'_> {
             (Arranged::Shared(arrangement), _) => {
                 return arrangement.bundles(self.index).row(arrangement.sharing, stage, core_row);
             }
-            (Arranged::Cells(arrangement), Order::Optimal) => {
-                arrangement.timeline.row(self.first_stage + stage, core_row)
-            }
+            (Arranged::Cells(_), Order::Optimal) => self.segment.row(self.first_stage + stage, self.part(core_row))?,
             _ => (stage * self.options.all_rows() + core_row) as u32,
         };
-        (row != EMPTY && (row as usize) < self.levels.rows).then_some(row)
+        ((row as usize) < self.levels.rows).then_some(row)
     }
 
     /// Stages in which a core has something to do.
@@ -267,19 +277,27 @@ impl LayerWork<'_> {
                 program.ascending_levels(levels, cells);
             }
             (Order::Sorted, _) => program.lanes(levels, cells, self.top, |_| true),
+            (Order::Optimal, _) if let Some(visits) = &self.segment.visits => {
+                let stage = self.first_stage + tile_row;
+                let runs = (0..cells).map(|cell| visits.runs(stage, core_row, cell));
+                program.runs(levels, visits.steps(stage), self.top, runs);
+            }
             (Order::Optimal, Arranged::Shared(arrangement)) => {
                 program.shared(levels, cells, arrangement.columns(self.index, tile_row, core_row));
             }
             (Order::Optimal, Arranged::Cells(arrangement)) => {
-                let stage = self.first_stage + tile_row;
+                let (stage, part) = (self.first_stage + tile_row, self.part(core_row));
                 match (self.options.reach, &self.segment.faulty) {
                     (Reach::Lane, _) => {
-                        let rising = arrangement.rising(stage, core_row);
+                        let rising = arrangement.rising(stage, part);
                         program.lanes(levels, cells, self.top, |cell| rising[cell]);
                     }
                     (Reach::Row, None) => {
-                        let (rising, timeline) = (arrangement.rising(stage, core_row), &arrangement.timeline);
-                        program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, core_row), rising);
+                        let (rising, timeline) = (arrangement.rising(stage, part), &arrangement.timeline);
+                        program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, part), rising);
+                        if let Some(turn) = self.options.condition.turn {
+                            program.turn(levels, self.top, turn.lanes);
+                        }
                     }
                     (Reach::Row, Some(faulty)) => {
                         let profile = Profiles::of(levels, 1, levels.len(), self.top);
@@ -309,11 +327,9 @@ impl LayerWork<'_> {
     fn survey(&self) -> Coding {
         let mut survey = Survey::new(top_level(self.format.bits));
         let (mut program, mut memory) = (Program::default(), Memory::default());
-        // Around faults the first core rows may have nothing to do.
-        let rows = match &self.segment.faulty {
-            None => self.options.all_rows().min(SURVEYED_ROWS),
-            Some(_) => self.options.all_rows(),
-        };
+        // Around faults, and in a plan that is turned, the first core rows may have nothing to do.
+        let all = self.segment.faulty.is_some() || self.options.condition.turn.is_some();
+        let rows = if all { self.options.all_rows() } else { self.options.all_rows().min(SURVEYED_ROWS) };
         let mut surveyed = 0;
         for core_row in 0..rows {
             if surveyed < SURVEYED_ROWS && self.program(self.options.order, 0, core_row, &mut program).is_some() {
@@ -348,9 +364,9 @@ impl LayerWork<'_> {
                     let mut records = Records::default();
                     let mut encoder = Encoder::new(coding, self.format.bits, &mut records);
                     self.walk(core_row, &program, &mut memory, &mut encoder);
-                    let weights = match self.options.condition.faults {
-                        None => self.levels.cols,
-                        Some(_) => program.level.iter().filter(|level| **level != IDLE).count(),
+                    let weights = match (&self.options.condition.faults, self.visits(order)) {
+                        (None, None) => self.levels.cols,
+                        _ => program.level.iter().filter(|level| **level != IDLE).count(),
                     };
                     written = Some(Slot { output, weights, records });
                 }

@@ -90,6 +90,30 @@ pub enum PlanError {
         /// What it could say.
         expected: &'static str,
     },
+    /// Extra steps that are no percentage.
+    #[error(
+        "extra steps `{got}`: expected 0 to 1000 percent, as in --extra-steps 50%, or `fixed` for levels that never change"
+    )]
+    ExtraSteps {
+        /// What was given.
+        got: String,
+    },
+    /// Extra steps for an order that cannot use them.
+    #[error("--extra-steps and --sweep need {needs}: only then may cells idle and weights sit in any lane")]
+    ExtraStepsOrder {
+        /// The options that it needs.
+        needs: &'static str,
+    },
+    /// Fixed levels on a core with too few cells in a row.
+    #[error(
+        "--extra-steps fixed: the network has {needed} levels without 0, each needs a cell of its own in every core row, and the core is {core}: use a core of at least {needed} columns, fewer bits, or a percentage"
+    )]
+    FixedLevels {
+        /// Levels that occur.
+        needed: usize,
+        /// The core.
+        core: CoreSize,
+    },
     /// The device profile cannot be used.
     #[error(transparent)]
     Device(#[from] crate::level::DeviceError),
@@ -115,6 +139,18 @@ pub enum PlanError {
         "--faults with --reach lane plans rows in their stored places, whose weights it fits to the cells there: leave out --rows any"
     )]
     FreeRowsAroundFaults,
+    /// A plan that cannot be turned round on its core.
+    #[error("--rotate {why}")]
+    Turn {
+        /// Why.
+        why: &'static str,
+    },
+    /// The earlier schedule cannot be read.
+    #[error(transparent)]
+    Held(#[from] crate::held::HeldError),
+    /// A schedule of a rotation cannot be counted.
+    #[error(transparent)]
+    Replay(#[from] crate::replay::ReplayError),
     /// The schedule cannot be written.
     #[error("cannot write {path}: {source}; nothing was left behind, and an older file of that name is untouched")]
     Output {

@@ -11,6 +11,7 @@
 //! inference. Weights are read a few rows at a time, however large the file, and only one layer's levels are needed at a time; levels are kept from the first pass to the second
 //! while they are few.
 
+mod clip;
 mod condition;
 mod cores;
 mod emit;
@@ -19,6 +20,10 @@ mod options;
 mod output;
 mod read;
 mod segment;
+mod sweep;
+mod trade;
+mod turn;
+mod turns;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -34,12 +39,17 @@ use crate::order::{Order, Reach, Rows};
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
 use crate::weights::{LayerKind, Network};
 
+pub use clip::calibrate;
 pub use condition::{Condition, core_path};
 pub use cores::CoreOutcome;
 pub use emit::Stimulus;
 pub use error::PlanError;
 pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 pub use output::OutputFile;
+pub use sweep::{SweepPoint, sweep};
+pub use trade::{ExtraSteps, MOST_EXTRA_STEPS, Trade};
+pub use turn::Turn;
+pub use turns::{Life, Turned, Worn, plan_turns, rotation_path};
 
 use segment::Segment;
 
@@ -152,6 +162,8 @@ pub fn plan(
     let begun = Instant::now();
     check_blocks(network, options.core)?;
     check_order(options)?;
+    check_turn(options)?;
+    check_trade(options)?;
     let spec = schedule_spec(network, options);
     let cores = options.condition.cores;
     let paths: Vec<PathBuf> = (0..cores).map(|core| core_path(output, core, cores)).collect();
@@ -216,6 +228,15 @@ fn check_blocks(network: &Network, core: CoreSize) -> Result<(), PlanError> {
     Ok(())
 }
 
+fn check_trade(options: &PlanOptions) -> Result<(), PlanError> {
+    let needs = match (options.trade.extra_steps, options.order) {
+        (None, _) => return Ok(()),
+        (_, Order::Optimal) => trade::needs(options),
+        _ => Some("--order optimal"),
+    };
+    needs.map_or(Ok(()), |needs| Err(PlanError::ExtraStepsOrder { needs }))
+}
+
 fn check_order(options: &PlanOptions) -> Result<(), PlanError> {
     if options.fanout > 1 && options.order == Order::Sorted {
         return Err(PlanError::SortedShared { fanout: options.fanout });
@@ -235,6 +256,23 @@ fn check_order(options: &PlanOptions) -> Result<(), PlanError> {
         }
         (_, Reach::Lane) if options.condition.faults.is_some() && options.rows == Rows::Any => {
             Err(PlanError::FreeRowsAroundFaults)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_turn(options: &PlanOptions) -> Result<(), PlanError> {
+    match options.condition.turn {
+        Some(_) if options.order != Order::Optimal => Err(PlanError::Turn { why: "is for --order optimal" }),
+        Some(_) if options.trade.extra_steps.is_some() => Err(PlanError::Turn { why: "goes without --extra-steps" }),
+        Some(_) if options.condition.faults.is_some() => Err(PlanError::Turn {
+            why: "needs cores without faulty or worn-out cells: leave it out, and plan around them",
+        }),
+        Some(_) if options.fanout > 1 => {
+            Err(PlanError::Turn { why: "needs --fanout cell: an input of its own for every weight cell" })
+        }
+        Some(turn) if turn.lanes > 0 && options.reach == Reach::Lane => {
+            Err(PlanError::Turn { why: "of lanes needs --reach row" })
         }
         _ => Ok(()),
     }

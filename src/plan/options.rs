@@ -8,7 +8,7 @@ use std::str::FromStr;
 use firmware_model::pcm::{MAX_BITS, MIN_BITS};
 use firmware_model::wire;
 
-use super::{Condition, PlanError};
+use super::{Condition, PlanError, Trade};
 use crate::level::{DeviceProfile, Reparam, ScaleMode};
 use crate::order::shared::{Effort, Sharing};
 use crate::order::{Order, Reach, Rows};
@@ -67,6 +67,8 @@ pub struct PlanOptions {
     pub segment_bytes: usize,
     /// The cores as they are.
     pub condition: Condition,
+    /// What is traded for what.
+    pub trade: Trade,
 }
 
 /// Memory for arranging layers together, bytes: enough for networks of some ten million weights in one piece.
@@ -88,6 +90,7 @@ impl PlanOptions {
             seed: 1,
             segment_bytes: SEGMENT_BYTES,
             condition: Condition::default(),
+            trade: Trade::default(),
         }
     }
 

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::emit::Emitter;
-use super::{LayerOutcome, PlanError, PlanOptions, Planner};
+use super::trade::{self, Relaxed};
+use super::{CoreSize, LayerOutcome, PlanError, PlanOptions, Planner};
 use crate::faults::FaultError;
 use crate::level::LevelMatrix;
 use crate::order::bound::RowBound;
@@ -15,11 +16,17 @@ use crate::order::program::IDLE;
 use crate::order::quantile;
 use crate::order::seats;
 use crate::order::shared::{self, SharedArrangement, SharedLayer};
+use crate::order::timeline::{EMPTY, Timeline};
+use crate::order::visits::Visits;
 use crate::order::{Reach, Rows};
 use crate::weights::Network;
 
 /// Cuts a network into segments whose arrangements fit [`PlanOptions::segment_bytes`]; a layer that alone does not fit is one segment.
 pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
+    if options.trade.extra_steps.is_some() {
+        // The steps are shared out over the whole network.
+        return std::iter::once(0..network.layers().len()).collect();
+    }
     let (core_rows, cells) = (options.all_rows(), options.core.cols);
     let levels = 2 << options.device.bits;
     let mut segments = Vec::new();
@@ -99,6 +106,8 @@ pub struct Segment {
     pub arrangement: Arranged,
     /// Steps and shapes, where it goes around faults.
     pub faulty: Option<Faulty>,
+    /// What each cell serves, where it is more than sweeps; this goes before the arrangement.
+    pub visits: Option<Visits>,
     /// First layer, and first stage of each layer.
     first_layer: usize,
     first_stage: Vec<usize>,
@@ -127,6 +136,8 @@ impl Segment {
                 _ => levels.rows.div_ceil(core_rows),
             } as u64;
             let lower_bound_writes = match (&summary, &mut planner.bound) {
+                // Bounded when its steps are known.
+                _ if options.trade.extra_steps.is_some() => None,
                 (Summary::Row(profiles), Bound::Row(bound)) => Some(bound.add(profiles)),
                 (Summary::Lane(ranges), Bound::Lane(bound)) => {
                     bound.add(ranges);
@@ -151,7 +162,7 @@ impl Segment {
             planner.keep(layer, levels);
             planner.done(layer)?;
         }
-        let closure = closure(part, emitter);
+        let closure = closure(part, emitter, options);
         if let Some(sharing) = options.sharing() {
             planner.observer.begin("ordering", planner.weights(layers.clone()));
             let advance = |weights| {
@@ -167,9 +178,30 @@ impl Segment {
                 *bound += arrangement.bound;
             }
             let arrangement = Arranged::Shared(arrangement);
-            return Ok(Self { arrangement, faulty: None, first_layer: layers.start, first_stage });
+            return Ok(Self { arrangement, faulty: None, visits: None, first_layer: layers.start, first_stage });
         }
         planner.observer.begin("ordering", 0);
+        let relaxed =
+            options.trade.extra_steps.map(|extra| trade::relax(&rows, core_rows, options.core, extra)).transpose()?;
+        if let Some(Relaxed::Fixed(fixed)) = relaxed {
+            let timeline = Timeline::new(core_rows, cells, 0);
+            let arrangement = Arranged::Cells(Arrangement { timeline, rising: Vec::new(), writes: 0 });
+            let visits = Some(fixed.visits);
+            let segment = Self { arrangement, faulty: None, visits, first_layer: layers.start, first_stage };
+            for layer in layers.clone() {
+                planner.outcomes[layer].lower_bound_writes = Some(0);
+            }
+            segment.count_steps(planner, layers, core_rows);
+            return Ok(segment);
+        }
+        if let Some(Relaxed::Layers(relaxed)) = &relaxed {
+            rows.clone_from(relaxed);
+            for (layer, profiles) in layers.clone().zip(relaxed) {
+                if let Bound::Row(bound) = &mut planner.bound {
+                    planner.outcomes[layer].lower_bound_writes = Some(bound.add(profiles));
+                }
+            }
+        }
         let faulty = match options.reach {
             Reach::Row => Faulty::arrange(planner, layers.clone(), &rows, &closure)?,
             Reach::Lane => None,
@@ -183,7 +215,11 @@ impl Segment {
             (Reach::Lane, _) => lanes::arrange(&lanes, core_rows, cells, &closure),
         };
         // A part around faults cannot sit elsewhere.
-        if part.0 == 0 && options.condition.from.is_some() && options.condition.faults.is_none() {
+        if part.0 == 0
+            && options.condition.from.is_some()
+            && options.condition.faults.is_none()
+            && options.condition.turn.is_none()
+        {
             seats::settle(
                 &mut arrangement,
                 &closure,
@@ -194,8 +230,31 @@ impl Segment {
         if let Some(faulty) = &faulty {
             first_stage.clone_from(&faulty.arranged.first_stage);
         }
+        let visits = relaxed.map(|_| Visits::of(&arrangement, &rows));
         let arrangement = Arranged::Cells(arrangement);
-        Ok(Self { arrangement, faulty, first_layer: layers.start, first_stage })
+        let segment = Self { arrangement, faulty, visits, first_layer: layers.start, first_stage };
+        segment.count_steps(planner, layers, core_rows);
+        Ok(segment)
+    }
+
+    /// Tells the outcomes of the layers how many steps they take.
+    fn count_steps(&self, planner: &mut Planner<'_>, layers: Range<usize>, core_rows: usize) {
+        let Some(visits) = &self.visits else { return };
+        for layer in layers {
+            let first = self.stage(layer);
+            let stages = first..first + planner.network.layers()[layer].rows.div_ceil(core_rows);
+            planner.outcomes[layer].steps = stages.map(|stage| visits.steps(stage) as u64).sum();
+        }
+    }
+
+    /// Output row in a slot of cells that each have their own input, if it has one.
+    pub fn row(&self, stage: usize, core_row: usize) -> Option<u32> {
+        let row = match (&self.visits, &self.arrangement) {
+            (Some(visits), _) => visits.row(stage, core_row),
+            (None, Arranged::Cells(arrangement)) => arrangement.timeline.row(stage, core_row),
+            (None, Arranged::Shared(_)) => EMPTY,
+        };
+        (row != EMPTY).then_some(row)
     }
 
     /// Number of a layer within the arrangement.
@@ -261,14 +320,16 @@ impl Faulty {
 
 /// A network of several segments is closed at its two ends only: each begins where the one before it ended, and the last ends where the
 /// first began.
-fn closure((part, parts): (usize, usize), emitter: &Emitter<'_>) -> Closure {
+fn closure((part, parts): (usize, usize), emitter: &Emitter<'_>, options: &PlanOptions) -> Closure {
     if parts == 1 {
         return Closure::Cycle;
     }
     let last = part + 1 == parts;
+    // Cells are counted where they are, and arranged as if nothing were turned.
+    let (turn, CoreSize { rows, cols }) = (options.condition.turn.unwrap_or_default(), options.core);
     Closure::Part {
-        start: (part > 0).then(|| emitter.optimal().levels()),
-        end: last.then(|| emitter.optimal().first_levels()),
+        start: (part > 0).then(|| turn.undo(&emitter.optimal().levels(), rows, cols)),
+        end: last.then(|| turn.undo(&emitter.optimal().first_levels(), rows, cols)),
     }
 }
 

@@ -4,11 +4,15 @@
 
 pub mod number;
 
+mod curve;
+
 mod detail;
 
 pub mod chart;
 
 pub mod html;
+
+pub mod compare;
 
 mod table;
 
@@ -17,13 +21,15 @@ use std::path::Path;
 use firmware_model::pcm::WriteCost;
 use serde::{Deserialize, Serialize};
 
+use crate::faults::CoreFaults;
 use crate::level::{Reparam, ScaleMode};
 use crate::order::tally::{Cost, Costs, ElightAccounting, Totals};
 use crate::order::{Order, Reach, Rows};
-use crate::plan::{CoreOutcome, Outcome, PlanOptions};
+use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, SweepPoint, Turned};
 use crate::replay::Replay;
 use crate::weights::Network;
 
+pub use curve::svg as curve;
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
 pub use number::thousands;
 pub(crate) use table::plain_table;
@@ -77,10 +83,14 @@ pub struct Report {
     pub rows: Rows,
     /// The order in the schedule.
     pub order: Order,
+    /// Extra steps that were granted: a percentage, or `fixed`; none: every weight has a place in the fewest steps.
+    pub extra_steps: Option<String>,
     /// The earlier schedule, from whose end the first load starts; none: from erased cells.
     pub from: Option<String>,
     /// Weights planned.
     pub weights: u64,
+    /// Weights of level 0 that the schedule leaves out.
+    pub left_out: u64,
     /// Tiles.
     pub tiles: u64,
     /// Programmings of the core in an inference.
@@ -114,6 +124,12 @@ pub struct Report {
     /// What pictures show besides; none unless they are asked for.
     #[serde(default)]
     pub detail: Option<Detail>,
+    /// What cells have borne, and how long they last; none without `--wear`.
+    #[serde(default)]
+    pub wear: Option<WearReport>,
+    /// Plans that take turns; none without `--rotate`.
+    #[serde(default)]
+    pub rotation: Option<RotationReport>,
     /// Each core's load.
     #[serde(default)]
     pub cores: Vec<CoreReport>,
@@ -121,6 +137,8 @@ pub struct Report {
     pub schedule: ScheduleReport,
     /// What the replay has shown; none with `--no-verify`.
     pub verified: Option<VerifiedReport>,
+    /// Steps against writes; empty without `--sweep`.
+    pub sweep: Vec<SweepPoint>,
     /// Time of planning and writing, without the replay.
     pub seconds: f64,
 }
@@ -184,6 +202,36 @@ pub struct FaultReport {
     pub intact_writes: Option<u64>,
 }
 
+/// The life of worn cells, with the plan in the schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WearReport {
+    /// Weight cells that are worn out, and not used any more.
+    pub worn_out: usize,
+    /// What the PCM cell with the least left, of those in use, can still bear.
+    pub least_budget: f64,
+    /// Inferences until the first cell has used up what it can still bear; none when nothing wears.
+    pub lifetime_inferences: Option<f64>,
+}
+
+/// Plans that take turns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RotationReport {
+    /// Their schedules (of several cores: what the names are made of), in the order of their turns.
+    pub schedules: Vec<String>,
+    /// Inferences with each before the next one's turn.
+    pub every: u64,
+    /// Writes of the first inference of each after the one before it in the rotation.
+    pub first_writes: Vec<u64>,
+    /// Wear of the most worn cell, an inference on average, changes of turns included.
+    pub max_cell_wear: f64,
+    /// Inferences until the first cell has used up its budget; none without one.
+    pub lifetime_inferences: Option<f64>,
+    /// The same without rotation: the first plan for ever.
+    pub fixed_max_cell_wear: f64,
+    /// The same without rotation.
+    pub fixed_lifetime_inferences: Option<f64>,
+}
+
 /// What one core does in the order of the schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CoreReport {
@@ -239,7 +287,7 @@ impl Report {
     /// Gathers the figures of a plan.
     #[must_use]
     pub fn new(
-        weights: &Path,
+        path: &Path,
         network: &Network,
         options: &PlanOptions,
         outcome: &Outcome,
@@ -252,6 +300,7 @@ impl Report {
             sorted: f(totals.sorted),
             optimal: f(totals.optimal),
         };
+        let weights: u64 = network.layers().iter().map(|info| info.weights() as u64).sum();
         let writes = outcome.optimal.costs.per_inference.writes;
         let bound = outcome.lower_bound_writes;
         let layers = network.layers().iter().zip(&outcome.layers).enumerate().map(|(i, (info, layer))| LayerReport {
@@ -280,7 +329,7 @@ impl Report {
                 .and_then(|bound| gap(outcome.optimal.layers[i].0.per_inference.writes, bound)),
         });
         Self {
-            network: weights.display().to_string(),
+            network: path.display().to_string(),
             core: options.core.to_string(),
             device: options.device.name.clone(),
             cost_model: match options.device.cost {
@@ -302,7 +351,9 @@ impl Report {
             rows: options.rows,
             order: options.order,
             from: options.condition.from.as_ref().and_then(|held| Some(held.first()?.path().display().to_string())),
-            weights: outcome.end.weights,
+            extra_steps: options.trade.extra_steps.as_ref().map(ExtraSteps::to_string),
+            weights,
+            left_out: weights - outcome.end.weights,
             tiles: outcome.layers.iter().map(|l| l.tiles).sum(),
             steps: outcome.end.steps,
             layers: layers.collect(),
@@ -332,15 +383,18 @@ impl Report {
             rate_per_second: 1.0,
             lifetime_years: ByOrder::default(),
             detail: None,
+            wear: None,
+            rotation: None,
             cores: outcome.cores.iter().map(CoreReport::new).collect(),
             schedule: ScheduleReport {
                 path: schedule.display().to_string(),
                 bytes: outcome.bytes,
-                bits_per_weight: 8.0 * outcome.bytes as f64 / outcome.end.weights as f64,
+                bits_per_weight: 8.0 * outcome.bytes as f64 / weights as f64,
                 frames: outcome.frames,
                 decoder_ram_bytes: outcome.decoder_ram_bytes,
             },
             verified: replay.map(Into::into),
+            sweep: Vec::new(),
             seconds: outcome.seconds,
         }
         .at_rate(1.0)
@@ -353,6 +407,50 @@ impl Report {
         let ByOrder { natural, sorted, optimal } = self.lifetime_inferences;
         self.rate_per_second = rate;
         self.lifetime_years = ByOrder { natural: years(natural), sorted: years(sorted), optimal: years(optimal) };
+        self
+    }
+
+    /// The same report with the life of cells that have borne something, and of plans that take turns.
+    #[must_use]
+    pub fn with_life(
+        mut self,
+        options: &PlanOptions,
+        turned: &[Turned],
+        every: Option<u64>,
+        budget: Option<&[[f64; 2]]>,
+        outcome: &Outcome,
+        worn: bool,
+    ) -> Self {
+        let rates: Vec<[u64; 2]> =
+            outcome.of(options.order).per_inference_wear.iter().map(|p| p.worn(&options.device.cost)).collect();
+        if let Some(budget) = budget.filter(|_| worn) {
+            let faults = options.condition.faults.iter().flatten();
+            let pairs = rates.iter().flatten().zip(budget.iter().flatten());
+            let lasts = pairs.clone().filter(|(rate, _)| **rate > 0).map(|(rate, left)| left / *rate as f64);
+            let life = lasts.fold(f64::INFINITY, f64::min);
+            let used = pairs.filter(|(rate, _)| **rate > 0).map(|(_, left)| *left);
+            self.wear = Some(WearReport {
+                worn_out: faults.map(CoreFaults::worn_out).sum(),
+                least_budget: used
+                    .fold(f64::INFINITY, f64::min)
+                    .min(options.device.endurance_writes.unwrap_or(f64::MAX)),
+                lifetime_inferences: life.is_finite().then(|| life.floor()),
+            });
+        }
+        if let Some(first) = turned.first().filter(|_| turned.len() > 1) {
+            let fixed = Life::fixed(first, budget);
+            let every = every.unwrap_or_else(|| fixed.inferences.map_or(1000, |n| (n / 100.0).clamp(1.0, 1e9) as u64));
+            let life = Life::of(turned, every, budget);
+            self.rotation = Some(RotationReport {
+                schedules: turned.iter().map(|t| t.output.display().to_string()).collect(),
+                every,
+                first_writes: turned.iter().map(|t| t.first_writes).collect(),
+                max_cell_wear: life.max_cell_wear,
+                lifetime_inferences: life.inferences,
+                fixed_max_cell_wear: fixed.max_cell_wear,
+                fixed_lifetime_inferences: fixed.inferences,
+            });
+        }
         self
     }
 

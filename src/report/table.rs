@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use firmware_model::pcm::{Price, WriteCost};
 
 use super::number::{energy, factor, short, thousands, time};
-use super::{FaultReport, Report};
+use super::{FaultReport, Report, curve};
 use crate::level::DeviceProfile;
 use crate::order::tally::Costs;
 use crate::order::{Order, Reach, Rows};
@@ -24,6 +24,9 @@ pub fn print(report: &Report, device: &DeviceProfile, verbose: bool) -> String {
     let _ = heading(&mut out, report, device, verbose);
     let _ = writeln!(out, "\n{}", orders(report));
     let _ = conclusions(&mut out, report, device);
+    if !report.sweep.is_empty() {
+        let _ = writeln!(out, "\n{}", sweep(report));
+    }
     if verbose {
         let _ = writeln!(out, "\n{}", layers(report));
     }
@@ -56,6 +59,9 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
             let names = names[..names.len().min(SKIPPED_SHOWN)].join(", ");
             writeln!(out, "          skipped ({reason}): {names}{more}")?;
         }
+    }
+    if let Some(extra) = &report.extra_steps {
+        writeln!(out, "          extra steps: {extra}; {} weights of level 0 left out", thousands(report.left_out))?;
     }
     let inputs = match report.fanout {
         1 => "one input per weight cell".to_owned(),
@@ -162,11 +168,12 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),
         None => "no statement about the gap".to_owned(),
     };
-    let among = match (report.reach, report.fanout) {
-        (Reach::Row, 1) => "no plan",
-        (Reach::Row, _) => "no plan that keeps rows",
-        (Reach::Lane, 1) if report.rows == Rows::Any => "no plan that keeps lanes",
-        (Reach::Lane, _) => "no plan that keeps rows and lanes",
+    let among = match (report.reach, report.fanout, &report.extra_steps) {
+        (Reach::Row, 1, None) => "no plan",
+        (Reach::Row, 1, Some(_)) => "no plan of as many steps in each layer",
+        (Reach::Row, ..) => "no plan that keeps rows",
+        (Reach::Lane, 1, _) if report.rows == Rows::Any => "no plan that keeps lanes",
+        (Reach::Lane, ..) => "no plan that keeps rows and lanes",
     };
     writeln!(out, "bound     {among} needs fewer than {} writes: {bound}", thousands(report.lower_bound_writes))?;
     writeln!(
@@ -181,6 +188,32 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     }
     if let Some(faults) = &report.faults {
         self::faults(out, report, faults)?;
+    }
+    if let Some(wear) = &report.wear {
+        writeln!(
+            out,
+            "wear      {} weight cells are worn out and rest; the first cell in use wears out after {}",
+            thousands(wear.worn_out as u64),
+            lasts(wear.lifetime_inferences)
+        )?;
+    }
+    if let Some(rotation) = &report.rotation {
+        writeln!(
+            out,
+            "rotation  {} schedules, each for {} inferences, {} to {}",
+            rotation.schedules.len(),
+            thousands(rotation.every),
+            rotation.schedules[0],
+            rotation.schedules[rotation.schedules.len() - 1]
+        )?;
+        writeln!(
+            out,
+            "          worst cell {} an inference, {}; without rotation {}, {}",
+            short(rotation.max_cell_wear),
+            lasts(rotation.lifetime_inferences),
+            short(rotation.fixed_max_cell_wear),
+            lasts(rotation.fixed_lifetime_inferences)
+        )?;
     }
     if report.cores.len() > 1 {
         cores(out, report)?;
@@ -212,6 +245,23 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     writeln!(out, "time      {:.2} s to plan and write", report.seconds)
 }
 
+/// Steps against writes.
+fn sweep(report: &Report) -> Table {
+    let mut table = plain_table(["extra steps", "steps", "of the fewest", "writes/inference", "bound", "fewer writes"]);
+    let first = report.sweep[0];
+    for point in &report.sweep {
+        table.add_row([
+            curve::name(point),
+            thousands(point.steps),
+            format!("{:.2}x", point.steps as f64 / first.steps as f64),
+            thousands(point.writes),
+            thousands(point.lower_bound_writes),
+            factor(first.writes, point.writes),
+        ]);
+    }
+    table
+}
+
 /// What faults cost.
 fn faults(out: &mut String, report: &Report, faults: &FaultReport) -> std::fmt::Result {
     writeln!(
@@ -237,6 +287,10 @@ fn faults(out: &mut String, report: &Report, faults: &FaultReport) -> std::fmt::
             faults.added_error
         ),
     }
+}
+
+fn lasts(inferences: Option<f64>) -> String {
+    inferences.map_or("lifetime not known".to_owned(), |n| format!("{} inferences", thousands(n as u64)))
 }
 
 /// Each core's load.

@@ -4,6 +4,7 @@
 mod support;
 
 mod check;
+mod compare;
 mod cores;
 mod devices;
 mod fanout;
@@ -15,3 +16,5 @@ mod inspect;
 mod outputs;
 mod page;
 mod report;
+mod trade;
+mod wear;

@@ -3,7 +3,7 @@
 use elight::check::{self, Findings};
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use elight::order::{Order, Reach, Rows};
-use elight::plan::{self, Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved};
+use elight::plan::{self, Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Trade, Unobserved};
 use elight::replay::{self, Promise, Replay};
 use elight::weights::{Filter, Layout, Network};
 
@@ -41,6 +41,7 @@ pub fn options(core: (usize, usize), bits: u8, reach: Reach) -> PlanOptions {
         seed: 1,
         segment_bytes: SEGMENT_BYTES,
         condition: Condition::default(),
+        trade: Trade::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use elight::faults::{CoreFaults, FaultFile};
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
 use elight::order::shared::Effort;
 use elight::order::{Order, Reach, Rows};
-use elight::plan::{Condition, CoreSize, Fanout, Quantization, QuantizationRequest};
+use elight::plan::{Condition, CoreSize, ExtraSteps, Fanout, Quantization, QuantizationRequest};
 use elight::weights::{Filter, Layout, Network};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
@@ -39,6 +39,26 @@ pub enum Command {
     Check(CheckArgs),
     /// Take a schedule apart: header, layers, frames, and single steps.
     Inspect(InspectArgs),
+    /// Put two plans side by side.
+    Compare(CompareArgs),
+}
+
+/// Options of the comparison.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// A report that `--json` has printed, or a schedule.
+    pub a: PathBuf,
+
+    /// Another.
+    pub b: PathBuf,
+
+    /// A line for each layer.
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Write the comparison as a web page that stands alone.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
 }
 
 /// Options of the inspection.
@@ -147,9 +167,31 @@ pub struct PlanArgs {
     #[arg(long, value_name = "OLD.elight")]
     pub from: Option<PathBuf>,
 
+    /// Steps beyond the fewest, in percent (as in 50%), for fewer writes: cells may idle, weights of level 0 are left out. `fixed`: as
+    /// many as it takes for every cell to keep one level for ever.
+    #[arg(long, value_name = "PERCENT|fixed")]
+    pub extra_steps: Option<ExtraSteps>,
+
+    /// Plan with 0 to 200 % extra steps and with fixed levels, too: the curve of steps against writes, as a table and as an SVG file.
+    #[arg(long, value_name = "FILE.svg")]
+    pub sweep: Option<PathBuf>,
+
     /// Faulty cells of the core (docs/cores.md); of several cores: once for each.
     #[arg(long, value_name = "FILE.toml")]
     pub faults: Vec<PathBuf>,
+
+    /// Faults and wear of the core, as a controller exports them: worn cells are spared. Once for each core.
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "faults")]
+    pub wear: Vec<PathBuf>,
+
+    /// N schedules, each turned round on the core so that wear is even, to be run in turn: FILE.rot0.elight and so on.
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "from", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub rotate: u16,
+
+    /// Inferences with one schedule of a rotation before the next one's turn [default: a hundredth of the life without rotation; 1000 where the
+    /// device's endurance is not known].
+    #[arg(long, value_name = "INFERENCES", requires = "rotate", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub rotate_every: Option<u64>,
 
     /// Threads [default: all]; the schedule is the same for any number.
     #[arg(long, value_name = "N")]
@@ -215,6 +257,11 @@ pub struct ReadingArgs {
     /// Over what the scale is taken [default: row, or what the weights file says].
     #[arg(long)]
     pub scale: Option<ScaleArg>,
+
+    /// Cut each row (or layer, with its one scale) off where its levels come nearest to its weights, instead of at its largest weight;
+    /// needs no data. Give it to check, too.
+    #[arg(long)]
+    pub calibrate: bool,
 
     /// How tensors are read: as layers, as plain matrices, or as ELight's [P, Q, k, k] blocks.
     #[arg(long, default_value = "auto")]
