@@ -17,6 +17,7 @@ const KEYS: &[(&str, &str)] = &[
     ("scale", "string"),
     ("fanout", "integer"),
     ("reach", "string"),
+    ("rows", "string"),
     ("order", "string"),
     ("extra_steps", "string?"),
     ("from", "string?"),
