@@ -15,6 +15,7 @@ mod condition;
 mod cores;
 mod emit;
 mod error;
+mod goal;
 mod options;
 mod output;
 mod read;
@@ -40,11 +41,13 @@ pub use condition::{Condition, core_path};
 pub use cores::CoreOutcome;
 pub use emit::Stimulus;
 pub use error::PlanError;
+pub use goal::value;
 pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 pub use output::OutputFile;
 pub use sweep::{SweepPoint, sweep};
 pub use trade::{ExtraSteps, MOST_EXTRA_STEPS, Trade};
 
+use goal::Goal;
 use segment::Segment;
 
 /// Told how far planning is; and asked whether to go on.
@@ -97,6 +100,8 @@ pub struct Outcome {
     pub optimal: Totals,
     /// Proven: no plan of this reach needs fewer writes per inference.
     pub lower_bound_writes: u64,
+    /// Proven: no plan of this reach has less of what the objective counts ([`value`]) per inference.
+    pub objective_lower_bound: f64,
     /// Totals in the End frame; of several cores together: side by side in steps, writes added up.
     pub end: End,
     /// Each core's part.
@@ -157,6 +162,7 @@ pub fn plan(
     check_blocks(network, options.core)?;
     check_order(options)?;
     check_trade(options)?;
+    Goal::check(options)?;
     let spec = schedule_spec(network, options);
     let cores = options.condition.cores;
     let paths: Vec<PathBuf> = (0..cores).map(|core| core_path(output, core, cores)).collect();
@@ -197,6 +203,7 @@ pub fn plan(
         faults,
         layers: planner.outcomes,
         lower_bound_writes: planner.bound.writes(),
+        objective_lower_bound: planner.goal.lower_bound(options, planner.bound.writes()),
         natural: emitted.natural,
         sorted: emitted.sorted,
         optimal: emitted.optimal,
@@ -283,6 +290,7 @@ struct Planner<'a> {
     kept_bytes: usize,
     outcomes: Vec<LayerOutcome>,
     bound: segment::Bound,
+    goal: Goal,
     /// What each cell can hold, where weights have to stay with it.
     held: Option<Vec<CellRange>>,
     loss: Loss,
@@ -300,6 +308,7 @@ impl<'a> Planner<'a> {
             kept_bytes: 0,
             outcomes: Vec::new(),
             bound: segment::Bound::new(options),
+            goal: Goal::new(options),
             held: if options.reach == Reach::Lane { options.condition.ranges() } else { None },
             loss: Loss::default(),
             intact_writes: 0,

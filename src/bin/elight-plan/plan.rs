@@ -34,7 +34,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition: condition(args, core, &network, &device)?,
-        trade: Trade { extra_steps: args.extra_steps },
+        trade: Trade { extra_steps: args.extra_steps, objective: args.objective },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
