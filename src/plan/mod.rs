@@ -11,6 +11,7 @@
 //! inference. Weights are read a few rows at a time, however large the file, and only one layer's levels are needed at a time; levels are kept from the first pass to the second
 //! while they are few.
 
+mod clip;
 mod condition;
 mod cores;
 mod emit;
@@ -22,6 +23,8 @@ mod read;
 mod segment;
 mod sweep;
 mod trade;
+mod turn;
+mod turns;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -33,10 +36,11 @@ use firmware_model::wire::End;
 use crate::faults::{CellRange, Loss};
 use crate::level::{DeviceProfile, LevelMatrix, Quantizer};
 use crate::order::tally::Totals;
-use crate::order::{Order, Reach};
+use crate::order::{Objective, Order, Reach};
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
 use crate::weights::{LayerKind, Network};
 
+pub use clip::calibrate;
 pub use condition::{Condition, core_path};
 pub use cores::CoreOutcome;
 pub use emit::Stimulus;
@@ -46,6 +50,8 @@ pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationReque
 pub use output::OutputFile;
 pub use sweep::{SweepPoint, sweep};
 pub use trade::{ExtraSteps, MOST_EXTRA_STEPS, Trade};
+pub use turn::Turn;
+pub use turns::{Life, Turned, Worn, plan_turns, rotation_path};
 
 use goal::Goal;
 use segment::Segment;
@@ -161,6 +167,7 @@ pub fn plan(
     let begun = Instant::now();
     check_blocks(network, options.core)?;
     check_order(options)?;
+    check_turn(options)?;
     check_trade(options)?;
     Goal::check(options)?;
     let spec = schedule_spec(network, options);
@@ -250,6 +257,26 @@ fn check_order(options: &PlanOptions) -> Result<(), PlanError> {
         }
         (Order::Sorted, Reach::Row) if options.condition.faults.is_some() => {
             Err(PlanError::FaultyOrder { order: "sorted" })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_turn(options: &PlanOptions) -> Result<(), PlanError> {
+    match options.condition.turn {
+        Some(_) if options.order != Order::Optimal => Err(PlanError::Turn { why: "is for --order optimal" }),
+        Some(_) if options.trade.extra_steps.is_some() => Err(PlanError::Turn { why: "goes without --extra-steps" }),
+        Some(_) if options.trade.objective != Objective::Writes => {
+            Err(PlanError::Turn { why: "goes with the objective `writes` only" })
+        }
+        Some(_) if options.condition.faults.is_some() => Err(PlanError::Turn {
+            why: "needs cores without faulty or worn-out cells: leave it out, and plan around them",
+        }),
+        Some(_) if options.fanout > 1 => {
+            Err(PlanError::Turn { why: "needs --fanout cell: an input of its own for every weight cell" })
+        }
+        Some(turn) if turn.lanes > 0 && options.reach == Reach::Lane => {
+            Err(PlanError::Turn { why: "of lanes needs --reach row" })
         }
         _ => Ok(()),
     }
