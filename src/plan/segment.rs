@@ -38,9 +38,11 @@ pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
             layer.weights() * if options.device.bits < 8 { 1 } else { 2 } + layer.weights() / options.fanout * 4
         } else {
             let slots = layer.rows.div_ceil(core_rows) * core_rows;
-            let pulses = match options.trade.objective {
-                Objective::Writes => 0,
-                _ => LaneRuns::bytes(layer.cols, cells) * layer.rows,
+            let pulses = match (options.trade.objective, options.reach) {
+                (Objective::Writes, _) => 0,
+                (_, Reach::Lane) => LaneRuns::bytes(layer.cols.min(cells * levels), cells) * layer.rows,
+                // Runs of 12 bytes, about one for each cell and one for each level; in spells some more.
+                (_, Reach::Row) => layer.rows * (2 * cells + levels) * 12,
             };
             // The timeline's 26 bytes a cell, directions, signatures; and the profile of each row.
             slots * cells * 28 + layer.rows * (levels * 4 + 128) + pulses

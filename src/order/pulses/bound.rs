@@ -1,4 +1,4 @@
-//! What no plan of reach `row` goes below on a device that pays by the pulse (docs/trade.md, theorem 12).
+//! What no plan of reach `row` goes below on a device that pays by the pulse (docs/trade.md, theorem 15).
 
 use super::law::PulseLaw;
 use crate::order::profile::Profiles;

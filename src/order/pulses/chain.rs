@@ -1,4 +1,4 @@
-//! Set after set on one cell: which level it enters and leaves each at. Exact, by a program over levels (docs/trade.md, theorem 11).
+//! Set after set on one cell: which level it enters and leaves each at. Exact, by a program over levels (docs/trade.md, theorem 14).
 
 use super::super::direction::Start;
 use super::law::PulseLaw;

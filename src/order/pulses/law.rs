@@ -1,4 +1,4 @@
-//! What a weight cell pays for pulses, in whole numbers, and the cheapest way through a set of levels.
+//! What a weight cell pays for pulses, in whole numbers, and the cheapest way through a set of levels (docs/trade.md, theorem 13).
 
 use firmware_model::pcm::{Price, WriteCost};
 
