@@ -12,13 +12,14 @@ use elight::order::program::Program;
 use elight::order::quantile;
 use elight::order::tally::Counter;
 use elight::order::{Order, Reach};
-use elight::plan::{self, CoreSize, PlanOptions, Quantization, Unobserved, identity_crc};
+use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, Unobserved, identity_crc};
+use elight::replay::SimBuffers;
 use elight::schedule::records::{Encoder, Memory, RecordFormat, Records, Survey, walk};
 use elight::schedule::writer::ScheduleSpec;
 use elight::weights::{Filter, Layout, Network};
 use firmware_model::controller::Controller;
 use firmware_model::photonic_core::{Core, Identity, Output};
-use firmware_model::sim::{DARK, Fault, SimConfig, SimCore, SimMemory, Wear};
+use firmware_model::sim::{Fault, SimConfig};
 use firmware_model::wire;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -112,6 +113,7 @@ fn schedule(layer: &Layer) -> (Network, PlanOptions, Vec<u8>) {
         order: Order::Optimal,
         seed: 1,
         segment_bytes: plan::SEGMENT_BYTES,
+        condition: Condition::default(),
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("bench.elight");
@@ -163,6 +165,7 @@ fn stages(c: &mut Criterion) {
         rows: CORE.rows as u16,
         cols: CORE.cols as u16,
         bits: layer.device.bits,
+        fanout: 1,
         device_crc: identity_crc(&layer.device),
     };
     group.bench_function("decode", |b| {
@@ -173,28 +176,13 @@ fn stages(c: &mut Criterion) {
         });
     });
     group.bench_function("replay", |b| {
-        let cells = CORE.rows * CORE.cols;
-        let config = SimConfig { rows: 64, cols: 64, bits: layer.device.bits, cost: Some(layer.device.cost) };
+        let config =
+            SimConfig { rows: 64, cols: 64, bits: layer.device.bits, fanout: 1, cost: Some(layer.device.cost) };
         let values = vec![1i32; 1 << layer.device.bits];
         let inputs = vec![1i32; COLS];
         b.iter(|| {
-            let (mut levels, mut wear) = (vec![0i16; cells], vec![Wear::default(); cells]);
-            let (mut routes, mut assigned) = (vec![DARK; cells], vec![None; CORE.rows]);
-            let (mut outputs, mut memory) = (vec![0i64; ROWS], vec![0; 1 << 16]);
-            let sim = SimCore::new(
-                config,
-                SimMemory {
-                    levels: &mut levels,
-                    wear: &mut wear,
-                    routes: &mut routes,
-                    assigned: &mut assigned,
-                    values: &values,
-                    inputs: &inputs,
-                    outputs: &mut outputs,
-                    stuck: &[],
-                },
-            );
-            let sim = sim.expect("a sound core");
+            let (mut buffers, mut memory) = (SimBuffers::erased(64, 64, ROWS), vec![0; 1 << 16]);
+            let sim = buffers.core(config, &values, &inputs).expect("a sound core");
             Controller::new(sim, identity, &mut memory).feed(&bytes).map(|p| p.weights)
         });
     });

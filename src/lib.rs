@@ -18,7 +18,11 @@ pub mod check;
 
 pub mod plan;
 
+pub mod held;
+
 pub mod replay;
+
+pub mod inspect;
 
 pub mod report;
 

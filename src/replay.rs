@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use firmware_model::controller::Controller;
-use firmware_model::photonic_core::Identity;
+use firmware_model::photonic_core::{Identity, Output};
 use firmware_model::sim::{DARK, Fault, PcmWear, SimConfig, SimCore, SimMemory, Wear};
 use firmware_model::wire::{End, MAX_HEADER};
 use rand_chacha::ChaCha8Rng;
@@ -16,8 +16,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use thiserror::Error;
 
 use crate::level::{DeviceProfile, Quantizer};
-use crate::order::tally::{PairWear, Totals};
+use crate::order::tally::{PairWear, Totals, counts_resets};
 use crate::plan::{CoreSize, Observer, Stimulus, identity_crc};
+use crate::weights::Network;
 
 /// Why a replay failed: each is a fault of the schedule or of this program, not of the user.
 #[derive(Debug, Error)]
@@ -56,18 +57,73 @@ pub struct Replay {
 /// Binary places of a weight in the replay's fixed point.
 const FRACTION_BITS: u32 = 24;
 
-/// Random input vectors for the replay, one for each inference: `width` numbers in -128..128.
+/// Inferences of a replay.
+const INFERENCES: u64 = 2;
+
+/// Random inputs for the replay: for each inference a vector for each layer, numbers in -128..128.
 #[must_use]
-pub fn stimuli(quantizer: &Quantizer, width: usize, seed: u64) -> Vec<Stimulus> {
+pub fn stimuli(quantizer: &Quantizer, network: &Network, seed: u64) -> Vec<Stimulus> {
+    let inputs: usize = network.layers().iter().map(|l| l.inputs()).sum();
     let values: Vec<i32> =
         quantizer.unit_values().iter().map(|v| (v * f64::from(1 << FRACTION_BITS)).round() as i32).collect();
-    (0..2)
+    (0..INFERENCES)
         .map(|inference| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed ^ inference);
-            let inputs = (0..width).map(|_| (rng.next_u32() & 0xff) as i32 - 128).collect();
+            let inputs = (0..inputs).map(|_| (rng.next_u32() & 0xff) as i32 - 128).collect();
             Stimulus { values: values.clone(), inputs }
         })
         .collect()
+}
+
+/// The memory that a simulated core is lent, as a host has it.
+#[derive(Clone, Debug)]
+pub struct SimBuffers {
+    /// Signed level of each weight cell.
+    pub levels: Vec<i16>,
+    /// Wear of each weight cell.
+    pub wear: Vec<Wear>,
+    /// The outputs of all layers, one after the other.
+    pub outputs: Vec<i64>,
+    routes: Vec<u32>,
+    assigned: Vec<Option<Output>>,
+}
+
+impl SimBuffers {
+    /// An erased, unworn core of `rows x cols`, for a network with so many outputs in all layers together.
+    #[must_use]
+    pub fn erased(rows: u16, cols: u16, outputs: usize) -> Self {
+        let cells = usize::from(rows) * usize::from(cols);
+        Self {
+            levels: vec![0; cells],
+            wear: vec![Wear::default(); cells],
+            outputs: vec![0; outputs],
+            routes: vec![DARK; cells],
+            assigned: vec![None; rows.into()],
+        }
+    }
+
+    /// The core in these buffers. `values`: of the levels 0..=B, in fixed point; `inputs`: of all layers, one after the other.
+    ///
+    /// # Errors
+    /// [`Fault`] when the buffers are not those of such a core.
+    pub fn core<'a>(
+        &'a mut self,
+        config: SimConfig,
+        values: &'a [i32],
+        inputs: &'a [i32],
+    ) -> Result<SimCore<'a>, Fault> {
+        let memory = SimMemory {
+            levels: &mut self.levels,
+            wear: &mut self.wear,
+            routes: &mut self.routes,
+            assigned: &mut self.assigned,
+            values,
+            inputs,
+            outputs: &mut self.outputs,
+            stuck: &[],
+        };
+        SimCore::new(config, memory)
+    }
 }
 
 /// The planned figures that a replay must show.
@@ -77,13 +133,15 @@ pub struct Promise<'a> {
     pub totals: &'a Totals,
     /// Planned totals.
     pub end: End,
+    /// Signed level of each weight cell before the first inference.
+    pub origin: &'a [i16],
     /// Working memory that the header asks for, bytes.
     pub ram: usize,
     /// Outputs of each inference.
     pub outputs: &'a [Vec<i64>],
 }
 
-/// Replays a schedule once for each stimulus on an erased core, and compares.
+/// Replays a schedule once for each stimulus on a core that holds the promise's origin, and compares.
 ///
 /// # Errors
 /// [`ReplayError`] when it cannot be carried out at all.
@@ -95,41 +153,29 @@ pub fn replay(
     promise: Promise<'_>,
     observer: &dyn Observer,
 ) -> Result<Replay, ReplayError> {
-    let cells = core.rows * core.cols;
     let (rows, cols) = (core.rows as u16, core.cols as u16);
-    let identity = Identity { rows, cols, bits: device.bits, device_crc: identity_crc(device) };
-    let config = SimConfig { rows, cols, bits: device.bits, cost: Some(device.cost) };
-    let (mut levels, mut wear) = (vec![0i16; cells], vec![Wear::default(); cells]);
-    let (mut routes, mut assigned) = (vec![DARK; cells], vec![None; core.rows]);
+    let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: identity_crc(device) };
+    let config = SimConfig { rows, cols, bits: device.bits, fanout: 1, cost: Some(device.cost) };
+    let mut buffers = SimBuffers::erased(rows, cols, promise.outputs.first().map_or(0, Vec::len));
+    buffers.levels.copy_from_slice(promise.origin);
     // Exactly what the header asks for, as a controller would have it (the header frame itself needs some at first).
     let mut memory = vec![0u8; promise.ram.max(MAX_HEADER)];
     let mut result = Replay { writes_match: true, outputs_match: true, inferences: 0 };
     observer.begin("replaying", promise.end.weights * stimuli.len() as u64);
     for (stimulus, outputs) in stimuli.iter().zip(promise.outputs) {
-        let before = wear.clone();
-        let mut got = vec![0i64; outputs.len()];
-        let sim = SimCore::new(
-            config,
-            SimMemory {
-                levels: &mut levels,
-                wear: &mut wear,
-                routes: &mut routes,
-                assigned: &mut assigned,
-                values: &stimulus.values,
-                inputs: &stimulus.inputs,
-                outputs: &mut got,
-                stuck: &[],
-            },
-        )?;
+        let before = buffers.wear.clone();
+        let sim = buffers.core(config, &stimulus.values, &stimulus.inputs)?;
         let mut controller = Controller::new(sim, identity, &mut memory);
         feed(schedule, &mut controller, observer)?;
         let end = controller.finish()?;
         drop(controller);
         let planned =
             if result.inferences == 0 { &promise.totals.first_load_wear } else { &promise.totals.per_inference_wear };
-        let counted: Vec<PairWear> = wear.iter().zip(&before).map(|(now, then)| difference(now, then)).collect();
+        let resets = counts_resets(&device.cost);
+        let counted: Vec<PairWear> =
+            buffers.wear.iter().zip(&before).map(|(now, then)| difference(now, then, resets)).collect();
         result.writes_match &= end == promise.end && counted == *planned;
-        result.outputs_match &= got == *outputs;
+        result.outputs_match &= buffers.outputs == *outputs;
         result.inferences += 1;
     }
     Ok(result)
@@ -158,8 +204,13 @@ fn feed(
     }
 }
 
-fn difference(now: &Wear, then: &Wear) -> PairWear {
+fn difference(now: &Wear, then: &Wear, resets: bool) -> PairWear {
     let part =
         |of: fn(&PcmWear) -> u32| [of(&now.plus) - of(&then.plus), of(&now.minus) - of(&then.minus)].map(u64::from);
-    PairWear { up: part(|w| w.up), down: part(|w| w.down), events: part(|w| w.events) }
+    PairWear {
+        up: part(|w| w.up),
+        down: part(|w| w.down),
+        events: part(|w| w.events),
+        resets: if resets { part(|w| w.resets) } else { [0; 2] },
+    }
 }

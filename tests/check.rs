@@ -5,7 +5,7 @@ use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode, Scales};
 use elight::order::program::{IDLE, Program};
 use elight::order::tally::{Cost, PairWear};
 use elight::order::{Order, Reach};
-use elight::plan::{CoreSize, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved, plan};
+use elight::plan::{Condition, CoreSize, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved, plan};
 use elight::schedule::records::{Encoder, Memory, Records, Survey, walk};
 use elight::schedule::writer::{LayerSpec, RowSlot, ScheduleSpec, ScheduleWriter};
 use elight::weights::{Filter, Layout, Network};
@@ -99,6 +99,7 @@ fn planned_figures_are_counted_again() {
                     order,
                     seed: 1,
                     segment_bytes: SEGMENT_BYTES,
+                    condition: Condition::default(),
                 };
                 let outcome = plan(&network, &options, &path, &[], &Unobserved).unwrap();
                 let mut file = std::fs::File::open(&path).unwrap();
@@ -595,6 +596,7 @@ fn speed() {
             order,
             seed,
             segment_bytes: SEGMENT_BYTES,
+            condition: Condition::default(),
         };
         plan(&network, &options, &path, &[], &Unobserved).unwrap();
         let begun = std::time::Instant::now();

@@ -8,8 +8,9 @@
 
 use crate::decoder::{Tile, Work};
 use crate::error::{BadFrame, Error, FrameKind, Malformed, Refusal, Stop};
-use crate::photonic_core::{Core, Identity};
-use crate::rules::{LayerRules, Rules, equal};
+use crate::photonic_core::{Core, FrameEnd, Identity, ResumePoint};
+use crate::rules::{LayerRules, Rules, equal, in_range};
+use crate::seal::Seal;
 use crate::stream::{FrameAssembler, StreamError};
 use crate::wire::{Body, End, Frame};
 
@@ -58,6 +59,8 @@ struct LayerRun {
     rules: Rules,
     layer: LayerRules,
     index: u32,
+    /// Number of the Layer frame.
+    frame: u32,
 }
 
 impl LayerRun {
@@ -79,6 +82,20 @@ impl State {
             Self::TileRow { .. } => FrameKind::TileRow,
             Self::Steps { .. } => FrameKind::Steps,
             Self::Layer { .. } | Self::Ended(_) | Self::Stopped => FrameKind::End,
+        }
+    }
+
+    /// Where to go on, when the frame that led here was a TileRow frame; `before` is the progress before it.
+    const fn key(&self, before: Progress) -> Option<ResumePoint> {
+        match self {
+            Self::Steps { run, tile, next } if tile.begins() => Some(ResumePoint {
+                layer_frame: run.frame,
+                tile_frame: before.frames,
+                layer: run.index,
+                tile_row: *next - 1,
+                before,
+            }),
+            _ => None,
         }
     }
 
@@ -112,6 +129,9 @@ pub struct Controller<'m, C: Core> {
     assembler: FrameAssembler,
     state: State,
     progress: Progress,
+    /// Where to go on behind the Header frame, when not at the first layer.
+    resume: Option<ResumePoint>,
+    seal: Option<Seal>,
 }
 
 impl<'m, C: Core> Controller<'m, C> {
@@ -124,6 +144,8 @@ impl<'m, C: Core> Controller<'m, C> {
             assembler: FrameAssembler::new(),
             state: State::Header,
             progress: Progress::default(),
+            resume: None,
+            seal: None,
         }
     }
 
@@ -176,9 +198,18 @@ impl<'m, C: Core> Controller<'m, C> {
     /// Ready for a schedule from its first byte, whatever came before: the next inference, or another try. The core
     /// keeps its levels.
     pub fn rewind(&mut self) {
-        self.assembler = FrameAssembler::new();
+        self.rewind_to(None, None);
+    }
+
+    /// As [`Controller::rewind`], with two choices. With `resume`, what follows the magic and the Header frame are the Layer
+    /// frame of that point, its TileRow frame, and all behind it. With `seal`, every frame is followed by its tag
+    /// ([`crate::seal`]), and one without a good tag is refused before any of it is looked at.
+    pub fn rewind_to(&mut self, resume: Option<ResumePoint>, seal: Option<Seal>) {
+        self.assembler = if seal.is_some() { FrameAssembler::sealed() } else { FrameAssembler::new() };
         self.state = State::Header;
         self.progress = Progress::default();
+        self.resume = resume;
+        self.seal = seal;
     }
 
     /// How far the schedule is carried out.
@@ -209,8 +240,18 @@ impl<'m, C: Core> Controller<'m, C> {
     fn carry_out(&mut self, len: usize) -> Result<(), Error<C::Fault>> {
         let frame = self.progress.frames;
         let state = core::mem::replace(&mut self.state, State::Stopped);
-        self.state = self.next(state, len).map_err(|stop| stop.at(frame))?;
-        self.progress.frames += 1;
+        if let Some(seal) = &self.seal {
+            let body = self.memory.get(..len).unwrap_or_default();
+            if !seal.admits(body, self.assembler.tag()) {
+                return Err(Error::Unauthenticated { frame });
+            }
+        }
+        let before = self.progress;
+        let next = self.next(state, len).map_err(|stop| stop.at(frame))?;
+        self.progress.frames = self.progress.frames.wrapping_add(1);
+        let end = FrameEnd { frames: self.progress.frames, ended: self.progress.ended, key: next.key(before) };
+        self.core.end_frame(&end).map_err(|fault| Error::Core { frame, fault })?;
+        self.state = next;
         Ok(())
     }
 
@@ -221,7 +262,12 @@ impl<'m, C: Core> Controller<'m, C> {
             let frame = parse(self.memory, len, self.progress.frames)?;
             let rules = header(&frame, &self.identity, self.memory.len())?;
             self.assembler.set_max_frame(rules.max_frame);
-            return Ok(State::Layer { rules, next: 0 });
+            let Some(resume) = self.resume else {
+                return Ok(State::Layer { rules, next: 0 });
+            };
+            // One less: the caller counts this frame.
+            self.progress.frames = resume.layer_frame.wrapping_sub(1);
+            return Ok(State::Layer { rules, next: resume.layer });
         };
         let (buffer, work) = Work::split(self.memory, &rules.map).ok_or(Malformed::Memory)?;
         let (core, progress) = (&mut self.core, &mut self.progress);
@@ -230,8 +276,17 @@ impl<'m, C: Core> Controller<'m, C> {
                 equal("index of the layer", frame.index.into(), next.into())?;
                 let layer = LayerRules::accept(&frame, &rules)?;
                 core.begin_layer(&frame).map_err(Stop::Core)?;
-                progress.layers += 1;
-                Ok(LayerRun { rules, layer, index: next }.after(0))
+                let run = LayerRun { rules, layer, index: next, frame: progress.frames };
+                let Some(resume) = self.resume.take() else {
+                    progress.layers += 1;
+                    return Ok(run.after(0));
+                };
+                let Some(last) = run.layer.tile_rows.checked_sub(1) else {
+                    return Err(Malformed::OutOfOrder { expected: FrameKind::TileRow, got: FrameKind::Layer }.into());
+                };
+                in_range("tile row to go on from", resume.tile_row, 0, last)?;
+                *progress = Progress { frames: resume.tile_frame.wrapping_sub(1), ..resume.before };
+                Ok(State::TileRow { run, next: resume.tile_row })
             }
             (State::Layer { rules, next }, Frame::End(end)) if next == rules.layers => {
                 equal("steps of the End frame", end.steps, progress.steps)?;

@@ -16,6 +16,7 @@ use crate::lists::{Window, move_on};
 use crate::packed::Packed;
 use crate::photonic_core::{Core, Output};
 use crate::rules::{LayerRules, Rules, equal, in_range};
+use crate::shared;
 use crate::wire::{Lists, MemoryMap, Reach, Scale, Steps, TileRow, unzigzag};
 
 /// The working memory behind the frame, part by part.
@@ -85,9 +86,16 @@ impl Tile {
         in_range("steps", tile.steps, 1, u32::MAX)?;
         work.clear();
         let mut entries = Entries { bytes: tile.rows, layer };
+        let mut base = None;
         for row in 0..rules.rows {
-            if entries.next(row)?.is_some() {
+            if row % rules.fanout == 0 {
+                base = None;
+            }
+            if let Some(output) = entries.next(row)? {
                 work.use_row(row).ok_or(Malformed::Memory)?;
+                if *base.get_or_insert(output.base) != output.base {
+                    return Err(Malformed::SharedBase { row }.into());
+                }
             }
         }
         if !entries.bytes.is_empty() {
@@ -99,6 +107,11 @@ impl Tile {
             core.assign(row, entries.next(row)?).map_err(Stop::Core)?;
         }
         Ok(Self { steps: tile.steps, step: 0, first, row: first, window: Window::new(rules.window) })
+    }
+
+    /// Whether no record is carried out yet.
+    pub(crate) const fn begins(&self) -> bool {
+        self.step == 0 && self.row == self.first
     }
 
     /// Whether all steps are carried out.
@@ -124,8 +137,15 @@ impl Tile {
             if self.complete() {
                 return Err(Malformed::TooManyRecords { steps: self.steps }.into());
             }
-            let record = Record::new(self, rules, layer, &mut work, &mut bits).ok_or(Malformed::Memory)?;
-            done.weights += u64::from(record.run(self.step == 0, core)?);
+            let key = self.step == 0;
+            done.weights += u64::from(if rules.fanout > 1 {
+                let leader = work.used_row(self.row - self.row % rules.fanout, rules.rows).ok_or(Malformed::Memory)?;
+                let cells = usize::from(rules.cols) * usize::from(rules.state_bytes);
+                shared::record(&mut *work.states, cells, (leader, self.row), rules, layer, &mut bits, key, core)?
+            } else {
+                let record = Record::new(self, rules, layer, &mut work, &mut bits).ok_or(Malformed::Memory)?;
+                record.run(key, core)?
+            });
             match work.used_row(self.row + 1, rules.rows) {
                 Some(row) => self.row = row,
                 None => {

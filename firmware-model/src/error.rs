@@ -28,6 +28,11 @@ pub enum Error<F> {
         /// The broken rule.
         why: Malformed,
     },
+    /// A frame without a good tag: none of it was carried out.
+    Unauthenticated {
+        /// Number of the frame.
+        frame: u32,
+    },
     /// A schedule for another core, or one that needs more memory: nothing was carried out.
     Refused(Refusal),
     /// The stream ended before its End frame.
@@ -104,10 +109,12 @@ pub enum Refusal {
         /// Of the core.
         core: u8,
     },
-    /// Rows that share an input: this controller's core has one input per cell.
+    /// Another number of core rows that share an input.
     Fanout {
         /// Of the schedule.
         schedule: u16,
+        /// Of the core.
+        core: u16,
     },
     /// Another device: its levels mean other transmissions.
     Device {
@@ -168,6 +175,27 @@ pub enum Malformed {
         got: u64,
         /// The value that belongs here.
         expected: u64,
+    },
+    /// The fanout does not divide the rows of the core.
+    Fanout {
+        /// Core rows that share an input.
+        fanout: u16,
+        /// Rows of the core.
+        rows: u16,
+    },
+    /// Rice parameters of inputs that have no Rice code: inputs are shared.
+    IndexRice,
+    /// Core rows that share inputs compute output rows with different inputs.
+    SharedBase {
+        /// The second of them.
+        row: u16,
+    },
+    /// A cell of a dark lane, or an active one that has never got a level.
+    SharedLane {
+        /// Core row.
+        row: u16,
+        /// Lane.
+        col: u16,
     },
     /// A window that is not a multiple of 64.
     WindowMultiple {
@@ -307,8 +335,11 @@ impl fmt::Display for Refusal {
             Self::Bits { schedule, core } => {
                 write!(f, "the schedule is for {schedule}-bit cells, these have {core} bits: plan for this device")
             }
-            Self::Fanout { schedule } => {
-                write!(f, "the schedule has fanout {schedule}, this core has one input per cell: plan with fanout 1")
+            Self::Fanout { schedule, core } => {
+                write!(
+                    f,
+                    "in the schedule {schedule} rows share an input, in this core {core}: plan with --fanout {core}"
+                )
             }
             Self::Device { schedule, core } => write!(
                 f,
@@ -337,6 +368,14 @@ impl fmt::Display for Malformed {
             Self::OutOfOrder { expected, got } => write!(f, "a {got} frame where a {expected} frame belongs"),
             Self::Field { field, got, min, max } => write!(f, "{field} is {got}, expected {min} to {max}"),
             Self::Expected { field, got, expected } => write!(f, "{field} is {got}, expected {expected}"),
+            Self::Fanout { fanout, rows } => write!(f, "fanout {fanout} does not divide the {rows} rows of the core"),
+            Self::IndexRice => f.write_str("index_rice is not 0, but inputs are shared"),
+            Self::SharedBase { row } => {
+                write!(f, "core row {row} shares its inputs with a row of another group of the layer")
+            }
+            Self::SharedLane { row, col } => {
+                write!(f, "cell ({row}, {col}) gets a level while its lane is dark, or light while it has none")
+            }
             Self::WindowMultiple { got } => write!(f, "the window is {got}, expected a multiple of 64"),
             Self::Groups { groups, rows } => write!(f, "{groups} groups do not divide {rows} output rows"),
             Self::InputVector { groups, cols } => {
@@ -382,6 +421,9 @@ impl<F: fmt::Display> fmt::Display for Error<F> {
                 write!(f, "frame {frame} is damaged: {why}; nothing of it was carried out, send the schedule again")
             }
             Self::Malformed { frame, why } => write!(f, "frame {frame} is malformed: {why}; plan again"),
+            Self::Unauthenticated { frame } => {
+                write!(f, "frame {frame} has no good tag: seal the schedule with the key of this device")
+            }
             Self::Refused(why) => write!(f, "the schedule is refused: {why}"),
             Self::Truncated { frame } => {
                 write!(f, "the schedule ends before frame {frame} is complete; send all of it")

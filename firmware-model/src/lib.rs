@@ -22,6 +22,8 @@ mod lists;
 
 mod rules;
 
+mod shared;
+
 mod decoder;
 
 pub mod photonic_core;
@@ -29,3 +31,27 @@ pub mod photonic_core;
 pub mod controller;
 
 pub mod sim;
+
+pub mod sim_cells;
+
+pub mod sim_flash;
+
+pub mod hardware;
+
+pub mod journal;
+
+pub mod seal;
+
+pub mod trace;
+
+#[cfg(feature = "mutants")]
+pub mod mutants;
+
+#[cfg(not(feature = "mutants"))]
+mod mutants;
+
+mod programmer;
+
+pub mod device;
+
+pub mod link;

@@ -1,11 +1,11 @@
 //! The seam between the controller and the hardware: what a photonic tensor core is asked to do.
 
+use crate::controller::Progress;
 use crate::wire;
 
 /// What the controller knows of the core that it drives, fixed when it is built.
 ///
-/// A schedule for another core or another device is refused before anything is written. The inputs of the core are per
-/// cell (fanout 1): version 1 of the format knows no other.
+/// A schedule for another core or another device is refused before anything is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Core rows R (outputs).
@@ -14,6 +14,8 @@ pub struct Identity {
     pub cols: u16,
     /// Bits b of a PCM cell: `2^b` levels.
     pub bits: u8,
+    /// Neighbouring core rows that share the input of each lane, 1 to R: 1 when every cell has its own.
+    pub fanout: u16,
     /// [`device_crc`] of the transmissions of its levels.
     pub device_crc: u32,
 }
@@ -37,6 +39,32 @@ pub struct Output {
     pub base: u32,
     /// What the accumulated sum is multiplied by.
     pub scale: f32,
+}
+
+/// A tile row from which a schedule can be gone on with: a TileRow frame is a key frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResumePoint {
+    /// Number of the Layer frame before it.
+    pub layer_frame: u32,
+    /// Number of the TileRow frame.
+    pub tile_frame: u32,
+    /// Position of the layer.
+    pub layer: u32,
+    /// Position of the tile row in its layer.
+    pub tile_row: u32,
+    /// Progress before the TileRow frame.
+    pub before: Progress,
+}
+
+/// A frame is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameEnd {
+    /// Number of the frame that comes next.
+    pub frames: u32,
+    /// Whether it was the End frame.
+    pub ended: bool,
+    /// Where to go on after an interruption, if it was a TileRow frame.
+    pub key: Option<ResumePoint>,
 }
 
 /// A photonic tensor core.
@@ -77,6 +105,9 @@ pub trait Core {
     /// Cell (`row`, `col`) gets column `input` of its output row from now on: element `base + input` of the layer's input
     /// vector, with the base of the row's [`Output`]. `None`: it is dark.
     ///
+    /// Where rows share inputs (fanout N > 1), rows `g N` to `g N + N - 1` for a whole g, this is called once for all of
+    /// them, with the first that computes an output; all that do have the same base.
+    ///
     /// # Errors
     /// The hardware's.
     fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Self::Fault>;
@@ -87,6 +118,15 @@ pub trait Core {
     /// # Errors
     /// The hardware's.
     fn step(&mut self) -> Result<(), Self::Fault>;
+
+    /// A whole frame is carried out: what it asked for is to be lasting now. Called between frames of any kind.
+    ///
+    /// # Errors
+    /// The hardware's.
+    #[inline]
+    fn end_frame(&mut self, _end: &FrameEnd) -> Result<(), Self::Fault> {
+        Ok(())
+    }
 }
 
 impl<C: Core> Core for &mut C {
@@ -112,6 +152,10 @@ impl<C: Core> Core for &mut C {
 
     fn step(&mut self) -> Result<(), Self::Fault> {
         (**self).step()
+    }
+
+    fn end_frame(&mut self, end: &FrameEnd) -> Result<(), Self::Fault> {
+        (**self).end_frame(end)
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Rules {
     pub(crate) rows: u16,
     pub(crate) cols: u16,
     pub(crate) bits: u8,
+    /// Core rows that share an input.
+    pub(crate) fanout: u16,
     pub(crate) top: i16,
     pub(crate) reach: Reach,
     pub(crate) lists: Lists,
@@ -56,6 +58,7 @@ impl Rules {
             rows: h.rows,
             cols: h.cols,
             bits: h.bits,
+            fanout: h.fanout,
             top: h.top_level(),
             reach: h.reach,
             lists: h.lists,
@@ -74,6 +77,10 @@ fn ranges(h: &Header<'_>) -> Result<(), Malformed> {
     in_range("rows", h.rows.into(), 1, MAX_CORE.into())?;
     in_range("cols", h.cols.into(), 1, MAX_CORE.into())?;
     in_range("bits", h.bits.into(), MIN_BITS.into(), MAX_BITS.into())?;
+    in_range("fanout", h.fanout.into(), 1, h.rows.into())?;
+    if !h.rows.is_multiple_of(h.fanout) {
+        return Err(Malformed::Fanout { fanout: h.fanout, rows: h.rows });
+    }
     in_range("window", h.window.into(), 0, MAX_WINDOW.into())?;
     if !h.window.is_multiple_of(64) {
         return Err(Malformed::WindowMultiple { got: h.window });
@@ -81,6 +88,10 @@ fn ranges(h: &Header<'_>) -> Result<(), Malformed> {
     if h.reach == Reach::Lane {
         equal("window (with reach Lane)", h.window.into(), 0)?;
         equal("lists (with reach Lane)", h.lists as u64, Lists::Cell as u64)?;
+    }
+    if h.fanout > 1 {
+        equal("window (with shared inputs)", h.window.into(), 0)?;
+        equal("lists (with shared inputs)", h.lists as u64, Lists::Cell as u64)?;
     }
     if h.index_bytes != 2 {
         equal("index_bytes (if not 2)", h.index_bytes.into(), 4)?;
@@ -97,8 +108,8 @@ fn fits(h: &Header<'_>, identity: &Identity, have: usize) -> Result<(), Refusal>
     if h.bits != identity.bits {
         return Err(Refusal::Bits { schedule: h.bits, core: identity.bits });
     }
-    if h.fanout != 1 {
-        return Err(Refusal::Fanout { schedule: h.fanout });
+    if h.fanout != identity.fanout {
+        return Err(Refusal::Fanout { schedule: h.fanout, core: identity.fanout });
     }
     if h.device_crc != identity.device_crc {
         return Err(Refusal::Device { schedule: h.device_crc, core: identity.device_crc });
@@ -146,6 +157,9 @@ impl LayerRules {
         in_range("cell_rice", l.cell_rice.into(), 0, MAX_RICE)?;
         in_range("key_rice", l.key_rice.into(), 0, MAX_RICE)?;
         equal("length of index_rice", l.index_rice.len() as u64, 1 << rules.bits)?;
+        if rules.fanout > 1 && l.index_rice.iter().any(|&pair| pair != 0) {
+            return Err(Malformed::IndexRice);
+        }
         Ok(Self {
             rows: l.rows,
             cols: l.cols,

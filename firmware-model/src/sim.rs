@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use crate::pcm::{Move, WriteCost, top_level};
+use crate::pcm::{Counts, Move, Slowest, WriteCost, top_level};
 use crate::photonic_core::{Core, Output};
 use crate::wire::Layer;
 
@@ -21,19 +21,28 @@ pub struct PcmWear {
     pub down: u32,
     /// Steps of the core in which it changed.
     pub events: u32,
+    /// Those of them in which it was above level 0 before: resets, on a device that resets first.
+    pub resets: u32,
 }
 
 impl PcmWear {
-    /// Level steps in all: what wears the cell out.
+    /// Level steps in all.
     #[must_use]
     pub const fn writes(self) -> u32 {
         self.up.saturating_add(self.down)
     }
 
-    const fn count(&mut self, up: u16, down: u16) {
-        self.up = self.up.saturating_add(up as u32);
-        self.down = self.down.saturating_add(down as u32);
-        self.events = self.events.saturating_add((up | down != 0) as u32);
+    /// What wears the cell out on a device of this cost law ([`WriteCost::wear`]).
+    #[must_use]
+    pub const fn by(self, cost: &WriteCost) -> u64 {
+        cost.wear(self.writes() as u64, self.events as u64, self.resets as u64)
+    }
+
+    const fn count(&mut self, change: Move, cell: usize) {
+        self.up = self.up.saturating_add(change.up[cell] as u32);
+        self.down = self.down.saturating_add(change.down[cell] as u32);
+        self.events = self.events.saturating_add(change.changes(cell) as u32);
+        self.resets = self.resets.saturating_add(change.resets(cell) as u32);
     }
 }
 
@@ -58,12 +67,8 @@ impl Wear {
 /// Sums over all cells since the core was built.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Totals {
-    /// Level steps up.
-    pub up: u64,
-    /// Level steps down.
-    pub down: u64,
-    /// PCM cells that changed in a step, summed over the steps.
-    pub events: u64,
+    /// Writes, events, and what else prices them.
+    pub counts: Counts,
     /// Steps.
     pub steps: u64,
     /// Products of a weight and an input.
@@ -77,13 +82,13 @@ impl Totals {
     /// Level steps in all.
     #[must_use]
     pub const fn writes(&self) -> u64 {
-        self.up + self.down
+        self.counts.writes()
     }
 
     /// Energy of the writes, pJ.
     #[must_use]
     pub fn energy_pj(&self, cost: &WriteCost) -> f64 {
-        self.up as f64 * cost.energy_up_pj + self.down as f64 * cost.energy_down_pj
+        cost.energy_pj(&self.counts)
     }
 }
 
@@ -96,6 +101,8 @@ pub struct SimConfig {
     pub cols: u16,
     /// Bits b of a PCM cell, 1 to 8.
     pub bits: u8,
+    /// Neighbouring rows that share the input of each lane; divides R.
+    pub fanout: u16,
     /// The cost law, for [`Totals::write_time_us`].
     pub cost: Option<WriteCost>,
 }
@@ -112,7 +119,7 @@ pub struct SimMemory<'a> {
     pub assigned: &'a mut [Option<Output>],
     /// Weight of each level 0..=B in fixed point, as the caller likes: `2^b` values.
     pub values: &'a [i32],
-    /// The input vector; every layer uses as much of its front as it has inputs.
+    /// The inputs of all layers, one after the other, `groups * cols` for each.
     pub inputs: &'a [i32],
     /// The outputs of all layers, one after the other; zeroed when layer 0 begins.
     pub outputs: &'a mut [i64],
@@ -136,6 +143,13 @@ pub enum Fault {
     Bits {
         /// The bits.
         got: u8,
+    },
+    /// A fanout that does not divide the rows.
+    Fanout {
+        /// Rows that share an input.
+        fanout: u16,
+        /// Rows of the core.
+        rows: u16,
     },
     /// The list of stuck cells is not ascending, or names a cell that is not there.
     StuckList {
@@ -206,6 +220,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Lent { what, need, have } => write!(f, "{need} elements of {what} are needed, {have} were lent"),
             Self::Bits { got } => write!(f, "cells with {got} bits, expected 1 to 8"),
+            Self::Fanout { fanout, rows } => write!(f, "a fanout of {fanout}, expected a divisor of {rows} rows"),
             Self::StuckList { at } => write!(f, "entry {at} of the stuck cells is outside the core or not ascending"),
             Self::Cell { row, col } => write!(f, "there is no cell ({row}, {col})"),
             Self::Level { row, col, level } => write!(f, "cell ({row}, {col}) has no level {level}"),
@@ -234,6 +249,10 @@ impl core::error::Error for Fault {}
 struct Current {
     rows: u32,
     cols: u32,
+    /// Its inputs, those of all groups.
+    inputs: usize,
+    /// Where its inputs begin.
+    first_input: usize,
     /// Where its outputs begin.
     first_output: usize,
 }
@@ -244,8 +263,8 @@ pub struct SimCore<'a> {
     memory: SimMemory<'a>,
     totals: Totals,
     layer: Option<Current>,
-    /// Time of the slowest write since the last step, microseconds.
-    slowest_us: f64,
+    /// The slowest writes since the last step.
+    slowest: Slowest,
 }
 
 impl<'a> SimCore<'a> {
@@ -256,6 +275,9 @@ impl<'a> SimCore<'a> {
     pub fn new(config: SimConfig, memory: SimMemory<'a>) -> Result<Self, Fault> {
         if !(crate::pcm::MIN_BITS..=crate::pcm::MAX_BITS).contains(&config.bits) {
             return Err(Fault::Bits { got: config.bits });
+        }
+        if config.fanout == 0 || !config.rows.is_multiple_of(config.fanout) {
+            return Err(Fault::Fanout { fanout: config.fanout, rows: config.rows });
         }
         let cells = usize::from(config.rows) * usize::from(config.cols);
         lent("levels", cells, memory.levels.len())?;
@@ -269,7 +291,7 @@ impl<'a> SimCore<'a> {
                 return Err(Fault::StuckList { at });
             }
         }
-        let core = Self { config, memory, totals: Totals::default(), layer: None, slowest_us: 0.0 };
+        let core = Self { config, memory, totals: Totals::default(), layer: None, slowest: Slowest::default() };
         for (i, &level) in core.memory.levels.iter().enumerate() {
             let cols = usize::from(config.cols);
             core.check_level((i / cols) as u16, (i % cols) as u16, level)?;
@@ -335,24 +357,26 @@ impl Core for SimCore<'_> {
     type Fault = Fault;
 
     fn begin_layer(&mut self, layer: &Layer<'_>) -> Result<(), Fault> {
-        let first_output = match self.layer {
-            Some(before) if layer.index > 0 => before.first_output + before.rows as usize,
+        let (first_input, first_output) = match self.layer {
+            Some(before) if layer.index > 0 => {
+                (before.first_input + before.inputs, before.first_output + before.rows as usize)
+            }
             _ => {
                 self.memory.outputs.fill(0);
-                0
+                (0, 0)
             }
         };
         let (have, rows) = (self.memory.outputs.len(), layer.rows as usize);
         if have - first_output < rows {
             return Err(Fault::Lent { what: "outputs", need: first_output.saturating_add(rows), have });
         }
-        let (have, need) = (self.memory.inputs.len(), (layer.groups as usize).saturating_mul(layer.cols as usize));
-        if have < need {
-            return Err(Fault::Lent { what: "inputs", need, have });
+        let (have, inputs) = (self.memory.inputs.len(), (layer.groups as usize).saturating_mul(layer.cols as usize));
+        if have - first_input < inputs {
+            return Err(Fault::Lent { what: "inputs", need: first_input.saturating_add(inputs), have });
         }
         self.memory.assigned.fill(None);
         self.memory.routes.fill(DARK);
-        self.layer = Some(Current { rows: layer.rows, cols: layer.cols, first_output });
+        self.layer = Some(Current { rows: layer.rows, cols: layer.cols, inputs, first_input, first_output });
         Ok(())
     }
 
@@ -361,7 +385,7 @@ impl Core for SimCore<'_> {
         let layer = self.layer.ok_or(Fault::Idle)?;
         if let Some(output) = output {
             let behind = (output.base as usize).saturating_add(layer.cols as usize);
-            if output.row >= layer.rows || behind > self.memory.inputs.len() {
+            if output.row >= layer.rows || behind > layer.inputs {
                 return Err(Fault::OutputRow { row, output: output.row });
             }
         }
@@ -383,20 +407,18 @@ impl Core for SimCore<'_> {
         }
         let change = Move::between(at, level);
         let wear = &mut self.memory.wear[cell];
-        wear.plus.count(change.up[0], change.down[0]);
-        wear.minus.count(change.up[1], change.down[1]);
-        self.totals.up += u64::from(change.up[0] + change.up[1]);
-        self.totals.down += u64::from(change.down[0] + change.down[1]);
-        self.totals.events += u64::from(change.events());
+        wear.plus.count(change, 0);
+        wear.minus.count(change, 1);
+        self.totals.counts.add(change);
         if let Some(cost) = &self.config.cost {
-            self.slowest_us = self.slowest_us.max(cost.time_us(change));
+            self.slowest = self.slowest.with(cost.slowest(change));
         }
         Ok(())
     }
 
     fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Fault> {
-        let cell = self.cell(row, col)?;
-        self.memory.routes[cell] = match (input, self.layer) {
+        self.cell(row, col)?;
+        let light = match (input, self.layer) {
             (None, _) => DARK,
             (Some(_), _) if self.memory.assigned[usize::from(row)].is_none() => {
                 return Err(Fault::Unassigned { row, col });
@@ -404,6 +426,11 @@ impl Core for SimCore<'_> {
             (Some(input), Some(layer)) if input < layer.cols => input,
             (Some(input), _) => return Err(Fault::Input { row, col, input }),
         };
+        // The light of a lane falls on all rows that share its input.
+        let first = row - row % self.config.fanout;
+        for row in first..first + self.config.fanout {
+            self.memory.routes[usize::from(row) * usize::from(self.config.cols) + usize::from(col)] = light;
+        }
         Ok(())
     }
 
@@ -415,7 +442,7 @@ impl Core for SimCore<'_> {
             let Some(output) = output else { continue };
             computes = true;
             let cells = row * cols..(row + 1) * cols;
-            let inputs = &self.memory.inputs[output.base as usize..];
+            let inputs = &self.memory.inputs[layer.first_input + output.base as usize..];
             let mut sum = self.memory.outputs[layer.first_output + output.row as usize];
             for (&route, &level) in self.memory.routes[cells.clone()].iter().zip(&self.memory.levels[cells]) {
                 if route == DARK {
@@ -435,7 +462,9 @@ impl Core for SimCore<'_> {
             return Err(Fault::Idle);
         }
         self.totals.steps += 1;
-        self.totals.write_time_us += core::mem::take(&mut self.slowest_us);
+        if let Some(cost) = &self.config.cost {
+            self.totals.write_time_us += cost.time_us(core::mem::take(&mut self.slowest));
+        }
         Ok(())
     }
 }

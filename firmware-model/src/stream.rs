@@ -3,11 +3,14 @@
 //! ```text
 //! magic (8) | length (2) | body -> the caller's memory | crc (4) | length (2) | ...
 //! ```
+//!
+//! In a sealed stream ([`crate::seal`]) a tag of 16 bytes follows every CRC.
 
+use crate::seal::TAG;
 use crate::wire::{CRC, MAGIC, MAX_HEADER};
 
 /// One table in flash, whoever uses it.
-static CRC32: crc::Crc<u32> = CRC;
+pub(crate) static CRC32: crc::Crc<u32> = CRC;
 
 /// Why bytes are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,7 @@ enum Place {
     LengthHigh { low: u8 },
     Body { len: u16, got: u16 },
     Crc { len: u16, crc: u32, got: u8 },
+    Tag { len: u16, got: usize },
 }
 
 /// Collects one frame after the other in memory that the caller lends.
@@ -57,6 +61,9 @@ enum Place {
 pub struct FrameAssembler {
     place: Place,
     max: u16,
+    /// Whether tags follow the frames.
+    sealed: bool,
+    tag: [u8; TAG],
 }
 
 impl Default for FrameAssembler {
@@ -69,7 +76,19 @@ impl FrameAssembler {
     /// At the start of a stream; the first frame may have [`MAX_HEADER`] bytes.
     #[must_use]
     pub const fn new() -> Self {
-        Self { place: Place::Magic { got: 0 }, max: MAX_HEADER as u16 }
+        Self { place: Place::Magic { got: 0 }, max: MAX_HEADER as u16, sealed: false, tag: [0; TAG] }
+    }
+
+    /// The same, for a stream with tags.
+    #[must_use]
+    pub const fn sealed() -> Self {
+        Self { sealed: true, ..Self::new() }
+    }
+
+    /// Tag of the last frame of a sealed stream.
+    #[must_use]
+    pub const fn tag(&self) -> &[u8; TAG] {
+        &self.tag
     }
 
     /// The longest body from the next frame on: the header's `max_frame`.
@@ -118,8 +137,24 @@ impl FrameAssembler {
                         self.place = Place::Crc { len, crc, got: got + 1 };
                         continue;
                     }
-                    self.place = Place::LengthLow;
                     check(len, memory, crc)?;
+                    if self.sealed {
+                        self.place = Place::Tag { len, got: 0 };
+                        continue;
+                    }
+                    self.place = Place::LengthLow;
+                    return Ok((chunk.len() - rest.len(), Some(usize::from(len))));
+                }
+                Place::Tag { len, got } => {
+                    rest = behind;
+                    if let Some(place) = self.tag.get_mut(got) {
+                        *place = byte;
+                    }
+                    if got + 1 < TAG {
+                        self.place = Place::Tag { len, got: got + 1 };
+                        continue;
+                    }
+                    self.place = Place::LengthLow;
                     return Ok((chunk.len() - rest.len(), Some(usize::from(len))));
                 }
             }

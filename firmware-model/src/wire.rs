@@ -108,10 +108,11 @@ impl Header<'_> {
         crate::pcm::top_level(self.bits)
     }
 
-    /// Number of index lists of one core row.
+    /// Number of index lists of one core row; none where inputs are shared.
     #[must_use]
     pub const fn lists_per_row(&self) -> usize {
         match self.lists {
+            _ if self.fanout > 1 => 0,
             Lists::Level => 2 * self.top_level() as usize + 1,
             Lists::Cell => self.cols as usize,
         }
@@ -235,6 +236,21 @@ pub const fn zigzag(d: i32) -> u32 {
 #[must_use]
 pub const fn unzigzag(x: u32) -> i32 {
     ((x >> 1) as i32) ^ -((x & 1) as i32)
+}
+
+/// Choices among which a shared input is named, for a row of `cols` inputs on `lanes` lanes.
+#[must_use]
+pub const fn shared_choices(reach: Reach, cols: u32, lanes: u16) -> u32 {
+    match reach {
+        Reach::Lane => cols.div_ceil(lanes as u32),
+        Reach::Row => cols,
+    }
+}
+
+/// Bits of a number that names one of `choices`: the least w with `2^w >= choices`, which is at least 1.
+#[must_use]
+pub const fn shared_bits(choices: u32) -> u32 {
+    u32::BITS - (choices - 1).leading_zeros()
 }
 
 /// Start of the window at step `step` of `steps`, for rows of `cols` inputs.

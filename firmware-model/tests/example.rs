@@ -18,7 +18,7 @@ fn example() -> Vec<u8> {
 }
 
 fn identity() -> Identity {
-    Identity { rows: 2, cols: 2, bits: 1, device_crc: device_crc(&[0.872, 1.0]) }
+    Identity { rows: 2, cols: 2, bits: 1, fanout: 1, device_crc: device_crc(&[0.872, 1.0]) }
 }
 
 /// What the core is asked, frame by frame.
@@ -180,7 +180,7 @@ fn simulate<T>(stuck: &[(u16, u16)], run: impl FnOnce(&mut Controller<'_, SimCor
         outputs: &mut outputs,
         stuck,
     };
-    let core = SimCore::new(SimConfig { rows: 2, cols: 2, bits: 1, cost: None }, core).unwrap();
+    let core = SimCore::new(SimConfig { rows: 2, cols: 2, bits: 1, fanout: 1, cost: None }, core).unwrap();
     let mut memory = [0; RAM];
     run(&mut Controller::new(core, identity(), &mut memory))
 }
@@ -194,7 +194,10 @@ fn the_end_frame_says_what_the_simulated_core_counts() {
             controller.finish().unwrap();
             controller.rewind();
             let now = controller.core().totals();
-            assert_eq!((now.writes() - before.writes(), now.events - before.events), (writes, events));
+            assert_eq!(
+                (now.writes() - before.writes(), now.counts.events() - before.counts.events()),
+                (writes, events)
+            );
             // (1, -1, 0, 1) and (0, 0, -1, -1) times (1, 2, 3, 4), times 10.
             assert_eq!(controller.core().outputs(), [30, -70]);
             before = now;

@@ -27,6 +27,7 @@ fn shape(core: usize) -> Shape {
         rows,
         cols,
         bits,
+        fanout: 1,
         reach,
         lists,
         window,

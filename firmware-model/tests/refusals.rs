@@ -99,7 +99,7 @@ fn good() -> Vec<Vec<u8>> {
     ]
 }
 
-const CORE: Identity = Identity { rows: 3, cols: 2, bits: 2, device_crc: DEVICE };
+const CORE: Identity = Identity { rows: 3, cols: 2, bits: 2, fanout: 1, device_crc: DEVICE };
 
 type Failure = Error<core::convert::Infallible>;
 
@@ -163,7 +163,8 @@ fn headers_for_other_cores_are_refused() {
     assert_eq!(with(fitted(Header { rows: 2, ..header() })), core((2, 2)));
     assert_eq!(with(fitted(Header { cols: 3, ..header() })), core((3, 3)));
     assert_eq!(with(fitted(Header { bits: 3, ..header() })), refused(Refusal::Bits { schedule: 3, core: 2 }));
-    assert_eq!(with(Header { fanout: 3, ..header() }), refused(Refusal::Fanout { schedule: 3 }));
+    let shared = Header { fanout: 3, lists: Lists::Cell, window: 0, ..header() };
+    assert_eq!(with(shared), refused(Refusal::Fanout { schedule: 3, core: 1 }));
     assert_eq!(with(Header { device_crc: 1, ..header() }), refused(Refusal::Device { schedule: 1, core: DEVICE }));
     let formula = ram(&header());
     for wrong in [0, formula as u32 - 1, formula as u32 + 1, u32::MAX] {
@@ -467,4 +468,99 @@ fn errors_say_what_was_expected_and_what_to_do() {
         "frame 2 is damaged: it carries number 3: a frame was lost, repeated or swapped; nothing of it was carried out, \
          send the schedule again"
     );
+}
+
+/// Three rows that share inputs, two of them used.
+fn shared_header() -> Header<'static> {
+    let header = Header { fanout: 3, lists: Lists::Cell, window: 0, ..header() };
+    Header { ram: ram(&header) as u32, ..header }
+}
+
+/// The leader's key record, both lanes lit at level 0, inputs 0 and 1 of 6; the other row's; and two later records.
+fn shared_records(later: [&[(u32, u32)]; 2]) -> Vec<Bits> {
+    let mut bits = [Bits::default(), Bits::default(), Bits::default(), Bits::default()];
+    bits[0].bits(1, 1);
+    bits[0].bits(3, 0);
+    bits[0].bits(3, 1);
+    for key in &mut bits[..2] {
+        key.rice(0, 0);
+        key.rice(0, 0);
+    }
+    // Later lane 1 is dark.
+    bits[2].bits(1, 0);
+    bits[2].bits(2, 1);
+    bits[2].bits(3, 2);
+    for (record, changes) in bits[2..].iter_mut().zip(later) {
+        record.bits(1, 1);
+        record.rice(0, changes.len() as u32);
+        for &(gap, code) in changes {
+            record.rice(0, gap);
+            record.bits(3, code);
+        }
+    }
+    bits.to_vec()
+}
+
+#[test]
+fn shared_inputs_have_rules_of_their_own() {
+    let core = Identity { fanout: 3, ..CORE };
+    let tile = |rows| tile_row_body(2, &TileRow { index: 0, steps: 2, rows });
+    let steps = |records: &[Bits]| {
+        let bits = joined(records);
+        steps_body(3, &Steps { step: 0, row: 1, records: 4, bits: &bits })
+    };
+    let end = End { steps: 2, weights: 6, ..End::default() };
+    let with = |at: usize, body: Option<Vec<u8>>| {
+        let records = steps(&shared_records([&[(0, 5)], &[]]));
+        let mut bodies = vec![
+            header_body(0, &shared_header()),
+            layer_body(1, &layer()),
+            tile(&[0, 3, 4]),
+            records,
+            end_body(4, &end),
+        ];
+        body.inspect(|body| bodies[at].clone_from(body));
+        run_on(core, 1000, &bodies).0
+    };
+    let malformed = |at: usize, why| Err(Error::Malformed { frame: at as u32, why });
+    assert_eq!(with(0, None), Ok(end));
+    let header = |h: Header<'static>| Some(header_body(0, &Header { ram: ram(&h) as u32, ..h }));
+    let refused = Err(Error::Refused(Refusal::Fanout { schedule: 1, core: 3 }));
+    assert_eq!(with(0, header(Header { fanout: 1, ..shared_header() })), refused);
+    let why = Malformed::Fanout { fanout: 2, rows: 3 };
+    assert_eq!(with(0, header(Header { fanout: 2, ..shared_header() })), malformed(0, why));
+    let why = Malformed::Field { field: "fanout", got: 0, min: 1, max: 3 };
+    assert_eq!(with(0, header(Header { fanout: 0, ..shared_header() })), malformed(0, why));
+    let why = Malformed::Expected { field: "window (with shared inputs)", got: 64, expected: 0 };
+    assert_eq!(with(0, header(Header { window: 64, ..shared_header() })), malformed(0, why));
+    let why = Malformed::Expected { field: "lists (with shared inputs)", got: 0, expected: 1 };
+    assert_eq!(with(0, header(Header { lists: Lists::Level, ..shared_header() })), malformed(0, why));
+    let body = layer_body(1, &Layer { index_rice: &[0, 0, 1, 0], ..layer() });
+    assert_eq!(with(1, Some(body)), malformed(1, Malformed::IndexRice));
+    // Output rows 1 and 2 are of different groups.
+    assert_eq!(with(2, Some(tile(&[0, 2, 3]))), malformed(2, Malformed::SharedBase { row: 2 }));
+    let records = |later| Some(steps(&shared_records(later)));
+    for (row, col, later) in [(1, 1, [&[(1, 5)][..], &[]]), (1, 0, [&[(0, 0)], &[]]), (2, 1, [&[], &[(0, 5), (0, 5)]])]
+    {
+        assert_eq!(with(3, records(later)), malformed(3, Malformed::SharedLane { row, col }));
+    }
+    let why = Malformed::Cell { row: 2, cols: 2 };
+    assert_eq!(with(3, records([&[], &[(2, 5)]])), malformed(3, why));
+    // A lane that is lit again needs a level in every row; and inputs are those of the layer.
+    let mut again = shared_records([&[], &[]]);
+    again[0] = Bits::default();
+    again[0].bits(3, 0b010);
+    again[0].bits(3, 0);
+    again[0].rice(0, 0);
+    again[1] = Bits::default();
+    again[1].rice(0, 0);
+    again[2] = Bits::default();
+    for (n, x) in [(3, 0b110), (3, 1), (3, 2), (1, 1)] {
+        again[2].bits(n, x);
+    }
+    again[2].rice(0, 0);
+    assert_eq!(with(3, Some(steps(&again))), malformed(3, Malformed::SharedLane { row: 1, col: 1 }));
+    let mut beyond = shared_records([&[], &[]]);
+    beyond[0].0[1..4].fill(true);
+    assert_eq!(with(3, Some(steps(&beyond))), malformed(3, Malformed::Column { row: 1, col: 0, inputs: 6 }));
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use firmware_model::controller::Controller;
-use firmware_model::pcm::WriteCost;
+use firmware_model::pcm::{Price, WriteCost};
 use firmware_model::sim::{SimConfig, SimCore, SimMemory, Wear};
 use firmware_model::wire::{Lists, Reach};
 use proptest::prelude::*;
@@ -14,17 +14,26 @@ use support::{Event, Recorder, identity, stream};
 fn shapes() -> impl Strategy<Value = Shape> {
     let kind = prop_oneof![
         Just((Reach::Lane, Lists::Cell, 0u16)),
+        // Drawn again for shared inputs.
+        Just((Reach::Row, Lists::Cell, 0u16)),
         (prop_oneof![Just(Lists::Level), Just(Lists::Cell)], prop_oneof![Just(0u16), Just(64), Just(512)])
             .prop_map(|(lists, window)| (Reach::Row, lists, window)),
     ];
-    let core = (1u16..=9, 1u16..=9, 1u8..=8, any::<bool>());
+    let core = (1u16..=9, 1u16..=9, 1u8..=8, any::<bool>(), prop_oneof![Just(1u16), 2u16..=4]);
     let schedule = (0u32..=2, 1u32..=40, 0u32..=6, 1u32..=4, any::<bool>(), any::<u64>());
     (core, kind, schedule).prop_map(
-        |((rows, cols, bits, wide), (reach, lists, window), (layers, steps, gap, crowded, per_row_scale, seed))| {
+        |(
+            (rows, cols, bits, wide, fanout),
+            (reach, lists, window),
+            (layers, steps, gap, crowded, per_row_scale, seed),
+        )| {
+            // Shared inputs have neither lists by level nor windows; and so many rows that groups are whole.
+            let fanout = if lists == Lists::Cell && window == 0 { fanout } else { 1 };
             Shape {
-                rows,
+                rows: rows.next_multiple_of(fanout),
                 cols,
                 bits,
+                fanout,
                 reach,
                 lists,
                 window,
@@ -81,8 +90,10 @@ fn check_simulated(shape: &Shape, encoded: &Encoded, bytes: &[u8]) {
     let (mut levels, mut wears) = (vec![0i16; cells], vec![Wear::default(); cells]);
     let (mut routes, mut assigned) = (vec![0; cells], vec![None; usize::from(shape.rows)]);
     let mut outputs = vec![0i64; encoded.outputs];
-    let cost = WriteCost { energy_up_pj: 9.0, energy_down_pj: 40.0, time_up_us: 0.5, time_down_us: 20.0 };
-    let config = SimConfig { rows: shape.rows, cols: shape.cols, bits: shape.bits, cost: Some(cost) };
+    let price = |energy_pj, time_us| Price { energy_pj, time_us };
+    let cost = WriteCost::PerLevel { up: price(9.0, 0.5), down: price(40.0, 20.0) };
+    let config =
+        SimConfig { rows: shape.rows, cols: shape.cols, bits: shape.bits, fanout: shape.fanout, cost: Some(cost) };
     let memory = SimMemory {
         levels: &mut levels,
         wear: &mut wears,
@@ -118,7 +129,7 @@ fn check_simulated(shape: &Shape, encoded: &Encoded, bytes: &[u8]) {
         sums = (sums.0 + up, sums.1 + down, sums.2 + changed);
         worn.iter_mut().zip(by_cell).for_each(|(sum, cell)| (0..2).for_each(|i| sum[i] += cell[i]));
         let totals = controller.core().totals();
-        assert_eq!((totals.up, totals.down, totals.events), sums);
+        assert_eq!((totals.counts.up, totals.counts.down, totals.counts.events()), sums);
         assert_eq!(totals.steps, inference * encoded.steps);
         assert_eq!(totals.multiplications, inference * encoded.weights.len() as u64);
         assert_eq!(totals.energy_pj(&cost), sums.0 as f64 * 9.0 + sums.1 as f64 * 40.0);
@@ -188,6 +199,7 @@ fn the_largest_codes_and_cores_work() {
         rows: 1024,
         cols: 2,
         bits: 8,
+        fanout: 1,
         reach: Reach::Lane,
         lists: Lists::Cell,
         window: 0,

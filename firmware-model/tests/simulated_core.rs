@@ -1,11 +1,12 @@
 //! What the simulated core forbids and counts, called directly.
 
-use firmware_model::pcm::WriteCost;
+use firmware_model::pcm::{Price, WriteCost};
 use firmware_model::photonic_core::{Core, Output};
 use firmware_model::sim::{Fault, PcmWear, SimConfig, SimCore, SimMemory, Wear};
 use firmware_model::wire::{Layer, Scale};
 
-const COST: WriteCost = WriteCost { energy_up_pj: 9.0, energy_down_pj: 40.0, time_up_us: 0.5, time_down_us: 20.0 };
+const COST: WriteCost =
+    WriteCost::PerLevel { up: Price { energy_pj: 9.0, time_us: 0.5 }, down: Price { energy_pj: 40.0, time_us: 20.0 } };
 
 /// The buffers of a 2x3 core of 2-bit cells.
 struct Buffers {
@@ -27,7 +28,7 @@ impl Buffers {
             routes: [0; 6],
             assigned: [None; 2],
             values: vec![0, 10, 20, 40],
-            inputs: vec![1, 2, 3, 4],
+            inputs: vec![1, 2, 3, 4, 5, 6, 7, 8],
             outputs: vec![0; 5],
             stuck: vec![],
         }
@@ -44,7 +45,7 @@ impl Buffers {
             outputs: &mut self.outputs,
             stuck: &self.stuck,
         };
-        SimCore::new(SimConfig { rows: 2, cols: 3, bits: 2, cost: Some(COST) }, memory)
+        SimCore::new(SimConfig { rows: 2, cols: 3, bits: 2, fanout: 1, cost: Some(COST) }, memory)
     }
 }
 
@@ -71,7 +72,8 @@ const fn output(row: u32) -> Option<Output> {
 fn outputs_add_up_over_steps_and_stay_apart_by_layer() {
     let mut buffers = Buffers::new();
     let mut core = buffers.core().unwrap();
-    for (index, first) in [(0, 0), (1, 2)] {
+    // Output 1: -40 times input 2 of its layer, once; output 0: 10 times input 1, twice.
+    for (index, first, expected) in [(0, 0, [40, -120]), (1, 2, [120, -280])] {
         core.begin_layer(&Layer { index, ..LAYER }).unwrap();
         core.assign(0, output(1)).unwrap();
         core.assign(1, output(0)).unwrap();
@@ -82,8 +84,7 @@ fn outputs_add_up_over_steps_and_stay_apart_by_layer() {
         core.step().unwrap();
         core.route(0, 2, None).unwrap();
         core.step().unwrap();
-        // Output 1: -40 * 3, once; output 0: 10 * 2, twice.
-        assert_eq!(core.outputs()[first..first + 2], [40, -120]);
+        assert_eq!(core.outputs()[first..first + 2], expected);
     }
     assert_eq!((core.totals().steps, core.totals().multiplications), (4, 6));
     core.begin_layer(&LAYER).unwrap();
@@ -105,11 +106,11 @@ fn every_level_step_is_counted_on_its_own_pcm_cell() {
     core.program(0, 1, 3).unwrap();
     core.step().unwrap();
     core.step().unwrap();
-    let wear = |up, down, events| PcmWear { up, down, events };
-    assert_eq!(core.wear()[0], Wear { plus: wear(3, 3, 2), minus: wear(2, 0, 1) });
-    assert_eq!(core.wear()[1], Wear { plus: wear(3, 0, 2), minus: wear(0, 0, 0) });
+    let wear = |up, down, events, resets| PcmWear { up, down, events, resets };
+    assert_eq!(core.wear()[0], Wear { plus: wear(3, 3, 2, 1), minus: wear(2, 0, 1, 0) });
+    assert_eq!(core.wear()[1], Wear { plus: wear(3, 0, 2, 1), minus: wear(0, 0, 0, 0) });
     let totals = core.totals();
-    assert_eq!((totals.up, totals.down, totals.events, totals.writes()), (8, 3, 5, 11));
+    assert_eq!((totals.counts.up, totals.counts.down, totals.counts.events(), totals.writes()), (8, 3, 5, 11));
     assert_eq!(totals.write_time_us, 1.5 + 60.0);
     assert_eq!(totals.energy_pj(&COST), 8.0 * 9.0 + 3.0 * 40.0);
     assert_eq!((core.worst_cell(), core.levels()[0]), (6, -2));
@@ -145,7 +146,8 @@ fn what_hardware_could_not_do_is_forbidden() {
     assert_eq!(core.route(1, 0, Some(0)), Err(Fault::Unassigned { row: 1, col: 0 }));
     assert_eq!((core.totals().writes(), core.levels()), (0, &[0i16; 6][..]));
     let few = |what, need, have| Err(Fault::Lent { what, need, have });
-    assert_eq!(core.begin_layer(&Layer { cols: 3, ..LAYER }), few("inputs", 6, 4));
+    assert_eq!(core.begin_layer(&Layer { cols: 5, ..LAYER }), few("inputs", 10, 8));
+    assert_eq!(core.begin_layer(&Layer { index: 1, cols: 3, ..LAYER }), few("inputs", 10, 8));
     core.begin_layer(&Layer { rows: 4, groups: 1, ..LAYER }).unwrap();
     assert_eq!(core.begin_layer(&Layer { index: 1, ..LAYER }), few("outputs", 6, 5));
 }
@@ -154,7 +156,7 @@ fn what_hardware_could_not_do_is_forbidden() {
 fn outputs_that_leave_64_bits_are_an_error() {
     let mut buffers = Buffers::new();
     buffers.values = vec![i32::MAX; 4];
-    buffers.inputs = vec![i32::MAX; 4];
+    buffers.inputs = vec![i32::MAX; 8];
     let mut core = buffers.core().unwrap();
     core.begin_layer(&LAYER).unwrap();
     core.assign(0, output(0)).unwrap();
@@ -188,6 +190,6 @@ fn what_is_lent_is_checked() {
         outputs: &mut b.outputs,
         stuck: &b.stuck,
     };
-    let config = SimConfig { rows: 2, cols: 3, bits: 2, cost: None };
+    let config = SimConfig { rows: 2, cols: 3, bits: 2, fanout: 1, cost: None };
     assert_eq!(SimCore::new(config, memory).err(), Some(Fault::Lent { what: "wear", need: 6, have: 5 }));
 }

@@ -5,10 +5,11 @@
 //! past them; bits 1 to 3, the identity of the core; bits 4 to 7, the size of the chunks.
 #![no_main]
 
+use elight::replay::SimBuffers;
 use firmware_model::controller::Controller;
 use firmware_model::error::Error;
 use firmware_model::photonic_core::Identity;
-use firmware_model::sim::{SimConfig, SimCore, SimMemory, Wear};
+use firmware_model::sim::SimConfig;
 use firmware_model::wire::{CRC, FRAME_OVERHEAD, MAGIC};
 use libfuzzer_sys::fuzz_target;
 
@@ -54,25 +55,12 @@ fn mend(data: &[u8]) -> Vec<u8> {
 }
 
 fn run((rows, cols, bits): (u16, u16, u8), stream: &[u8], chunk: usize) {
-    let cells = usize::from(rows) * usize::from(cols);
-    let (mut levels, mut wear, mut routes) = (vec![0; cells], vec![Wear::default(); cells], vec![0; cells]);
-    let mut assigned = vec![None; usize::from(rows)];
-    let values: Vec<i32> = (0..1 << bits).collect();
-    let inputs = vec![1; 4096];
-    let mut outputs = vec![0; 4096];
-    let memory = SimMemory {
-        levels: &mut levels,
-        wear: &mut wear,
-        routes: &mut routes,
-        assigned: &mut assigned,
-        values: &values,
-        inputs: &inputs,
-        outputs: &mut outputs,
-        stuck: &[],
-    };
-    let mut core = SimCore::new(SimConfig { rows, cols, bits, cost: None }, memory).expect("the buffers fit");
+    let mut buffers = SimBuffers::erased(rows, cols, 4096);
+    let (values, inputs): (Vec<i32>, _) = ((0..1 << bits).collect(), vec![1; 4096]);
+    let config = SimConfig { rows, cols, bits, fanout: 1, cost: None };
+    let mut core = buffers.core(config, &values, &inputs).expect("the buffers fit");
     let mut arena = vec![0; 32_768];
-    let identity = Identity { rows, cols, bits, device_crc: DEVICE };
+    let identity = Identity { rows, cols, bits, fanout: 1, device_crc: DEVICE };
     let mut controller = Controller::new(&mut core, identity, &mut arena);
     // Twice, as two inferences: a rewound controller has to behave the same.
     let mut before = None;

@@ -4,6 +4,7 @@
 #![no_main]
 
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
+use firmware_model::pcm::{Price, WriteCost};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -14,8 +15,11 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(device.transmissions().len(), 1 << device.bits);
     assert!(device.transmissions().windows(2).all(|pair| pair[0] < pair[1]));
     assert!(device.transmissions().iter().all(|t| (0.0..=1.0).contains(t)));
-    let cost = &device.cost;
-    for cost in [cost.energy_up_pj, cost.energy_down_pj, cost.time_up_us, cost.time_down_us] {
+    let prices = match device.cost {
+        WriteCost::PerLevel { up, down } | WriteCost::SingleShot { up, down } => [up, down, Price::default()],
+        WriteCost::ResetThenSet { reset, set, set_level } => [reset, set, set_level],
+    };
+    for cost in prices.iter().flat_map(|price| [price.energy_pj, price.time_us]) {
         assert!(cost.is_finite() && cost >= 0.0);
     }
     assert!(device.endurance_writes.is_none_or(|e| e.is_finite() && e > 0.0));

@@ -189,6 +189,27 @@ pub enum Problem {
         /// The output row.
         output: usize,
     },
+    /// Core rows that share inputs compute rows with different inputs.
+    #[error(
+        "output row {output} is of group {found} of the layer, but shares its inputs with rows of group {expected}"
+    )]
+    OtherInputs {
+        /// The output row.
+        output: usize,
+        /// Its group.
+        found: usize,
+        /// The group of the first core row of the same row group.
+        expected: usize,
+    },
+    /// A cell of a dark lane is programmed.
+    #[error("a cell changes, but its lane is dark")]
+    DarkLane,
+    /// A lane is lit, and a cell in it has no level.
+    #[error("the lane is lit, but the cell was not programmed since it was dark")]
+    NoLevel,
+    /// A state code that no lit cell has.
+    #[error("the state code is 0, but the lane is lit")]
+    NoCode,
     /// Output rows that are not computed.
     #[error("output row {output} is not computed, nor are {others} others")]
     OutputMissing {

@@ -54,7 +54,7 @@ pub struct LayerFindings {
     pub left_out: u64,
     /// Weights half-way between two levels, in single precision: either level was accepted.
     pub ties: u64,
-    /// Writes of this layer in the first inference, the core erased before the first layer.
+    /// Writes of this layer in the first inference.
     pub first_load: Counted,
     /// Writes of this layer in every later inference.
     pub per_inference: Counted,
@@ -85,7 +85,7 @@ pub struct Findings {
     pub frames: u64,
     /// Bytes.
     pub bytes: u64,
-    /// Writes of the first inference, from an erased core.
+    /// Writes of the first inference, from an erased core, or from the levels that the check was told.
     pub first_load: Counted,
     /// Writes of every later inference, from where the one before has left the core.
     pub per_inference: Counted,

@@ -23,6 +23,8 @@ pub(super) struct Header {
     pub(super) rows: usize,
     pub(super) cols: usize,
     pub(super) bits: u32,
+    /// Core rows that share an input.
+    pub(super) fanout: usize,
     pub(super) reach: Reach,
     pub(super) lists: Lists,
     pub(super) window: u64,
@@ -47,7 +49,7 @@ impl Header {
         let rows = ranged("rows", f.varint("rows", U16)?, 1, 1024)?;
         let cols = ranged("cols", f.varint("cols", U16)?, 1, 1024)?;
         let bits = ranged("bits", f.byte("bits")?.into(), 1, 8)?;
-        ranged("fanout", f.varint("fanout", U16)?, 1, 1)?;
+        let fanout = ranged("fanout", f.varint("fanout", U16)?, 1, rows)?;
         let reach = if f.varint("reach", 1)? == 0 { Reach::Lane } else { Reach::Row };
         let lists = if f.varint("lists", 1)? == 0 { Lists::Level } else { Lists::Cell };
         let window = f.varint("window", 4096)?;
@@ -65,7 +67,13 @@ impl Header {
             agree("lists", lists as u64, Lists::Cell as u64, "reach Lane")?;
             agree("window", window, 0, "reach Lane")?;
         }
-        let lists_per_row = if lists == Lists::Level { 2 * ((1 << bits) - 1) + 1 } else { cols };
+        agree("rows modulo fanout", rows % fanout, 0, "the format")?;
+        if fanout > 1 {
+            agree("lists", lists as u64, Lists::Cell as u64, "shared inputs")?;
+            agree("window", window, 0, "shared inputs")?;
+        }
+        let own_lists = if lists == Lists::Level { 2 * ((1 << bits) - 1) + 1 } else { cols };
+        let lists_per_row = if fanout > 1 { 0 } else { own_lists };
         let state_bytes = if bits <= 7 { 1 } else { 2 };
         let needed = max_frame
             + rows * cols * state_bytes
@@ -77,6 +85,7 @@ impl Header {
             rows: rows as usize,
             cols: cols as usize,
             bits: bits as u32,
+            fanout: fanout as usize,
             reach,
             lists,
             window,
@@ -119,7 +128,7 @@ pub(super) struct Coding {
 }
 
 impl Layer {
-    pub(super) fn parse(mut fields: Fields<'_>, bits: u32) -> Result<Self, Problem> {
+    pub(super) fn parse(mut fields: Fields<'_>, header: &Header) -> Result<Self, Problem> {
         let f = &mut fields;
         let index = f.varint("index", U32)?;
         let rows = f.varint("rows", U32)?;
@@ -131,7 +140,10 @@ impl Layer {
         let cell = parameter(f, "cell_rice")?;
         let key = parameter(f, "key_rice")?;
         let pairs = f.bytes("index_rice")?;
-        agree("length of index_rice", pairs.len() as u64, 1 << bits, "the format")?;
+        agree("length of index_rice", pairs.len() as u64, 1 << header.bits, "the format")?;
+        if header.fanout > 1 {
+            agree("index_rice", pairs.iter().map(|&pair| u64::from(pair)).sum(), 0, "shared inputs")?;
+        }
         let mut index_rice: Vec<u32> = pairs.iter().flat_map(|&pair| [pair % 16, pair / 16]).map(u32::from).collect();
         index_rice.pop(); // 2 B + 1 levels leave one nibble over
         let name = f.str("name")?.to_owned();

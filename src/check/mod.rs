@@ -9,6 +9,7 @@
 //! format.rs   Header, Layer and TileRow frames, range by range
 //! levels.rs   weights to levels, the slow way
 //! row.rs      one core row in one tile row: records to cells and inputs, each compared with its weight
+//! shared.rs   the same where core rows share inputs
 //! ledger.rs   every write of every PCM cell
 //! bound.rs    writes that no order of the same rows avoids
 //! schedule.rs the order of the frames, from the header to the totals
@@ -23,6 +24,8 @@ mod format;
 mod levels;
 
 mod row;
+
+mod shared;
 
 mod ledger;
 
@@ -50,6 +53,14 @@ pub struct Options {
     pub scale: ScaleMode,
 }
 
+/// The schedule of one core.
+pub struct Part<'a> {
+    /// Its bytes.
+    pub schedule: &'a mut dyn Read,
+    /// Signed level of each weight cell before the first load, core row by core row; none: the core is erased.
+    pub origin: Option<Vec<i16>>,
+}
+
 /// Checks a schedule against the weights that it should multiply with and the device that it is for.
 ///
 /// Takes one pass over the schedule and, besides buffers of one frame and of one row of levels a core row, the memory of the
@@ -63,9 +74,38 @@ pub fn check_schedule(
     device: &DeviceProfile,
     options: &Options,
 ) -> Result<Findings, CheckError> {
-    let mut place = Place::default();
-    match schedule::check(schedule, network, device, options, &mut place) {
-        Ok(findings) => Ok(findings),
-        Err(problem) => Err(CheckError { place: Box::new(place), problem }),
+    let mut found = check_parts(&mut [Part { schedule, origin: None }], network, device, options).map_err(|e| e.1)?;
+    // One part, one result.
+    Ok(found.swap_remove(0))
+}
+
+/// Checks the schedules of several cores that share a network: every weight is multiplied exactly once over all of them.
+/// Each is checked as [`check_schedule`] does, but for the rows that the others compute.
+///
+/// # Errors
+/// The first thing that is wrong, and in which of the schedules; what is missing in all is reported with the last.
+pub fn check_parts(
+    parts: &mut [Part<'_>],
+    network: &Network,
+    device: &DeviceProfile,
+    options: &Options,
+) -> Result<Vec<Findings>, (usize, CheckError)> {
+    let count = parts.len();
+    let mut computed: Vec<Vec<bool>> = network.layers().iter().map(|layer| vec![false; layer.rows]).collect();
+    let mut found = Vec::with_capacity(count);
+    for (number, part) in parts.iter_mut().enumerate() {
+        let mut place = Place::default();
+        // A single schedule has to be complete layer by layer; of several, only all together.
+        match schedule::check(part, network, device, options, &mut computed, count == 1, &mut place) {
+            Ok(findings) => found.push(findings),
+            Err(problem) => return Err((number, CheckError { place: Box::new(place), problem })),
+        }
     }
+    for (index, (layer, computed)) in network.layers().iter().zip(&computed).enumerate() {
+        schedule::complete(computed).map_err(|problem| {
+            let place = Place { layer: Some((index, layer.name.clone())), ..Place::default() };
+            (count.saturating_sub(1), CheckError { place: Box::new(place), problem })
+        })?;
+    }
+    Ok(found)
 }

@@ -58,7 +58,7 @@ pub(super) struct Row {
     /// Columns that were inside the window when they were used.
     marked: Columns,
     /// Level of each cell, if it is active.
-    active: Vec<Option<i16>>,
+    pub(super) active: Vec<Option<i16>>,
     /// The last column of each list (of the cell's lane, with reach Lane).
     last: Vec<i64>,
     /// Weights multiplied by level, at `v + B`.
@@ -122,6 +122,11 @@ impl Row {
         for active in &mut self.active {
             *active = if all || bits.bits(1)? == 1 { Some(0) } else { None };
         }
+        self.key_levels(bits, rules, place)
+    }
+
+    /// Levels of all active cells, as differences.
+    pub(super) fn key_levels(&mut self, bits: &mut Bits, rules: Rules<'_>, place: &mut Place) -> Result<(), Problem> {
         let mut level = 0;
         for (cell, active) in self.active.iter_mut().enumerate().filter(|(_, active)| active.is_some()) {
             place.cell = Some(cell);
@@ -169,7 +174,7 @@ impl Row {
         Ok(())
     }
 
-    /// The input of one active cell, and the product of the two: is it a weight of this row, and a new one?
+    /// The input of one active cell, and the product of the two.
     #[inline]
     fn product(
         &mut self,
@@ -192,6 +197,19 @@ impl Row {
             self.last[list] = found;
             found
         };
+        self.multiply(found, window, rules, level)
+    }
+
+    /// An input reaches a cell at this level: is the product of the two a weight of this row, and a new one?
+    #[inline]
+    pub(super) fn multiply(
+        &mut self,
+        found: i64,
+        window: Option<Window>,
+        rules: Rules<'_>,
+        level: i16,
+    ) -> Result<(), Problem> {
+        let by_level = (level + rules.header.top()) as usize;
         let column = usize::try_from(found).unwrap_or(usize::MAX);
         let Some(own) = self.own.get(column) else {
             return Err(Problem::ColumnBeyond { found, cols: rules.cols });
@@ -272,7 +290,7 @@ fn nth_one(mut word: u64, n: usize) -> usize {
     word.trailing_zeros() as usize
 }
 
-fn refill<T: Clone>(items: &mut Vec<T>, count: usize, value: T) {
+pub(super) fn refill<T: Clone>(items: &mut Vec<T>, count: usize, value: T) {
     items.clear();
     items.resize(count, value);
 }

@@ -1,8 +1,5 @@
 //! The order of the frames, from the header to the totals: `Header, (Layer, (TileRow, Steps+)*)*, End`.
 
-use std::io::Read;
-
-use super::Options;
 use super::bound::Bound;
 use super::bytes::{Bits, CRC, Frames, Kind, ranged};
 use super::error::{Place, Problem};
@@ -11,18 +8,23 @@ use super::format::{Header, Layer, TileRow, agree};
 use super::ledger::Ledger;
 use super::levels::{Levels, same_scale};
 use super::row::{Row, Rules, Window};
+use super::shared::Lanes;
+use super::{Options, Part};
 use crate::level::{DeviceProfile, ScaleMode};
 use crate::weights::{LayerInfo, Matrix, Network};
 
-/// Checks a whole schedule; keeps `place` up to date.
+/// Checks a whole schedule; marks in `computed` the output rows of each layer, none of which may be marked before. With `whole`, all
+/// of a layer's rows have to be. Keeps `place` up to date.
 pub(super) fn check(
-    schedule: &mut dyn Read,
+    part: &mut Part<'_>,
     network: &Network,
     device: &DeviceProfile,
     options: &Options,
+    computed: &mut [Vec<bool>],
+    whole: bool,
     place: &mut Place,
 ) -> Result<Findings, Problem> {
-    let mut frames = Frames::new(schedule)?;
+    let mut frames = Frames::new(part.schedule)?;
     let header = Header::parse(frames.next(Kind::Header, &mut place.frame)?)?;
     header_fits(&header, network, device)?;
     frames.max_frame = header.max_frame;
@@ -33,20 +35,38 @@ pub(super) fn check(
         ledger: Ledger::new(header.rows * header.cols),
         bound: Bound::new(header.rows, header.cols, header.top()),
         rows: (0..header.rows).map(|_| Row::default()).collect(),
+        lanes: Lanes::default(),
         bits: Bits::default(),
         records: 0,
         header,
         place,
     };
     let mut layers = Vec::with_capacity(network.layers().len());
-    for (index, info) in network.layers().iter().enumerate() {
+    for ((index, info), computed) in network.layers().iter().enumerate().zip(computed) {
         checker.place.layer = Some((index, info.name.clone()));
-        layers.push(checker.layer(index, info, network)?);
+        layers.push(checker.layer(index, info, network, computed)?);
+        if whole {
+            complete(computed)?;
+        }
         checker.place.layer = None;
     }
-    let findings = checker.findings(layers);
+    let erased = vec![0; checker.header.rows * checker.header.cols];
+    let mut findings = checker.findings(layers, &erased);
     checker.end(&findings)?;
+    if let Some(origin) = &part.origin {
+        agree("weight cells", erased.len() as u64, origin.len() as u64, "the earlier schedule")?;
+        findings = checker.findings(findings.layers, origin);
+    }
     Ok(Findings { frames: checker.frames.count, bytes: checker.frames.bytes, ..findings })
+}
+
+/// Every output row of a layer is computed.
+pub(super) fn complete(computed: &[bool]) -> Result<(), Problem> {
+    let mut missing = (0..computed.len()).filter(|&output| !computed[output]);
+    match missing.next() {
+        Some(output) => Err(Problem::OutputMissing { output, others: missing.count() }),
+        None => Ok(()),
+    }
 }
 
 /// The header is for this network and this device.
@@ -67,6 +87,8 @@ struct Checker<'a> {
     ledger: Ledger,
     bound: Bound,
     rows: Vec<Row>,
+    /// Of the row group at hand, where rows share inputs.
+    lanes: Lanes,
     /// Of the Steps frame at hand, and how many of its records are left.
     bits: Bits,
     records: u64,
@@ -74,8 +96,14 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn layer(&mut self, index: usize, info: &LayerInfo, network: &Network) -> Result<LayerFindings, Problem> {
-        let layer = Layer::parse(self.frames.next(Kind::Layer, &mut self.place.frame)?, self.header.bits)?;
+    fn layer(
+        &mut self,
+        index: usize,
+        info: &LayerInfo,
+        network: &Network,
+        computed: &mut [bool],
+    ) -> Result<LayerFindings, Problem> {
+        let layer = Layer::parse(self.frames.next(Kind::Layer, &mut self.place.frame)?, &self.header)?;
         layer_fits(&layer, index, info)?;
         let matrix = network.read(index)?;
         let shared_scale = self.layer_scale(&layer, &matrix)?;
@@ -86,23 +114,18 @@ impl Checker<'_> {
             tile_rows: layer.tile_rows,
             ..LayerFindings::default()
         };
-        let mut computed = vec![false; info.rows];
         for tile_row in 0..layer.tile_rows {
             self.place.tile_row = Some(tile_row);
             let frame = self.frames.next(Kind::TileRow, &mut self.place.frame)?;
             let tile = TileRow::parse(frame, self.header.rows, layer.scale.is_none())?;
             agree("index", tile.index, tile_row.into(), "the order of the tile rows")?;
-            self.assign(&tile, &layer, &matrix, shared_scale, &mut computed)?;
+            self.assign(&tile, &layer, &matrix, shared_scale, computed)?;
             self.steps(&tile, &layer, &matrix)?;
             self.end_tile_row(&tile, &mut found)?;
             self.place.tile_row = None;
         }
         self.ledger.end_layer();
-        let mut missing = (0..info.rows).filter(|&output| !computed[output]);
-        match missing.next() {
-            Some(output) => Err(Problem::OutputMissing { output, others: missing.count() }),
-            None => Ok(found),
-        }
+        Ok(found)
     }
 
     /// The scale of the whole layer, if there is one, in double precision; and is it that of the frame?
@@ -147,6 +170,26 @@ impl Checker<'_> {
             row.begin(output, rules);
         }
         self.place.core_row = None;
+        if self.header.fanout > 1 {
+            self.same_inputs(layer)?;
+        }
+        Ok(())
+    }
+
+    /// Rows that share inputs are of one group of the layer.
+    fn same_inputs(&mut self, layer: &Layer) -> Result<(), Problem> {
+        let group_rows = (layer.rows / layer.groups) as usize;
+        for (i, rows) in self.rows.chunks(self.header.fanout).enumerate() {
+            let mut group = None;
+            for (j, output) in rows.iter().enumerate().filter_map(|(j, row)| Some((j, row.output?))) {
+                let found = output / group_rows;
+                let expected = *group.get_or_insert(found);
+                if found != expected {
+                    self.place.core_row = Some(i * self.header.fanout + j);
+                    return Err(Problem::OtherInputs { output, found, expected });
+                }
+            }
+        }
         Ok(())
     }
 
@@ -165,8 +208,14 @@ impl Checker<'_> {
                 let rules =
                     Rules { header: &self.header, coding: &layer.coding, weights: &matrix.data, cols: matrix.cols };
                 let first_cell = core_row * self.header.cols;
-                let Self { rows, bits, ledger, place, .. } = self;
-                rows[core_row].record(bits, window, rules, first_cell, ledger, place)?;
+                let Self { rows, bits, ledger, place, lanes, .. } = self;
+                if self.header.fanout > 1 {
+                    let group = core_row / self.header.fanout * self.header.fanout;
+                    let leads = tile.outputs[group..core_row].iter().all(Option::is_none);
+                    rows[core_row].shared_record(lanes, leads, bits, rules, first_cell, ledger, place)?;
+                } else {
+                    rows[core_row].record(bits, window, rules, first_cell, ledger, place)?;
+                }
                 self.records -= 1;
                 if self.records == 0 {
                     self.bits.end()?;
@@ -201,10 +250,10 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// All that was counted; frames and bytes come last.
-    fn findings(&self, mut layers: Vec<LayerFindings>) -> Findings {
+    /// All that was counted, the first load from the levels `origin`; frames and bytes come last.
+    fn findings(&self, mut layers: Vec<LayerFindings>, origin: &[i16]) -> Findings {
         let final_levels = self.ledger.levels();
-        let first = self.ledger.inference(&vec![0; final_levels.len()]);
+        let first = self.ledger.inference(origin);
         let later = self.ledger.inference(&final_levels);
         let counts = first.layers.iter().zip(&later.layers).zip(self.ledger.elight());
         let mut elight = ElightCount::default();

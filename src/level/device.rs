@@ -15,12 +15,13 @@ pub const MAX_FILE_BYTES: u64 = 1 << 20;
 const DEFAULT_BITS: u8 = 4;
 
 /// The presets, by name: the same format that a user writes, compiled in.
-const PRESETS: [(&str, &str); 5] = [
+const PRESETS: [(&str, &str); 6] = [
     ("elight", include_str!("presets/elight.toml")),
     ("gst-optical", include_str!("presets/gst-optical.toml")),
     ("gst-doped-si-heater", include_str!("presets/gst-doped-si-heater.toml")),
     ("gsse-heater", include_str!("presets/gsse-heater.toml")),
     ("pcm-soi-heater", include_str!("presets/pcm-soi-heater.toml")),
+    ("gst-single-pulse", include_str!("presets/gst-single-pulse.toml")),
 ];
 
 /// How the transmission of a PCM cell depends on its level.
@@ -55,9 +56,10 @@ pub struct DeviceProfile {
     pub bits: u8,
     /// How transmission depends on the level.
     pub transmission: Transmission,
-    /// Energy (pJ) and time (microseconds) of one level step.
+    /// How it is written, and the energy (pJ) and time (microseconds) that this takes.
     pub cost: WriteCost,
-    /// Writes that one PCM cell bears; `None` when not known.
+    /// What one PCM cell bears, in what wears it by its cost model (`WriteCost::wear`): level steps, pulses or resets; `None` when not
+    /// known.
     ///
     /// Publications count switching cycles, mostly over the full contrast. To charge every level step as one of them is
     /// the careful reading: a lifetime computed so is a lower limit.
@@ -246,6 +248,7 @@ fn looks_like_a_path(arg: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use firmware_model::pcm::Price;
     use std::io::Write;
 
     /// A device file with these lines in place of the transmission and the write table.
@@ -293,8 +296,8 @@ mod tests {
         assert_eq!(elight.transmission_of(14), 0.872);
         assert_eq!(elight.transmission_of(999), 1.0);
         assert!((elight.contrast_db() - 8.92).abs() < 0.01);
-        let cost = WriteCost { energy_up_pj: 9.0, energy_down_pj: 40.0, time_up_us: 0.5, time_down_us: 20.0 };
-        assert_eq!(elight.cost, cost);
+        let price = |energy_pj, time_us| Price { energy_pj, time_us };
+        assert_eq!(elight.cost, WriteCost::PerLevel { up: price(9.0, 0.5), down: price(40.0, 20.0) });
         assert_eq!(elight.endurance_writes, None);
         assert!(elight.assumed().any(|(key, _)| key == "energy_up_pj_per_level"));
     }
@@ -303,10 +306,14 @@ mod tests {
     fn energy_per_db_becomes_energy_per_level() {
         let gst = DeviceProfile::preset("gst-optical").unwrap();
         assert!((gst.contrast_db() - 5.0).abs() < 1e-9);
-        assert!((gst.cost.energy_up_pj - 1000.0 * 5.0 / 15.0).abs() < 1e-9);
+        let up = |device: &DeviceProfile| match device.cost {
+            WriteCost::PerLevel { up, .. } => up.energy_pj,
+            other => panic!("{other:?}"),
+        };
+        assert!((up(&gst) - 1000.0 * 5.0 / 15.0).abs() < 1e-9);
         let finer = DeviceProfile::load("gst-optical", Some(6)).unwrap();
         assert!((finer.contrast_db() - 5.0).abs() < 1e-9, "the contrast is the device's, whatever the bits");
-        assert!((finer.cost.energy_up_pj - 1000.0 * 5.0 / 63.0).abs() < 1e-9);
+        assert!((up(&finer) - 1000.0 * 5.0 / 63.0).abs() < 1e-9);
     }
 
     #[test]
@@ -380,6 +387,32 @@ mod tests {
         assert!(message(&file("", "table = [0, 1]", &dark), None).contains("infinite contrast"));
         let slow = COSTS.replace("= 0.5", "= -0.5");
         assert!(message(&file("", GEOMETRIC, &slow), None).contains("`time_up_us_per_level` is -0.5"));
+    }
+
+    #[test]
+    fn each_cost_model_has_its_own_keys() {
+        let price = |energy_pj, time_us| Price { energy_pj, time_us };
+        let shot = "model = 'single-shot'\nenergy_up_pj_per_pulse = 3\nenergy_down_pj_per_pulse = 4\n\
+                    time_up_us_per_pulse = 0.5\ntime_down_us_per_pulse = 2";
+        let single = WriteCost::SingleShot { up: price(3.0, 0.5), down: price(4.0, 2.0) };
+        assert_eq!(parse(&file("", GEOMETRIC, shot), None).unwrap().cost, single);
+        let set = "model = 'reset-then-set'\nenergy_reset_pj = 9\ntime_reset_us = 1\nenergy_set_pj = 2\n\
+                   time_set_us_per_level = 0.25";
+        let reset =
+            WriteCost::ResetThenSet { reset: price(9.0, 1.0), set: price(2.0, 0.0), set_level: price(0.0, 0.25) };
+        assert_eq!(parse(&file("", GEOMETRIC, set), None).unwrap().cost, reset);
+        assert_eq!(
+            parse(&file("", GEOMETRIC, &format!("model = 'per-level'\n{COSTS}")), None).unwrap().cost,
+            parse(&file("", GEOMETRIC, COSTS), None).unwrap().cost
+        );
+        let text = message(&file("", GEOMETRIC, &format!("{shot}\nenergy_reset_pj = 1")), None);
+        assert!(text.contains("`single-shot`, but `energy_reset_pj` belongs to `reset-then-set`"), "{text}");
+        let text = message(&file("", GEOMETRIC, &set.replace("energy_set_pj = 2", "")), None);
+        assert!(text.contains("missing field `energy_set_pj`") && text.contains("`reset-then-set`"), "{text}");
+        let text = message(&file("", GEOMETRIC, &shot.replace("= 4", "= -4")), None);
+        assert!(text.contains("`energy_down_pj_per_pulse` is -4"), "{text}");
+        let text = message(&file("", GEOMETRIC, &shot.replace("single-shot", "one-shot")), None);
+        assert!(text.contains("one-shot") && text.contains("reset-then-set"), "{text}");
     }
 
     #[test]

@@ -160,6 +160,30 @@ pub enum DeviceError {
         /// `both` or `neither`.
         given: &'static str,
     },
+    /// A key of another cost model.
+    #[error(
+        "{origin}: [write] is of the model `{model}`, but `{key}` belongs to `{of}`: leave it out, or set `model = \"{of}\"`"
+    )]
+    WriteModel {
+        /// What the text is.
+        origin: String,
+        /// The key.
+        key: &'static str,
+        /// The model of the file.
+        model: &'static str,
+        /// The model that the key belongs to.
+        of: &'static str,
+    },
+    /// A key that the cost model needs.
+    #[error("{origin}: missing field `{key}`, which [write] needs with the model `{model}`")]
+    WriteMissing {
+        /// What the text is.
+        origin: String,
+        /// The key.
+        key: &'static str,
+        /// The model of the file.
+        model: &'static str,
+    },
     /// A cost that is negative, not finite, or overflows.
     #[error("{origin}: `{key}` is {got}, expected a finite number, 0 or above, also as a cost per level")]
     Cost {

@@ -2,7 +2,7 @@
 
 use super::device::Transmission;
 use super::device_error::DeviceError;
-use firmware_model::pcm::{WriteCost, top_level};
+use firmware_model::pcm::{Price, WriteCost, top_level};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -33,16 +33,48 @@ pub(super) struct RawTransmission {
     pub(super) table: Option<Vec<f64>>,
 }
 
-/// `[write]`: each energy either per level or per dB.
+/// `[write]`: the numbers of one model. Which ones it needs is checked in [`RawWrite::resolve`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawWrite {
+    #[serde(default)]
+    model: Model,
     energy_up_pj_per_level: Option<f64>,
     energy_up_pj_per_db: Option<f64>,
     energy_down_pj_per_level: Option<f64>,
     energy_down_pj_per_db: Option<f64>,
-    time_up_us_per_level: f64,
-    time_down_us_per_level: f64,
+    time_up_us_per_level: Option<f64>,
+    time_down_us_per_level: Option<f64>,
+    energy_up_pj_per_pulse: Option<f64>,
+    energy_down_pj_per_pulse: Option<f64>,
+    time_up_us_per_pulse: Option<f64>,
+    time_down_us_per_pulse: Option<f64>,
+    energy_reset_pj: Option<f64>,
+    time_reset_us: Option<f64>,
+    energy_set_pj: Option<f64>,
+    time_set_us: Option<f64>,
+    energy_set_pj_per_level: Option<f64>,
+    time_set_us_per_level: Option<f64>,
+}
+
+/// How a device is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Model {
+    #[default]
+    PerLevel,
+    SingleShot,
+    ResetThenSet,
+}
+
+impl Model {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::PerLevel => "per-level",
+            Self::SingleShot => "single-shot",
+            Self::ResetThenSet => "reset-then-set",
+        }
+    }
 }
 
 /// Where a number of a device file comes from.
@@ -78,23 +110,16 @@ pub enum Origin {
 impl RawDevice {
     /// The keys of all numbers that this file sets.
     pub(super) fn number_keys(&self) -> Vec<&'static str> {
-        let (t, w) = (&self.transmission, &self.write);
-        [
+        let t = &self.transmission;
+        let own = [
             ("bits", self.bits.is_some()),
             ("endurance_writes", self.endurance_writes.is_some()),
             ("beta_per_level", t.beta_per_level.is_some()),
             ("contrast_db", t.contrast_db.is_some()),
             ("table", t.table.is_some()),
-            ("energy_up_pj_per_level", w.energy_up_pj_per_level.is_some()),
-            ("energy_up_pj_per_db", w.energy_up_pj_per_db.is_some()),
-            ("energy_down_pj_per_level", w.energy_down_pj_per_level.is_some()),
-            ("energy_down_pj_per_db", w.energy_down_pj_per_db.is_some()),
-            ("time_up_us_per_level", true),
-            ("time_down_us_per_level", true),
-        ]
-        .into_iter()
-        .filter_map(|(key, set)| set.then_some(key))
-        .collect()
+        ];
+        let written = self.write.numbers().map(|(_, key, number)| (key, number.is_some()));
+        own.into_iter().chain(written).filter_map(|(key, set)| set.then_some(key)).collect()
     }
 
     /// Provenance speaks only of numbers that are there.
@@ -158,22 +183,96 @@ fn check_table(table: &[f64], origin: &str) -> Result<Transmission, DeviceError>
 }
 
 impl RawWrite {
-    /// Costs per level; `db_per_level` is the mean contrast of one level step.
+    /// All numbers: the model that each belongs to, its key, and its value.
+    fn numbers(&self) -> [(Model, &'static str, Option<f64>); 16] {
+        use Model::{PerLevel, ResetThenSet, SingleShot};
+        [
+            (PerLevel, "energy_up_pj_per_level", self.energy_up_pj_per_level),
+            (PerLevel, "energy_up_pj_per_db", self.energy_up_pj_per_db),
+            (PerLevel, "energy_down_pj_per_level", self.energy_down_pj_per_level),
+            (PerLevel, "energy_down_pj_per_db", self.energy_down_pj_per_db),
+            (PerLevel, "time_up_us_per_level", self.time_up_us_per_level),
+            (PerLevel, "time_down_us_per_level", self.time_down_us_per_level),
+            (SingleShot, "energy_up_pj_per_pulse", self.energy_up_pj_per_pulse),
+            (SingleShot, "energy_down_pj_per_pulse", self.energy_down_pj_per_pulse),
+            (SingleShot, "time_up_us_per_pulse", self.time_up_us_per_pulse),
+            (SingleShot, "time_down_us_per_pulse", self.time_down_us_per_pulse),
+            (ResetThenSet, "energy_reset_pj", self.energy_reset_pj),
+            (ResetThenSet, "time_reset_us", self.time_reset_us),
+            (ResetThenSet, "energy_set_pj", self.energy_set_pj),
+            (ResetThenSet, "time_set_us", self.time_set_us),
+            (ResetThenSet, "energy_set_pj_per_level", self.energy_set_pj_per_level),
+            (ResetThenSet, "time_set_us_per_level", self.time_set_us_per_level),
+        ]
+    }
+
+    /// The cost law; `db_per_level` is the mean contrast of one level step.
     pub(super) fn resolve(&self, origin: &str, db_per_level: f64) -> Result<WriteCost, DeviceError> {
-        let energy = |per_level, per_db, keys| energy_per_level(per_level, per_db, keys, db_per_level, origin);
-        Ok(WriteCost {
-            energy_up_pj: energy(
-                self.energy_up_pj_per_level,
-                self.energy_up_pj_per_db,
-                ["energy_up_pj_per_level", "energy_up_pj_per_db"],
-            )?,
-            energy_down_pj: energy(
-                self.energy_down_pj_per_level,
-                self.energy_down_pj_per_db,
-                ["energy_down_pj_per_level", "energy_down_pj_per_db"],
-            )?,
-            time_up_us: cost(self.time_up_us_per_level, 1.0, "time_up_us_per_level", origin)?,
-            time_down_us: cost(self.time_down_us_per_level, 1.0, "time_down_us_per_level", origin)?,
+        let model = self.model;
+        let foreign = |&(of, _, number): &(Model, &str, Option<f64>)| of != model && number.is_some();
+        if let Some((of, key, _)) = self.numbers().into_iter().find(foreign) {
+            let (model, of) = (model.name(), of.name());
+            return Err(DeviceError::WriteModel { origin: origin.to_owned(), key, model, of });
+        }
+        let given = |number: Option<f64>, key| match number {
+            Some(got) => cost(got, 1.0, key, origin),
+            None => Err(DeviceError::WriteMissing { origin: origin.to_owned(), key, model: model.name() }),
+        };
+        Ok(match model {
+            Model::PerLevel => {
+                let energy = |per_level, per_db, keys| energy_per_level(per_level, per_db, keys, db_per_level, origin);
+                WriteCost::PerLevel {
+                    up: Price {
+                        energy_pj: energy(
+                            self.energy_up_pj_per_level,
+                            self.energy_up_pj_per_db,
+                            ["energy_up_pj_per_level", "energy_up_pj_per_db"],
+                        )?,
+                        time_us: given(self.time_up_us_per_level, "time_up_us_per_level")?,
+                    },
+                    down: Price {
+                        energy_pj: energy(
+                            self.energy_down_pj_per_level,
+                            self.energy_down_pj_per_db,
+                            ["energy_down_pj_per_level", "energy_down_pj_per_db"],
+                        )?,
+                        time_us: given(self.time_down_us_per_level, "time_down_us_per_level")?,
+                    },
+                }
+            }
+            Model::SingleShot => WriteCost::SingleShot {
+                up: Price {
+                    energy_pj: given(self.energy_up_pj_per_pulse, "energy_up_pj_per_pulse")?,
+                    time_us: given(self.time_up_us_per_pulse, "time_up_us_per_pulse")?,
+                },
+                down: Price {
+                    energy_pj: given(self.energy_down_pj_per_pulse, "energy_down_pj_per_pulse")?,
+                    time_us: given(self.time_down_us_per_pulse, "time_down_us_per_pulse")?,
+                },
+            },
+            Model::ResetThenSet => {
+                // A set costs the same for every level, or grows with it, or both.
+                let part = |number: Option<f64>, other: Option<f64>, key| match (number, other) {
+                    (None, Some(_)) => Ok(0.0),
+                    _ => given(number, key),
+                };
+                let (pulse, level) = (self.energy_set_pj, self.energy_set_pj_per_level);
+                let (pulse_us, level_us) = (self.time_set_us, self.time_set_us_per_level);
+                WriteCost::ResetThenSet {
+                    reset: Price {
+                        energy_pj: given(self.energy_reset_pj, "energy_reset_pj")?,
+                        time_us: given(self.time_reset_us, "time_reset_us")?,
+                    },
+                    set: Price {
+                        energy_pj: part(pulse, level, "energy_set_pj")?,
+                        time_us: part(pulse_us, level_us, "time_set_us")?,
+                    },
+                    set_level: Price {
+                        energy_pj: part(level, pulse, "energy_set_pj_per_level")?,
+                        time_us: part(level_us, pulse_us, "time_set_us_per_level")?,
+                    },
+                }
+            }
         })
     }
 }

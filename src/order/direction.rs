@@ -82,6 +82,85 @@ impl Directions {
     }
 }
 
+/// Cost at the ends lo and hi, where they can be reached.
+type EndCosts = [Option<i64>; 2];
+
+/// One way to begin and to end a sequence of intervals: by the ends of the first and of the last interval (0 lo, 1 hi).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    first_end: usize,
+    last_end: usize,
+    /// Level that is visited first.
+    pub first: i16,
+    /// Writes from the end of one inference to the beginning of the next: they are part of the steady state, and no part of the first load.
+    pub back: i16,
+}
+
+impl Directions {
+    /// The ways to begin and to end that cost the least, in all with those from `start` and to `end`, as [`Directions::solve`] counts.
+    pub fn cheapest_ways(&mut self, intervals: &[(i16, i16)], start: Start, end: Option<i16>) -> (i64, Vec<Way>) {
+        let (Some(&first), Some(&last)) = (intervals.first(), intervals.last()) else { return (0, Vec::new()) };
+        let (mut least, mut ways) = (i64::MAX, Vec::new());
+        for (first_end, first) in [first.0, first.1].into_iter().enumerate() {
+            for (last_end, last) in [last.0, last.1].into_iter().enumerate() {
+                let Some(inside) = self.inside(intervals, first_end, last_end) else { continue };
+                let to_end = || end.map_or(0, |e| distance(last, e));
+                let (around, back) = match start {
+                    Start::Free => (to_end(), 0),
+                    Start::At(level) => (distance(level, first) + to_end(), 0),
+                    Start::Cycle => (distance(last, first), distance(last, first)),
+                };
+                let total = inside + i64::from(around);
+                if total < least {
+                    (least, ways) = (total, Vec::new());
+                }
+                if total == least {
+                    ways.push(Way { first_end, last_end, first, back });
+                }
+            }
+        }
+        (least, ways)
+    }
+
+    /// Writes to `rising` the cheapest directions of a way.
+    pub fn along(&mut self, intervals: &[(i16, i16)], way: Way, rising: &mut Vec<bool>) {
+        rising.clear();
+        rising.resize(intervals.len(), false);
+        self.inside(intervals, way.first_end, way.last_end);
+        let mut left_at = way.last_end as u8;
+        for (rise, came) in rising.iter_mut().zip(&self.came).rev() {
+            *rise = left_at == 1;
+            left_at = came[usize::from(left_at)];
+        }
+    }
+
+    /// Least writes from the first level visited to the last, if the first interval can be entered and the last left at these ends.
+    fn inside(&mut self, intervals: &[(i16, i16)], first_end: usize, last_end: usize) -> Option<i64> {
+        self.came.clear();
+        // The interval before, and the cost of having left it at each end.
+        let mut before: Option<((i16, i16), EndCosts)> = None;
+        for &(lo, hi) in intervals {
+            let choose = |x: i16, end: usize| match before {
+                None => (if end == first_end { Some(0) } else { None }, 0),
+                Some(((l, h), cost)) => {
+                    let from = |cost: Option<i64>, at: i16| cost.map(|cost| cost + i64::from(distance(at, x)));
+                    match (from(cost[0], l), from(cost[1], h)) {
+                        (Some(a), Some(b)) if b < a => (Some(b), 1),
+                        (Some(a), _) => (Some(a), 0),
+                        (None, b) => (b, 1),
+                    }
+                }
+            };
+            let (at_lo, at_hi) = (choose(lo, 0), choose(hi, 1));
+            let sweep = |cost: Option<i64>| cost.map(|cost| cost + i64::from(hi - lo));
+            // Left at lo means entered at hi, and the other way round.
+            self.came.push([at_hi.1, at_lo.1]);
+            before = Some(((lo, hi), [sweep(at_hi.0), sweep(at_lo.0)]));
+        }
+        before.and_then(|(_, cost)| cost[last_end])
+    }
+}
+
 /// Where the cells of some layers come from and where they have to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Closure {
@@ -120,6 +199,12 @@ impl Arrangement {
 ///
 /// Returns the directions by slot and cell, and the level steps in all.
 pub fn choose_directions(timeline: &mut Timeline, closure: &Closure) -> (Vec<bool>, u64) {
+    choose_directions_from(timeline, closure, None)
+}
+
+/// The same, and of the cheapest directions those whose first load takes the fewest writes from the levels `held` of all cells,
+/// row-major.
+pub fn choose_directions_from(timeline: &mut Timeline, closure: &Closure, held: Option<&[i16]>) -> (Vec<bool>, u64) {
     let (core_rows, cells, stages) = (timeline.core_rows(), timeline.cells(), timeline.stages());
     let mut all = vec![false; core_rows * stages * cells];
     let mut directions = Directions::default();
@@ -144,7 +229,17 @@ pub fn choose_directions(timeline: &mut Timeline, closure: &Closure) -> (Vec<boo
                     (start.as_ref().map_or(Start::Free, |s| Start::At(s[at])), end.as_ref().and_then(|e| e[at]))
                 }
             };
-            total += directions.solve(&intervals, start, end, &mut rising);
+            total += match held {
+                None => directions.solve(&intervals, start, end, &mut rising),
+                Some(held) => {
+                    let (writes, ways) = directions.cheapest_ways(&intervals, start, end);
+                    rising.clear();
+                    if let Some(way) = ways.into_iter().min_by_key(|way| distance(way.first, held[at]) - way.back) {
+                        directions.along(&intervals, way, &mut rising);
+                    }
+                    writes
+                }
+            };
             for (slot, rise) in slots.iter().zip(&rising) {
                 all[slot * cells + cell] = *rise;
             }
@@ -195,7 +290,63 @@ mod tests {
             .unwrap()
     }
 
+    /// What directions cost, and their part of a first load from `held`.
+    fn walked(intervals: &[(i16, i16)], rising: &[bool], start: Start, end: Option<i16>, held: i16) -> (i64, i64) {
+        let ends: Vec<(i16, i16)> =
+            intervals.iter().zip(rising).map(|(&(lo, hi), rises)| if *rises { (lo, hi) } else { (hi, lo) }).collect();
+        let mut total: i64 = ends.iter().map(|(a, b)| i64::from(distance(*a, *b))).sum();
+        total += ends.windows(2).map(|w| i64::from(distance(w[0].1, w[1].0))).sum::<i64>();
+        let (first, last) = (ends[0].0, ends[ends.len() - 1].1);
+        let first_load = total + i64::from(distance(held, first));
+        total += match start {
+            Start::Free => 0,
+            Start::At(level) => i64::from(distance(level, first)),
+            Start::Cycle => i64::from(distance(last, first)),
+        };
+        if start != Start::Cycle {
+            total += end.map_or(0, |e| i64::from(distance(last, e)));
+        }
+        (total, first_load)
+    }
+
     proptest! {
+        #[test]
+        fn of_the_cheapest_the_cheapest_first_load(
+            pairs in prop::collection::vec((-9i16..=9, -9i16..=9), 1..8),
+            held in -9i16..=9,
+        ) {
+            let intervals: Vec<_> = pairs.iter().map(|&(a, b)| (a.min(b), a.max(b))).collect();
+            let (mut rising, mut directions) = (Vec::new(), Directions::default());
+            let (writes, ways) = directions.cheapest_ways(&intervals, Start::Cycle, None);
+            let way = ways.into_iter().min_by_key(|way| distance(way.first, held) - way.back).unwrap();
+            directions.along(&intervals, way, &mut rising);
+            let found = walked(&intervals, &rising, Start::Cycle, None, held);
+            prop_assert_eq!(found.0, writes);
+            let all = (0..1u32 << intervals.len()).map(|mask| {
+                let rising: Vec<bool> = (0..intervals.len()).map(|i| mask >> i & 1 == 1).collect();
+                walked(&intervals, &rising, Start::Cycle, None, held)
+            });
+            prop_assert_eq!(found, all.min().unwrap());
+        }
+
+        #[test]
+        fn the_cheapest_ways_cost_what_is_cheapest(
+            pairs in prop::collection::vec((-9i16..=9, -9i16..=9), 1..8),
+            at in -9i16..=9,
+            end in prop::option::of(-9i16..=9),
+        ) {
+            let intervals: Vec<_> = pairs.iter().map(|&(a, b)| (a.min(b), a.max(b))).collect();
+            let (mut rising, mut directions) = (Vec::new(), Directions::default());
+            for start in [Start::Free, Start::At(at), Start::Cycle] {
+                let (writes, ways) = directions.cheapest_ways(&intervals, start, end);
+                prop_assert_eq!(writes, brute_force(&intervals, start, end));
+                for way in ways {
+                    directions.along(&intervals, way, &mut rising);
+                    prop_assert_eq!(walked(&intervals, &rising, start, end, 0).0, writes);
+                }
+            }
+        }
+
         #[test]
         fn equals_brute_force(
             pairs in prop::collection::vec((-15i16..=15, -15i16..=15), 1..9),

@@ -14,6 +14,7 @@ mod links;
 pub mod quantile;
 pub mod rows;
 pub mod search;
+pub mod seats;
 
 use serde::Serialize;
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use firmware_model::pcm::{Move, WriteCost};
+use firmware_model::pcm::{Counts, Move, Slowest, WriteCost};
 use serde::{Deserialize, Serialize};
 
 use super::program::{IDLE, Program};
@@ -18,18 +18,22 @@ pub struct Cost {
     pub writes: u64,
     /// PCM cells changed, summed over the steps.
     pub events: u64,
+    /// Pulses: one for each level step, each change, or each reset and each set, by the device's cost model.
+    pub pulses: u64,
     /// Energy of the writes, pJ.
     pub energy_pj: f64,
     /// Time to program the core, microseconds: in each step the slowest cell, as all are written side by side.
     pub time_us: f64,
     /// Writes of the PCM cell that is written most.
     pub max_cell_writes: u64,
+    /// Wear of the PCM cell that is worn most: level steps, pulses or resets, by the device's cost model.
+    pub max_cell_wear: u64,
 }
 
-/// Costs of the first load (from an erased core) and of every later inference.
+/// Costs of the first load and of every later inference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
-    /// From an erased core.
+    /// From an erased core, or from what the plan is told that the core holds.
     pub first_load: Cost,
     /// From where the inference before has left the core.
     pub per_inference: Cost,
@@ -61,14 +65,17 @@ pub struct PairWear {
     pub down: [u64; 2],
     /// Changes, by `[plus, minus]` cell.
     pub events: [u64; 2],
+    /// Changes from above level 0, by `[plus, minus]` cell; 0 where the device's cost model does not ask.
+    pub resets: [u64; 2],
 }
 
 impl PairWear {
-    fn add(&mut self, m: Move) {
+    fn add(&mut self, m: Move, cost: &WriteCost) {
         for i in 0..2 {
             self.up[i] += u64::from(m.up[i]);
             self.down[i] += u64::from(m.down[i]);
-            self.events[i] += u64::from(m.up[i] + m.down[i] != 0);
+            self.events[i] += u64::from(m.changes(i));
+            self.resets[i] += u64::from(counts_resets(cost) && m.resets(i));
         }
     }
 
@@ -77,29 +84,15 @@ impl PairWear {
             self.up[i] += other.up[i];
             self.down[i] += other.down[i];
             self.events[i] += other.events[i];
+            self.resets[i] += other.resets[i];
         }
     }
 }
 
-/// Largest steps up and down of any PCM cell in one step of the schedule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Slowest {
-    up: u16,
-    down: u16,
-}
-
-impl Slowest {
-    fn with(self, other: Self) -> Self {
-        Self { up: self.up.max(other.up), down: self.down.max(other.down) }
-    }
-
-    fn with_move(self, m: Move) -> Self {
-        self.with(Self { up: m.up[0].max(m.up[1]), down: m.down[0].max(m.down[1]) })
-    }
-
-    fn time_us(self, cost: &WriteCost) -> f64 {
-        (f64::from(self.up) * cost.time_up_us).max(f64::from(self.down) * cost.time_down_us)
-    }
+/// Whether [`PairWear::resets`] are counted.
+#[must_use]
+pub fn counts_resets(cost: &WriteCost) -> bool {
+    matches!(cost, WriteCost::ResetThenSet { .. })
 }
 
 /// A cell programmed for the first time in the schedule.
@@ -125,10 +118,14 @@ pub struct RowTally {
     up: [Vec<u32>; 2],
     down: [Vec<u32>; 2],
     events: [Vec<u32>; 2],
+    resets: [Vec<u32>; 2],
+    cost: WriteCost,
+    /// Of the layer at hand; with a cost per level nothing is counted here, as the wear says it all.
+    counts: Counts,
 }
 
 impl RowTally {
-    fn new(cells: usize) -> Self {
+    fn new(cells: usize, cost: WriteCost) -> Self {
         let zero = || [vec![0; cells], vec![0; cells]];
         Self {
             level: vec![0; cells],
@@ -141,6 +138,9 @@ impl RowTally {
             up: zero(),
             down: zero(),
             events: zero(),
+            resets: zero(),
+            cost,
+            counts: Counts::default(),
         }
     }
 
@@ -167,12 +167,35 @@ impl RowTally {
                 continue; // most steps of a good order change nothing
             }
             before = levels;
-            self.slowest[first_step as usize + t] = self.step(levels);
+            self.slowest[first_step as usize + t] = match self.cost {
+                WriteCost::PerLevel { .. } => self.step(levels),
+                _ => self.priced_step(levels),
+            };
         }
         self.settle(&first, &entry);
     }
 
-    /// Counts one step and returns its slowest changes.
+    /// Counts one step of a device that pays by the pulse, and returns its slowest changes.
+    fn priced_step(&mut self, levels: &[i16]) -> Slowest {
+        let mut slowest = Slowest::default();
+        for (c, &to) in levels.iter().enumerate() {
+            if to == IDLE || to == self.level[c] {
+                continue;
+            }
+            let m = Move::between(std::mem::replace(&mut self.level[c], to), to);
+            for i in 0..2 {
+                self.up[i][c] += u32::from(m.up[i]);
+                self.down[i][c] += u32::from(m.down[i]);
+                self.events[i][c] += u32::from(m.changes(i));
+                self.resets[i][c] += u32::from(counts_resets(&self.cost) && m.resets(i));
+            }
+            self.counts.add(m);
+            slowest = slowest.with(self.cost.slowest(m));
+        }
+        slowest
+    }
+
+    /// Counts one step of a device that pays by the level, and returns its slowest changes.
     fn step(&mut self, levels: &[i16]) -> Slowest {
         let n = levels.len();
         let level = &mut self.level[..n];
@@ -208,6 +231,7 @@ impl RowTally {
                 here.up[i] = u64::from(std::mem::take(&mut self.up[i][cell]));
                 here.down[i] = u64::from(std::mem::take(&mut self.down[i][cell]));
                 here.events[i] = u64::from(std::mem::take(&mut self.events[i][cell]));
+                here.resets[i] = u64::from(std::mem::take(&mut self.resets[i][cell]));
             }
             self.wear[cell].merge(&here);
             if level != IDLE {
@@ -242,6 +266,7 @@ fn first_levels(program: &Program) -> Vec<(i16, usize)> {
 struct Layer {
     /// Sum of all moves but the first touches.
     wear: Vec<PairWear>,
+    counts: Counts,
     touches: Vec<(usize, Touch)>,
     /// Steps in which a cell is touched first, without those touches.
     touched_steps: BTreeMap<u64, Slowest>,
@@ -262,7 +287,7 @@ pub struct Tally {
 /// A layer that may still wait for its first touches' origins.
 #[derive(Clone, Debug)]
 enum LayerTally {
-    Done(Cost, ElightAccounting),
+    Done(Cost, Counts, ElightAccounting),
     Waiting(Box<Layer>),
 }
 
@@ -273,6 +298,8 @@ pub struct Totals {
     pub costs: Costs,
     /// ELight's count of all layers.
     pub elight: ElightAccounting,
+    /// The first load of an erased core, wherever the plan itself starts: what a schedule's End frame says.
+    pub erased: Cost,
     /// Each layer: a layer's `max_cell_writes` is that of its own writes.
     pub layers: Vec<(Costs, ElightAccounting)>,
     /// Wear of every weight cell by the first load, core row by core row.
@@ -286,6 +313,8 @@ pub struct Totals {
 pub struct Counter {
     tally: Tally,
     wear: Vec<PairWear>,
+    /// Level of each cell before the first load; none: all are erased.
+    origin: Option<Vec<i16>>,
 }
 
 impl Counter {
@@ -293,9 +322,17 @@ impl Counter {
     #[must_use]
     pub fn new(core_rows: usize, cells: usize, cost: WriteCost) -> Self {
         Self {
-            tally: Tally { cells, cost, rows: vec![RowTally::new(cells); core_rows], layers: Vec::new() },
+            tally: Tally { cells, cost, rows: vec![RowTally::new(cells, cost); core_rows], layers: Vec::new() },
             wear: vec![PairWear::default(); core_rows * cells],
+            origin: None,
         }
+    }
+
+    /// The first load starts from these levels, core row by core row.
+    #[must_use]
+    pub fn starting_from(mut self, origin: Vec<i16>) -> Self {
+        self.origin = Some(origin);
+        self
     }
 
     /// The core rows' own counters, to be filled in parallel.
@@ -308,6 +345,7 @@ impl Counter {
         let cells = self.tally.cells;
         let mut layer = Layer {
             wear: Vec::with_capacity(self.wear.len()),
+            counts: Counts::default(),
             touches: Vec::new(),
             touched_steps: BTreeMap::new(),
             time_us: 0.0,
@@ -317,6 +355,7 @@ impl Counter {
         for (core_row, row) in self.tally.rows.iter_mut().enumerate() {
             layer.wear.append(&mut row.wear);
             row.wear.resize(cells, PairWear::default());
+            layer.counts.merge(&std::mem::take(&mut row.counts));
             layer.touches.extend(row.touches.drain(..).map(|t| (core_row * cells + t.cell, t)));
             layer.elight = layer.elight.and(std::mem::take(&mut row.elight));
             if slowest.len() < row.slowest.len() {
@@ -332,14 +371,15 @@ impl Counter {
         }
         for (step, s) in slowest.iter().enumerate() {
             if !layer.touched_steps.contains_key(&(step as u64)) {
-                layer.time_us += s.time_us(&self.tally.cost);
+                layer.time_us += self.tally.cost.time_us(*s);
             }
         }
         for (sum, wear) in self.wear.iter_mut().zip(&layer.wear) {
             sum.merge(wear);
         }
         self.tally.layers.push(if layer.touches.is_empty() {
-            LayerTally::Done(cost_of(&layer.wear, layer.time_us, &self.tally.cost), layer.elight)
+            let cost = cost_of(&layer.wear, &layer.counts, layer.time_us, &self.tally.cost);
+            LayerTally::Done(cost, layer.counts, layer.elight)
         } else {
             LayerTally::Waiting(Box::new(layer))
         });
@@ -371,7 +411,7 @@ impl Counter {
         let last = self.levels();
         let cost = self.tally.cost;
         let erased = vec![0; last.len()];
-        let first = self.with_origins(&erased, &cost);
+        let first = self.with_origins(self.origin.as_ref().unwrap_or(&erased), &cost);
         let later = self.with_origins(&last, &cost);
         let layers: Vec<(Costs, ElightAccounting)> = first
             .1
@@ -380,14 +420,21 @@ impl Counter {
             .zip(&self.tally.layers)
             .map(|((f, l), layer)| {
                 let elight = match layer {
-                    LayerTally::Done(_, e) => *e,
+                    LayerTally::Done(_, _, e) => *e,
                     LayerTally::Waiting(layer) => layer.elight,
                 };
-                (Costs { first_load: *f, per_inference: *l }, elight)
+                (Costs { first_load: f.0, per_inference: l.0 }, elight)
             })
             .collect();
-        let total = |wear: &[PairWear], layers: &[Cost]| cost_of(wear, layers.iter().map(|l| l.time_us).sum(), &cost);
+        let total = |wear: &[PairWear], layers: &[(Cost, Counts)]| {
+            let mut counts = Counts::default();
+            layers.iter().for_each(|(_, of_layer)| counts.merge(of_layer));
+            cost_of(wear, &counts, layers.iter().map(|(l, _)| l.time_us).sum(), &cost)
+        };
+        let from_erased = self.origin.is_some().then(|| self.with_origins(&erased, &cost));
+        let from_erased = from_erased.as_ref().unwrap_or(&first);
         Totals {
+            erased: total(&from_erased.0, &from_erased.1),
             costs: Costs { first_load: total(&first.0, &first.1), per_inference: total(&later.0, &later.1) },
             elight: layers.iter().fold(ElightAccounting::default(), |sum, (_, e)| sum.and(*e)),
             layers,
@@ -397,20 +444,24 @@ impl Counter {
     }
 
     /// Wear of the whole schedule and cost of each layer, when the cells start at the levels `origin`.
-    fn with_origins(&self, origin: &[i16], cost: &WriteCost) -> (Vec<PairWear>, Vec<Cost>) {
+    fn with_origins(&self, origin: &[i16], cost: &WriteCost) -> (Vec<PairWear>, Vec<(Cost, Counts)>) {
         let mut total = self.wear.clone();
         let layers = self.tally.layers.iter().map(|layer| match layer {
-            LayerTally::Done(done, _) => *done,
+            LayerTally::Done(done, counts, _) => (*done, *counts),
             LayerTally::Waiting(layer) => {
                 let mut wear = layer.wear.clone();
-                let mut steps = layer.touched_steps.clone();
+                let (mut counts, mut steps) = (layer.counts, layer.touched_steps.clone());
                 for &(cell, touch) in &layer.touches {
                     let m = Move::between(origin[cell], touch.level);
-                    wear[cell].add(m);
-                    total[cell].add(m);
-                    steps.entry(touch.step).and_modify(|s| *s = s.with_move(m));
+                    wear[cell].add(m, cost);
+                    total[cell].add(m, cost);
+                    if !matches!(cost, WriteCost::PerLevel { .. }) {
+                        counts.add(m);
+                    }
+                    steps.entry(touch.step).and_modify(|s| *s = s.with(cost.slowest(m)));
                 }
-                cost_of(&wear, layer.time_us + steps.values().map(|s| s.time_us(cost)).sum::<f64>(), cost)
+                let time_us = layer.time_us + steps.values().map(|s| cost.time_us(*s)).sum::<f64>();
+                (cost_of(&wear, &counts, time_us, cost), counts)
             }
         });
         let layers = layers.collect();
@@ -418,21 +469,27 @@ impl Counter {
     }
 }
 
-fn cost_of(wear: &[PairWear], time_us: f64, cost: &WriteCost) -> Cost {
-    let (mut up, mut down, mut events, mut most) = (0, 0, 0, 0);
+/// `counts`: of a device that pays by the pulse.
+fn cost_of(wear: &[PairWear], counts: &Counts, time_us: f64, cost: &WriteCost) -> Cost {
+    let (mut up, mut down, mut events, mut most, mut most_worn) = (0, 0, 0, 0, 0);
     for pair in wear {
         for i in 0..2 {
             up += pair.up[i];
             down += pair.down[i];
             events += pair.events[i];
-            most = most.max(pair.up[i] + pair.down[i]);
+            let writes = pair.up[i] + pair.down[i];
+            most = most.max(writes);
+            most_worn = most_worn.max(cost.wear(writes, pair.events[i], pair.resets[i]));
         }
     }
+    let counts = Counts { up, down, ..*counts };
     Cost {
         writes: up + down,
         events,
-        energy_pj: up as f64 * cost.energy_up_pj + down as f64 * cost.energy_down_pj,
+        pulses: cost.pulses(&counts),
+        energy_pj: cost.energy_pj(&counts),
         time_us,
         max_cell_writes: most,
+        max_cell_wear: most_worn,
     }
 }

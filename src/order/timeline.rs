@@ -189,6 +189,21 @@ impl Timeline {
         }
     }
 
+    /// Moves everything that core row l does to core row `seats[l]`; `seats` is a permutation. The frontiers are stale until refreshed.
+    pub fn seat(&mut self, seats: &[usize]) {
+        let before = self.clone();
+        for stage in 0..self.stages {
+            for (from, &to) in seats.iter().enumerate() {
+                self.row[stage * self.core_rows + to] = before.row[stage * self.core_rows + from];
+                let (source, target) = (before.range(stage, from), self.range(stage, to));
+                self.lo[target.clone()].copy_from_slice(&before.lo[source.clone()]);
+                self.hi[target.clone()].copy_from_slice(&before.hi[source.clone()]);
+                self.len[target.clone()].copy_from_slice(&before.len[source.clone()]);
+                self.active[target].copy_from_slice(&before.active[source]);
+            }
+        }
+    }
+
     /// Fixes the levels at which a core row's cells begin and end the inference.
     pub fn set_boundary(&mut self, core_row: usize, before: &[i16], after: &[i16]) {
         for (frontier, boundary, levels) in [(&mut self.past, 0, before), (&mut self.future, self.stages, after)] {

@@ -7,8 +7,8 @@ use firmware_model::pcm::top_level;
 use firmware_model::wire::End;
 use rayon::prelude::*;
 
-use super::PlanOptions;
 use super::segment::Segment;
+use super::{CoreSize, PlanOptions};
 use crate::level::{LevelMatrix, Scales};
 use crate::order::program::Program;
 use crate::order::tally::{Counter, RowTally, Totals};
@@ -18,12 +18,12 @@ use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, S
 use crate::schedule::writer::{LayerSpec, RowSlot, ScheduleWriter};
 use crate::weights::{LayerInfo, Network};
 
-/// An input vector, and the value of each level in fixed point: with integers, outputs are exact in any order of summation.
+/// Inputs of one inference, and the value of each level in fixed point: with integers, outputs are exact in any order of summation.
 #[derive(Clone, Debug)]
 pub struct Stimulus {
     /// Value of the levels 0..=B.
     pub values: Vec<i32>,
-    /// Inputs; a layer uses as many as it has.
+    /// Inputs of all layers, one after the other, as many as each has ([`LayerInfo::inputs`]).
     pub inputs: Vec<i32>,
 }
 
@@ -43,6 +43,8 @@ pub struct Emitter<'a> {
     optimal: Counter,
     stimuli: &'a [Stimulus],
     expected: Vec<Vec<i64>>,
+    /// Inputs of the layers so far.
+    inputs: usize,
     steps: u64,
     weights: u64,
 }
@@ -58,7 +60,14 @@ pub struct Emitted {
 
 impl<'a> Emitter<'a> {
     pub fn new(network: &'a Network, options: &'a PlanOptions, format: RecordFormat, stimuli: &'a [Stimulus]) -> Self {
-        let counter = || Counter::new(options.core.rows, options.core.cols, options.device.cost);
+        let CoreSize { rows, cols } = options.core;
+        let counter = || {
+            let counter = Counter::new(rows, cols, options.device.cost);
+            match &options.condition.from {
+                None => counter,
+                Some(_) => counter.starting_from(options.condition.origin(rows * cols)),
+            }
+        };
         Self {
             network,
             options,
@@ -68,6 +77,7 @@ impl<'a> Emitter<'a> {
             optimal: counter(),
             stimuli,
             expected: vec![Vec::new(); stimuli.len()],
+            inputs: 0,
             steps: 0,
             weights: 0,
         }
@@ -116,8 +126,9 @@ impl<'a> Emitter<'a> {
         self.steps += (work.tile_rows() * work.steps()) as u64;
         self.weights += levels.levels.len() as u64;
         for (expected, stimulus) in self.expected.iter_mut().zip(self.stimuli) {
-            expected.extend(multiply(info, levels, stimulus));
+            expected.extend(multiply(info, levels, &stimulus.values, &stimulus.inputs[self.inputs..]));
         }
+        self.inputs += info.inputs();
         Ok(())
     }
 
@@ -132,8 +143,8 @@ impl<'a> Emitter<'a> {
         let end = End {
             steps: self.steps,
             weights: self.weights,
-            first_writes: chosen.costs.first_load.writes,
-            first_events: chosen.costs.first_load.events,
+            first_writes: chosen.erased.writes,
+            first_events: chosen.erased.events,
             writes: chosen.costs.per_inference.writes,
             events: chosen.costs.per_inference.events,
         };
@@ -286,14 +297,14 @@ fn write_tile_rows<W: Write>(
     Ok(())
 }
 
-/// The layer's outputs for an input vector, exactly.
-fn multiply(info: &LayerInfo, levels: &LevelMatrix, stimulus: &Stimulus) -> Vec<i64> {
+/// The layer's outputs for its inputs, which `inputs` begins with, exactly.
+fn multiply(info: &LayerInfo, levels: &LevelMatrix, values: &[i32], inputs: &[i32]) -> Vec<i64> {
     (0..levels.rows)
         .into_par_iter()
         .map(|row| {
-            let inputs = &stimulus.inputs[info.input_base(row)..][..levels.cols];
+            let inputs = &inputs[info.input_base(row)..][..levels.cols];
             let products = levels.row(row).iter().zip(inputs).map(|(&level, &input)| {
-                let value = i64::from(stimulus.values[usize::from(level.unsigned_abs())]);
+                let value = i64::from(values[usize::from(level.unsigned_abs())]);
                 i64::from(level.signum()) * value * i64::from(input)
             });
             products.sum()

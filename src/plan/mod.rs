@@ -11,6 +11,7 @@
 //! inference. Weights are read a few rows at a time, however large the file, and only one layer's levels are needed at a time; levels are kept from the first pass to the second
 //! while they are few.
 
+mod condition;
 mod emit;
 mod error;
 mod options;
@@ -31,6 +32,7 @@ use crate::order::tally::Totals;
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
 use crate::weights::{LayerKind, Network};
 
+pub use condition::{Condition, core_path};
 pub use emit::Stimulus;
 pub use error::PlanError;
 pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use firmware_model::pcm::{MAX_BITS, MIN_BITS};
 use firmware_model::wire;
 
-use super::PlanError;
+use super::{Condition, PlanError};
 use crate::level::{DeviceProfile, Reparam, ScaleMode};
 use crate::order::{Order, Reach};
 
@@ -58,6 +58,8 @@ pub struct PlanOptions {
     /// Memory for arranging layers together, bytes; [`SEGMENT_BYTES`] unless there is a reason. With less, a network falls into more
     /// segments, and its plan needs somewhat more writes.
     pub segment_bytes: usize,
+    /// The cores as they are.
+    pub condition: Condition,
 }
 
 /// Memory for arranging layers together, bytes: enough for networks of some ten million weights in one piece.

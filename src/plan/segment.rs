@@ -11,6 +11,7 @@ use crate::order::direction::{Arrangement, Closure};
 use crate::order::lanes::{self, LaneBound, LaneRanges};
 use crate::order::profile::Profiles;
 use crate::order::quantile;
+use crate::order::seats;
 use crate::weights::Network;
 
 /// Cuts a network into segments whose arrangements fit [`PlanOptions::segment_bytes`]; a layer that alone does not fit is one segment.
@@ -116,10 +117,13 @@ impl Segment {
         }
         let closure = closure(part, emitter);
         planner.observer.begin("ordering", 0);
-        let arrangement = match options.reach {
+        let mut arrangement = match options.reach {
             Reach::Row => quantile::arrange(&rows, core_rows, cells, &closure, options.seed),
             Reach::Lane => lanes::arrange(&lanes, core_rows, cells, &closure),
         };
+        if part.0 == 0 && options.condition.from.is_some() {
+            seats::settle(&mut arrangement, &closure, &options.condition.origin(options.core.rows * cells), core_rows);
+        }
         Ok(Self { arrangement, first_layer: layers.start, first_stage })
     }
 

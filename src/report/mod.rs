@@ -6,6 +6,7 @@ mod table;
 
 use std::path::Path;
 
+use firmware_model::pcm::WriteCost;
 use serde::Serialize;
 
 use crate::level::{Reparam, ScaleMode};
@@ -15,6 +16,7 @@ use crate::plan::{Outcome, PlanOptions};
 use crate::replay::Replay;
 use crate::weights::Network;
 
+pub(crate) use table::plain_table;
 pub use table::{print, thousands};
 
 /// One value for each order.
@@ -48,6 +50,8 @@ pub struct Report {
     pub core: String,
     /// Name of the device profile.
     pub device: String,
+    /// How the device is written: `per-level`, `single-shot` or `reset-then-set`.
+    pub cost_model: &'static str,
     /// Bits of a PCM cell.
     pub bits: u8,
     /// What was quantized: `none` or `tanh`.
@@ -60,6 +64,8 @@ pub struct Report {
     pub reach: Reach,
     /// The order in the schedule.
     pub order: Order,
+    /// The earlier schedule, from whose end the first load starts; none: from erased cells.
+    pub from: Option<String>,
     /// Weights planned.
     pub weights: u64,
     /// Tiles.
@@ -79,7 +85,7 @@ pub struct Report {
     pub lower_bound_writes: u64,
     /// `optimal / lower bound - 1` of the writes per inference; none when the bound is 0 and the plan's writes are not.
     pub gap: Option<f64>,
-    /// Writes that one PCM cell bears; none when not known.
+    /// What one PCM cell bears, in what wears it by the device's cost model; none when not known.
     pub endurance_writes: Option<f64>,
     /// Inferences until the worst cell has reached it, by order; none when not known, or when nothing is written.
     pub lifetime_inferences: ByOrder<Option<f64>>,
@@ -211,6 +217,11 @@ impl Report {
             network: weights.display().to_string(),
             core: options.core.to_string(),
             device: options.device.name.clone(),
+            cost_model: match options.device.cost {
+                WriteCost::PerLevel { .. } => "per-level",
+                WriteCost::SingleShot { .. } => "single-shot",
+                WriteCost::ResetThenSet { .. } => "reset-then-set",
+            },
             bits: options.device.bits,
             reparam: match options.quantization.reparam {
                 Reparam::None => "none",
@@ -223,6 +234,7 @@ impl Report {
             fanout: 1,
             reach: options.reach,
             order: options.order,
+            from: options.condition.from.as_ref().and_then(|held| Some(held.first()?.path().display().to_string())),
             weights: outcome.end.weights,
             tiles: outcome.layers.iter().map(|l| l.tiles).sum(),
             steps: outcome.end.steps,
@@ -246,7 +258,7 @@ impl Report {
             gap: gap(writes, bound),
             endurance_writes: options.device.endurance_writes,
             lifetime_inferences: of(&|t| {
-                let worst = t.costs.per_inference.max_cell_writes;
+                let worst = t.costs.per_inference.max_cell_wear;
                 options.device.endurance_writes.filter(|_| worst > 0).map(|e| (e / worst as f64).floor())
             }),
             schedule: ScheduleReport {

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
+use firmware_model::pcm::{Price, WriteCost};
+
 use super::Report;
 use crate::level::DeviceProfile;
 use crate::order::tally::Costs;
@@ -58,13 +60,10 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
     writeln!(out, "device    {}: {}", device.name, device.title)?;
     writeln!(
         out,
-        "          {} levels a PCM cell; a level up {} pJ, {} us; down {} pJ, {} us; endurance {}",
+        "          {} levels a PCM cell; {}; endurance {}",
         1u32 << report.bits,
-        short(device.cost.energy_up_pj),
-        short(device.cost.time_up_us),
-        short(device.cost.energy_down_pj),
-        short(device.cost.time_down_us),
-        device.endurance_writes.map_or("not known".to_owned(), |e| format!("{} writes", short(e)))
+        prices(&device.cost),
+        device.endurance_writes.map_or("not known".to_owned(), |e| format!("{} {}", short(e), worn_by(&device.cost)))
     )?;
     let worst = report.layers.iter().max_by(|a, b| a.relative_error.total_cmp(&b.relative_error));
     if let Some(worst) = worst {
@@ -77,6 +76,29 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
         )?;
     }
     Ok(())
+}
+
+/// How a device is written, and what it asks for that.
+fn prices(cost: &WriteCost) -> String {
+    let price = |p: &Price| format!("{} pJ, {} us", short(p.energy_pj), short(p.time_us));
+    match cost {
+        WriteCost::PerLevel { up, down } => format!("a level up {}; down {}", price(up), price(down)),
+        WriteCost::SingleShot { up, down } => {
+            format!("one pulse a change: up {}; down {}", price(up), price(down))
+        }
+        WriteCost::ResetThenSet { reset, set, set_level } => {
+            format!("reset {}; then set {}, and a level {}", price(reset), price(set), price(set_level))
+        }
+    }
+}
+
+/// What wears a cell.
+fn worn_by(cost: &WriteCost) -> &'static str {
+    match cost {
+        WriteCost::PerLevel { .. } => "writes",
+        WriteCost::SingleShot { .. } => "pulses",
+        WriteCost::ResetThenSet { .. } => "resets",
+    }
 }
 
 /// Reasons for skipping, each with its tensors, in the order of their first.
@@ -127,10 +149,8 @@ fn orders(report: &Report) -> Table {
 
 fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std::fmt::Result {
     let optimal = report.orders.optimal.per_inference.writes;
-    writeln!(
-        out,
-        "          * in the schedule; figures per inference in steady state, \"first load\" from erased cells"
-    )?;
+    let origin = report.from.as_ref().map_or("erased cells".to_owned(), |from| format!("what {from} left"));
+    writeln!(out, "          * in the schedule; figures per inference in steady state, \"first load\" from {origin}")?;
     let bound = match report.gap {
         Some(0.0) => "the plan is optimal".to_owned(),
         Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),
@@ -198,7 +218,8 @@ fn layers(report: &Report) -> Table {
     table
 }
 
-fn plain_table<const N: usize>(header: [&str; N]) -> Table {
+/// A table with rules between its lines; numbers to the right.
+pub(crate) fn plain_table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
     for column in table.column_iter_mut().skip(1) {

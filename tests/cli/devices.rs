@@ -28,7 +28,8 @@ fn changed(from: &str, to: &str) -> String {
 fn presets_plan() {
     let sandbox = Sandbox::with_network();
     let mut energies = Vec::new();
-    for device in ["elight", "gst-optical", "gst-doped-si-heater", "gsse-heater", "pcm-soi-heater"] {
+    for device in ["elight", "gst-optical", "gst-doped-si-heater", "gsse-heater", "pcm-soi-heater", "gst-single-pulse"]
+    {
         let report = sandbox.report(&["--device", device]);
         assert_eq!(report["device"], device);
         assert_eq!(report["verified"]["writes_match"], true);
@@ -58,6 +59,55 @@ fn a_users_device_prices_every_write() {
     sandbox
         .plan(&["--device", "bench.toml", "--bits", "4"])
         .fails(1, &["device file bench.toml", "--bits 4 contradicts its measured table of 2 bits"]);
+}
+
+/// [`MEASURED`] with another cost model.
+fn with_model(write: &str) -> String {
+    let from = MEASURED.find("energy_up").unwrap();
+    format!("{}{write}", &MEASURED[..from])
+}
+
+#[test]
+fn a_device_of_one_pulse_pays_by_the_change() {
+    let shot = with_model(
+        "model = 'single-shot'\nenergy_up_pj_per_pulse = 2.0\nenergy_down_pj_per_pulse = 2.0\n\
+         time_up_us_per_pulse = 0.5\ntime_down_us_per_pulse = 0.5\n",
+    );
+    let sandbox = Sandbox::with_network().file("shot.toml", shot);
+    let report = sandbox.report(&["--device", "shot.toml"]);
+    assert_eq!((&report["cost_model"], &report["verified"]["writes_match"]), (&"single-shot".into(), &true.into()));
+    for order in ["natural", "sorted", "optimal"] {
+        for load in ["first_load", "per_inference"] {
+            let cost = &report["orders"][order][load];
+            let events = cost["events"].as_f64().unwrap();
+            assert_eq!((cost["pulses"].as_f64(), cost["energy_pj"].as_f64()), (Some(events), Some(2.0 * events)));
+            assert!(cost["max_cell_wear"].as_u64() <= cost["max_cell_writes"].as_u64());
+            // In every step that changes anything, one pulse.
+            assert!(cost["time_us"].as_f64().unwrap() <= 0.5 * report["steps"].as_f64().unwrap());
+        }
+        let wear = report["orders"][order]["per_inference"]["max_cell_wear"].as_f64().unwrap();
+        assert_eq!(report["lifetime_inferences"][order].as_f64().unwrap(), (1e6 / wear).floor());
+    }
+}
+
+#[test]
+fn a_device_that_resets_first_pays_for_both() {
+    let reset = with_model(
+        "model = 'reset-then-set'\nenergy_reset_pj = 10.0\nenergy_set_pj = 1.0\ntime_reset_us = 3.0\n\
+         time_set_us = 1.0\ntime_set_us_per_level = 0.5\n",
+    );
+    let sandbox = Sandbox::with_network().file("reset.toml", reset);
+    let report = sandbox.report(&["--device", "reset.toml"]);
+    assert_eq!((&report["cost_model"], &report["verified"]["writes_match"]), (&"reset-then-set".into(), &true.into()));
+    for order in ["natural", "sorted", "optimal"] {
+        let cost = &report["orders"][order]["per_inference"];
+        // In steady state every cell is reset as often as it is set.
+        let pulses = cost["pulses"].as_f64().unwrap();
+        assert_eq!(cost["energy_pj"].as_f64().unwrap(), pulses / 2.0 * 11.0, "{order}");
+        assert!(cost["events"].as_f64().unwrap() <= pulses);
+        let first = &report["orders"][order]["first_load"];
+        assert!(first["energy_pj"].as_f64().unwrap() > 0.0);
+    }
 }
 
 #[test]

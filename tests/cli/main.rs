@@ -6,6 +6,8 @@ mod support;
 mod check;
 mod devices;
 mod flags;
+mod from;
 mod inputs;
+mod inspect;
 mod outputs;
 mod report;

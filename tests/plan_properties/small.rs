@@ -3,7 +3,7 @@
 use elight::check::{self, Findings};
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use elight::order::{Order, Reach};
-use elight::plan::{self, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved};
+use elight::plan::{self, Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved};
 use elight::replay::{self, Promise, Replay};
 use elight::weights::{Filter, Layout, Network};
 
@@ -37,6 +37,7 @@ pub fn options(core: (usize, usize), bits: u8, reach: Reach) -> PlanOptions {
         order: Order::Optimal,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,
+        condition: Condition::default(),
     }
 }
 
@@ -51,12 +52,12 @@ pub fn plan(network: &Network, options: &PlanOptions) -> Planned {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plan.elight");
     let quantizer = Quantizer::new(&options.device, options.quantization.reparam, options.quantization.scale);
-    let width = network.layers().iter().map(|l| l.inputs()).max().unwrap();
-    let stimuli = replay::stimuli(&quantizer, width, 7);
+    let stimuli = replay::stimuli(&quantizer, network, 7);
     let outcome = plan::plan(network, options, &path, &stimuli, &Unobserved).unwrap();
     let promise = Promise {
         totals: outcome.of(options.order),
         end: outcome.end,
+        origin: &options.condition.origin(options.core.rows * options.core.cols),
         ram: outcome.decoder_ram_bytes as usize,
         outputs: &outcome.expected_outputs,
     };

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, clippy::missing_panics_doc)]
 
 pub mod random;
+mod shared;
 
 use core::convert::Infallible;
 
@@ -196,6 +197,7 @@ impl Bits {
 pub fn ram(h: &Header<'_>) -> usize {
     let (rows, cols, window) = (usize::from(h.rows), usize::from(h.cols), usize::from(h.window));
     let lists = match h.lists {
+        _ if h.fanout > 1 => 0,
         Lists::Level => 2 * ((1 << h.bits) - 1) + 1,
         Lists::Cell => cols,
     };
@@ -208,5 +210,5 @@ pub fn ram(h: &Header<'_>) -> usize {
 
 /// The identity of the core that a header is for.
 pub fn identity(h: &Header<'_>) -> Identity {
-    Identity { rows: h.rows, cols: h.cols, bits: h.bits, device_crc: h.device_crc }
+    Identity { rows: h.rows, cols: h.cols, bits: h.bits, fanout: h.fanout, device_crc: h.device_crc }
 }

@@ -29,6 +29,7 @@ pub struct Shape {
     pub rows: u16,
     pub cols: u16,
     pub bits: u8,
+    pub fanout: u16,
     pub reach: Reach,
     pub lists: Lists,
     pub window: u16,
@@ -50,7 +51,7 @@ impl Shape {
             rows: self.rows,
             cols: self.cols,
             bits: self.bits,
-            fanout: 1,
+            fanout: self.fanout,
             reach: self.reach,
             lists: self.lists,
             window: self.window,
@@ -72,7 +73,7 @@ pub struct Encoded {
     pub events: Vec<Event>,
     /// Number of events that the first n frames lead to.
     pub events_before: Vec<usize>,
-    /// All weights: (output of the whole model, element of the input vector, signed level).
+    /// All weights: (output of the whole model, input of the whole model, signed level).
     pub weights: Vec<(usize, usize, i16)>,
     pub outputs: usize,
     pub inputs: usize,
@@ -105,7 +106,7 @@ impl Encoded {
         self.bodies.len() as u32
     }
 
-    fn push(&mut self, body: Vec<u8>) {
+    pub(super) fn push(&mut self, body: Vec<u8>) {
         self.bodies.push(body);
         self.events_before.push(self.events.len());
     }
@@ -116,7 +117,9 @@ fn random_layer(shape: &Shape, index: u32, rng: &mut Rng, out: &mut Encoded) {
     let groups = 1 + rng.below(3);
     let rows = groups * (1 + rng.below(2 * u32::from(shape.rows)));
     let safe = shape.steps * u32::from(shape.cols) * (shape.gap + 2);
-    let index_rice: Vec<u8> = (0..1 << shape.bits).map(|_| (rng.below(4) | rng.below(4) << 4) as u8).collect();
+    let shared = u32::from(shape.fanout == 1);
+    let index_rice: Vec<u8> =
+        (0..1 << shape.bits).map(|_| (shared * (rng.below(4) | rng.below(4) << 4)) as u8).collect();
     let layer = Layer {
         index,
         rows,
@@ -132,11 +135,11 @@ fn random_layer(shape: &Shape, index: u32, rng: &mut Rng, out: &mut Encoded) {
     };
     out.events.push(Event::Layer("layer".into()));
     out.push(layer_body(out.seq(), &layer));
-    let first_output = out.outputs;
+    let first = (out.outputs, out.inputs);
     for tile in 0..tile_rows {
         loop {
             let before = (out.bodies.len(), out.events.len(), out.weights.len(), out.steps);
-            if random_tile_row(shape, &layer, tile, first_output, rng, out).is_some() {
+            if random_tile_row(shape, &layer, tile, first, rng, out).is_some() {
                 break;
             }
             // A list ran out of inputs: undo the tile row and throw its dice again.
@@ -148,7 +151,7 @@ fn random_layer(shape: &Shape, index: u32, rng: &mut Rng, out: &mut Encoded) {
         }
     }
     out.outputs += rows as usize;
-    out.inputs = out.inputs.max((groups * layer.cols) as usize);
+    out.inputs += (groups * layer.cols) as usize;
 }
 
 /// One core row of the twin.
@@ -163,7 +166,7 @@ fn random_tile_row(
     shape: &Shape,
     layer: &Layer<'_>,
     index: u32,
-    first_output: usize,
+    (first_output, first_input): (usize, usize),
     rng: &mut Rng,
     out: &mut Encoded,
 ) -> Option<()> {
@@ -174,9 +177,16 @@ fn random_tile_row(
     let mut outputs: Vec<Option<Output>> = Vec::new();
     let mut entries = Fields::default();
     let must = rng.below(shape.rows.into()) as u16;
+    let group_rows = layer.rows / layer.groups;
+    let mut group = 0;
     for row in 0..shape.rows {
+        if shape.fanout > 1 && row % shape.fanout == 0 {
+            group = rng.below(layer.groups);
+        }
         let output = (row == must || !rng.one_in(4)).then(|| {
-            let output = rng.below(layer.rows);
+            // Rows that share inputs are of one group.
+            let output =
+                if shape.fanout > 1 { group * group_rows + rng.below(group_rows) } else { rng.below(layer.rows) };
             let scale = match layer.scale {
                 Scale::Layer(scale) => scale,
                 Scale::Row => rng.below(100) as f32,
@@ -193,6 +203,10 @@ fn random_tile_row(
     }
     out.push(tile_row_body(out.seq(), &TileRow { index, steps, rows: &entries.0 }));
 
+    if shape.fanout > 1 {
+        super::shared::steps(shape, layer, &outputs, steps, (first_output, first_input), rng, out);
+        return Some(());
+    }
     let lists = if shape.lists == Lists::Level { 2 * top as usize + 1 } else { cols };
     let mut rows: Vec<Row> = outputs
         .iter()
@@ -219,7 +233,11 @@ fn random_tile_row(
                 let column = input(shape, layer, row, col, level, max_gap, &window, rng, bits)?;
                 out.events.push(Event::Route(r, col as u16, Some(column)));
                 let output = outputs[usize::from(r)].unwrap();
-                out.weights.push((first_output + output.row as usize, (output.base + column) as usize, level));
+                out.weights.push((
+                    first_output + output.row as usize,
+                    first_input + (output.base + column) as usize,
+                    level,
+                ));
             }
             frame.2 += 1;
             if Some(&r) == used.last() {

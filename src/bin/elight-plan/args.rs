@@ -35,6 +35,36 @@ pub struct Cli {
 pub enum Command {
     /// Check a schedule against the weights, with nothing of the code that made it.
     Check(CheckArgs),
+    /// Take a schedule apart: header, layers, frames, and single steps.
+    Inspect(InspectArgs),
+}
+
+/// Options of the inspection.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The schedule.
+    pub schedule: PathBuf,
+
+    /// Show this layer's tile rows.
+    #[arg(long, value_name = "NAME")]
+    pub layer: Option<String>,
+
+    /// Show one step: which cells change, and which input goes where. Counted from 0, in the layer if one is named, else in
+    /// the schedule.
+    #[arg(long, value_name = "N")]
+    pub step: Option<u64>,
+
+    /// Show the step as a later inference finds it, not from erased cells.
+    #[arg(long, requires = "step")]
+    pub steady: bool,
+
+    /// List the frames (of the layer, if one is named).
+    #[arg(long)]
+    pub frames: bool,
+
+    /// Print one JSON object (docs/report.md).
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of the check.
@@ -49,6 +79,10 @@ pub struct CheckArgs {
     /// How the weights are read; as the plan was told.
     #[command(flatten)]
     pub reading: ReadingArgs,
+
+    /// The schedule that the core has run before: the first load is counted from what it left.
+    #[arg(long, value_name = "OLD.elight")]
+    pub from: Option<PathBuf>,
 
     /// Print the findings as one JSON object.
     #[arg(long)]
@@ -81,6 +115,10 @@ pub struct PlanArgs {
     /// The order that goes into the schedule.
     #[arg(long, default_value = "optimal")]
     pub order: Order,
+
+    /// The schedule that the core has run before, for new weights of the same network: the first load starts from what it left.
+    #[arg(long, value_name = "OLD.elight")]
+    pub from: Option<PathBuf>,
 
     /// Threads [default: all]; the schedule is the same for any number.
     #[arg(long, value_name = "N")]
@@ -118,7 +156,7 @@ pub struct PlanArgs {
 /// What tensors are read, and how they become levels.
 #[derive(Debug, Args)]
 pub struct ReadingArgs {
-    /// PCM device: a preset (elight, gst-optical, gst-doped-si-heater, gsse-heater, pcm-soi-heater) or a TOML file [default:
+    /// PCM device: a preset (elight, gst-optical, gst-doped-si-heater, gsse-heater, pcm-soi-heater, gst-single-pulse) or a TOML file [default:
     /// elight, or what the weights file was trained for].
     #[arg(long, value_name = "PRESET|FILE.toml")]
     pub device: Option<String>,

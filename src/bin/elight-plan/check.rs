@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::BufReader;
 
 use anyhow::Context;
-use elight::check::{Findings, Options, check_schedule};
+use elight::check::{Findings, Options, Part, check_parts};
+use elight::held::Held;
 use elight::report::thousands;
 
 use crate::args::CheckArgs;
@@ -16,8 +17,13 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<bool> {
     let file = File::open(&args.schedule)
         .map_err(|e| anyhow::anyhow!("{}: cannot open the schedule: {e}", args.schedule.display()))?;
     let options = Options { reparam: quantization.reparam, scale: quantization.scale };
-    let findings = check_schedule(&mut BufReader::new(file), &network, &device, &options)
-        .map_err(|e| anyhow::anyhow!("{}: {e}", args.schedule.display()))?;
+    let mut part = Part { schedule: &mut BufReader::new(file), origin: None };
+    if let Some(from) = &args.from {
+        part.origin = Some(Held::read(from)?.levels().to_vec());
+    }
+    let findings = check_parts(&mut [part], &network, &device, &options)
+        .map_err(|(_, e)| anyhow::anyhow!("{}: {e}", args.schedule.display()))?
+        .swap_remove(0);
     if args.json {
         let json = serde_json::to_string_pretty(&findings).context("the findings as JSON")?;
         crate::print(format!("{json}\n").as_bytes())?;

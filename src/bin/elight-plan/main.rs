@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod inspect;
 mod plan;
 mod progress;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         _ if cli.plan.man => args::man().and_then(|page| print(&page)).map(|()| true),
         (_, Some(shell)) => print(&args::completions(shell)).map(|()| true),
         (Some(Command::Check(args)), _) => check::run(args),
+        (Some(Command::Inspect(args)), _) => inspect::run(args),
         (None, _) => plan::run(&cli.plan),
     };
     match done {

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context;
-use elight::level::Quantizer;
-use elight::plan::{self, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
+use elight::held::Held;
+use elight::level::{DeviceProfile, Quantizer};
+use elight::plan::{self, Condition, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
 use elight::replay::{self, Promise};
 use elight::report::{self, Report};
 use elight::weights::Network;
@@ -24,20 +25,20 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     let core = core_size(args, &network)?;
     let options = PlanOptions {
         core,
-        device,
         quantization,
         reach: args.reach,
         order: args.order,
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
+        condition: condition(args, core, &network, &device)?,
+        device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
     refuse_to_overwrite(weights, &network, &output)?;
 
     let bars = Bars::new(args.quiet);
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
-    let width = network.layers().iter().map(|l| l.inputs()).max().unwrap_or(0);
-    let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, width, args.seed) };
+    let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, &network, args.seed) };
     let outcome = plan::plan(&network, &options, &output, &stimuli, &bars)?;
     let replay = if args.no_verify {
         None
@@ -45,6 +46,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         let promise = Promise {
             totals: outcome.of(options.order),
             end: outcome.end,
+            origin: &options.condition.origin(core.rows * core.cols),
             ram: outcome.decoder_ram_bytes as usize,
             outputs: &outcome.expected_outputs,
         };
@@ -66,6 +68,14 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         );
     }
     Ok(matches && !bars.interrupted())
+}
+
+/// The cores as they are.
+fn condition(args: &PlanArgs, core: CoreSize, network: &Network, device: &DeviceProfile) -> anyhow::Result<Condition> {
+    let Some(from) = &args.from else { return Ok(Condition::default()) };
+    let held = Held::read(from)?;
+    held.fits(network, core, device, 1)?;
+    Ok(Condition { from: Some(vec![held]), ..Condition::default() })
 }
 
 /// The output must be no file of the network, however its path is spelled.

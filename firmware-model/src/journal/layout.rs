@@ -1,0 +1,192 @@
+//! Where things lie in flash.
+//!
+//! ```text
+//! flash:  | bank 0 | bank 1 |                    half of the capacity each, in whole erase blocks
+//!
+//! bank:   | header | faults | levels   | wear      | log ...                                    |
+//!         | 192    | 128    | R x C x2 | R x C x 8 | record | record | ... | FF FF FF FF FF ... |
+//!           written last    '- each padded to 64 -'
+//!
+//! header:   0  "eljrnl\0\x01"          24  faults: u16, flags: u16      104  layers: u32
+//!           8  generation: u32         28  CRC of faults, levels, wear  108  frames in the header's frame: u32
+//!          12  rows: u16, cols: u16    32  schedule: 16 bytes           112  tile rows: u64
+//!          16  device CRC: u32         48  inference: u32               120  steps: u64
+//!          20  bits: u8, three zeros   52  frames: u32                  128  weights: u64
+//!                                      56  program calls: u32           136  key: 32 bytes
+//!                                      60  zeros                        168  zeros
+//!                                      88  layer frame, tile frame,     188  CRC of bytes 0..188
+//!                                          layer, tile row: u32 each
+//! ```
+
+use super::bytes::{put, take, u16_at, u32_at, u64_at};
+use super::{OpenError, Place};
+use crate::controller::Progress;
+use crate::link::messages::KEY;
+use crate::photonic_core::{Identity, ResumePoint};
+use crate::stream::CRC32;
+
+/// Flash is written and read in pieces of this many bytes: a multiple of every write size that is supported.
+pub(super) const PIECE: usize = 64;
+/// Bytes of a bank's header.
+pub(super) const HEADER: usize = 192;
+/// Fault reports that can be kept.
+pub const MAX_FAULTS: usize = 16;
+/// Bytes of all fault reports.
+pub(super) const FAULTS: usize = MAX_FAULTS * 8;
+/// Least room for the log, bytes.
+pub(super) const MIN_LOG: u32 = 8192;
+
+const MAGIC: [u8; 8] = *b"eljrnl\0\x01";
+const HAS_PLACE: u16 = 1;
+const ENDED: u16 = 2;
+const HAS_RESUME: u16 = 4;
+const HAS_KEY: u16 = 8;
+
+/// Where the parts of a bank begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// Bytes of a bank.
+    pub(super) bank: u32,
+    /// Weight cells.
+    pub(super) cells: u32,
+}
+
+impl Layout {
+    /// The layout for a core of `cells` weight cells in `capacity` bytes of flash; `None` when that is not enough.
+    pub(super) fn new(cells: usize, capacity: usize, erase: usize) -> Option<Self> {
+        let bank = (capacity / 2).checked_div(erase)? * erase;
+        let layout = Self { bank: u32::try_from(bank).ok()?, cells: u32::try_from(cells).ok()? };
+        (layout.log().checked_add(MIN_LOG)? <= layout.bank).then_some(layout)
+    }
+
+    pub(super) const fn faults(&self) -> u32 {
+        HEADER as u32
+    }
+
+    pub(super) const fn levels(&self) -> u32 {
+        self.faults() + FAULTS as u32
+    }
+
+    pub(super) const fn wear(&self) -> u32 {
+        self.levels() + (self.cells * 2).next_multiple_of(PIECE as u32)
+    }
+
+    pub(super) const fn log(&self) -> u32 {
+        self.wear() + (self.cells * 8).next_multiple_of(PIECE as u32)
+    }
+}
+
+/// What a bank's header says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Header {
+    pub(super) generation: u32,
+    pub(super) faults: u16,
+    /// Over faults, levels and wear, with their padding.
+    pub(super) body_crc: u32,
+    pub(super) place: Option<Place>,
+    pub(super) key: Option<[u8; KEY]>,
+}
+
+impl Header {
+    /// The header's bytes for the core `identity`.
+    pub(super) fn encode(&self, identity: &Identity) -> [u8; HEADER] {
+        let mut b = [0; HEADER];
+        put(&mut b, 0, &MAGIC);
+        put(&mut b, 8, &self.generation.to_le_bytes());
+        put(&mut b, 12, &identity.rows.to_le_bytes());
+        put(&mut b, 14, &identity.cols.to_le_bytes());
+        put(&mut b, 16, &identity.device_crc.to_le_bytes());
+        put(&mut b, 20, &[identity.bits]);
+        put(&mut b, 24, &self.faults.to_le_bytes());
+        put(&mut b, 28, &self.body_crc.to_le_bytes());
+        let mut flags = 0;
+        if let Some(place) = &self.place {
+            flags |= HAS_PLACE | if place.ended { ENDED } else { 0 };
+            put(&mut b, 32, &place.schedule);
+            put(&mut b, 48, &place.inference.to_le_bytes());
+            put(&mut b, 52, &place.frames.to_le_bytes());
+            put(&mut b, 56, &place.calls.to_le_bytes());
+            if let Some(resume) = &place.resume {
+                flags |= HAS_RESUME;
+                put(&mut b, 88, &resume.encode());
+            }
+        }
+        if let Some(key) = &self.key {
+            flags |= HAS_KEY;
+            put(&mut b, 136, key);
+        }
+        put(&mut b, 26, &flags.to_le_bytes());
+        let crc = CRC32.checksum(b.get(..HEADER - 4).unwrap_or_default());
+        put(&mut b, HEADER - 4, &crc.to_le_bytes());
+        b
+    }
+
+    /// The header in these bytes, if they are one.
+    ///
+    /// # Errors
+    /// [`OpenError::OtherCore`] for one of another core than `identity`.
+    pub(super) fn decode<E>(b: &[u8; HEADER], identity: &Identity) -> Result<Option<Self>, OpenError<E>> {
+        let body = b.get(..HEADER - 4).unwrap_or_default();
+        if u32_at(b, HEADER - 4) != CRC32.checksum(body) || take::<8>(b, 0) != MAGIC {
+            return Ok(None);
+        }
+        let core = (u16_at(b, 12), u16_at(b, 14), u32_at(b, 16), take::<1>(b, 20));
+        if core != (identity.rows, identity.cols, identity.device_crc, [identity.bits]) {
+            return Err(OpenError::OtherCore);
+        }
+        let flags = u16_at(b, 26);
+        let place = Place {
+            schedule: take(b, 32),
+            inference: u32_at(b, 48),
+            frames: u32_at(b, 52),
+            calls: u32_at(b, 56),
+            ended: flags & ENDED != 0,
+            resume: (flags & HAS_RESUME != 0).then(|| ResumePoint::decode(b.get(88..).unwrap_or_default())),
+        };
+        Ok(Some(Self {
+            generation: u32_at(b, 8),
+            faults: u16_at(b, 24),
+            body_crc: u32_at(b, 28),
+            place: (flags & HAS_PLACE != 0).then_some(place),
+            key: (flags & HAS_KEY != 0).then(|| take(b, 136)),
+        }))
+    }
+}
+
+/// Bytes of a [`ResumePoint`].
+pub(super) const RESUME: usize = 48;
+
+impl ResumePoint {
+    /// Layer frame, tile frame, layer, tile row, layers, frames: `u32`; tile rows, steps, weights: `u64`.
+    pub(super) fn encode(&self) -> [u8; RESUME] {
+        let mut b = [0; RESUME];
+        put(&mut b, 0, &self.layer_frame.to_le_bytes());
+        put(&mut b, 4, &self.tile_frame.to_le_bytes());
+        put(&mut b, 8, &self.layer.to_le_bytes());
+        put(&mut b, 12, &self.tile_row.to_le_bytes());
+        put(&mut b, 16, &self.before.layers.to_le_bytes());
+        put(&mut b, 20, &self.before.frames.to_le_bytes());
+        put(&mut b, 24, &self.before.tile_rows.to_le_bytes());
+        put(&mut b, 32, &self.before.steps.to_le_bytes());
+        put(&mut b, 40, &self.before.weights.to_le_bytes());
+        b
+    }
+
+    /// The inverse of [`ResumePoint::encode`].
+    pub(super) fn decode(b: &[u8]) -> Self {
+        Self {
+            layer_frame: u32_at(b, 0),
+            tile_frame: u32_at(b, 4),
+            layer: u32_at(b, 8),
+            tile_row: u32_at(b, 12),
+            before: Progress {
+                layers: u32_at(b, 16),
+                frames: u32_at(b, 20),
+                tile_rows: u64_at(b, 24),
+                steps: u64_at(b, 32),
+                weights: u64_at(b, 40),
+                ended: false,
+            },
+        }
+    }
+}

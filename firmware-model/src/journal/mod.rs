@@ -1,0 +1,613 @@
+//! What survives a power cut: levels, wear, faults, and how far the schedule is, in flash.
+//!
+//! Flash is cut into two banks. One holds a checkpoint (everything, at one moment) and behind it the log (what happened since);
+//! when its log is full, a new checkpoint goes into the other bank, whose header, written last, makes it the newer one. An *intent*
+//! is logged before its cells are written and holds their absolute new levels. Any later record shows that all cells of the
+//! intent before it were written. So after a power cut the levels are those of the checkpoint and all intents, and only the cells of the
+//! last one may have to be written again.
+//!
+//! The bank is our own because sequential-storage, which was looked at, is asynchronous, keeps items below a page, and finds its last item by
+//! searching: this log only appends, and is read once, at the start. [`layout`] and [`record`] draw it.
+
+mod bytes;
+
+mod layout;
+
+mod record;
+
+pub use layout::MAX_FAULTS;
+pub(crate) use record::Batch;
+
+use embedded_storage::nor_flash::NorFlash;
+use heapless::Vec;
+
+use self::bytes::{put, take, u32_at};
+use self::layout::{HEADER, Header, Layout, PIECE};
+use self::record::{Kind, MAX_RECORD, PREFIX, Prefix, complete, digest};
+use crate::link::messages::{FaultReport, KEY, ScheduleId};
+use crate::mutants::Mutant;
+use crate::pcm::{Move, top_level};
+use crate::photonic_core::{FrameEnd, Identity, ResumePoint};
+use crate::stream::CRC32;
+
+/// Most tries of program and verify: their records have to find room behind an intent.
+pub(crate) const MAX_TRIES: u8 = 16;
+/// Room in the log that an intent asks for: itself, its corrections, fault reports, and the end of its frame.
+const RESERVE: u32 = (MAX_RECORD + (MAX_TRIES as usize + MAX_FAULTS + 2) * PIECE) as u32;
+/// A wear counter from here on asks for a checkpoint, which takes it to 0.
+const WORN: u16 = 0xF000;
+
+/// Which inference was begun last, and how far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The schedule.
+    pub schedule: ScheduleId,
+    /// Number of the inference.
+    pub inference: u32,
+    /// Frames carried out.
+    pub frames: u32,
+    /// Calls of `program` carried out in the frame behind these.
+    pub calls: u32,
+    /// Whether the End frame is carried out.
+    pub ended: bool,
+    /// The last tile row that was begun.
+    pub resume: Option<ResumePoint>,
+}
+
+/// Why the journal cannot be opened. `E` is the flash's own error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError<E> {
+    /// The flash failed.
+    Flash(E),
+    /// The flash is too small for two banks, or its erase blocks are no multiple of 64 bytes, or its write size is none of 1 to 64
+    /// that divides 64.
+    Geometry,
+    /// The flash belongs to another core: format it if the core was changed.
+    OtherCore,
+    /// Neither bank is whole, and the flash is not new: levels are not known. Format it and erase the core.
+    Corrupt,
+}
+
+/// What was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A new flash: it was formatted, all levels 0.
+    New,
+    /// A checkpoint and this many records.
+    Records(u32),
+}
+
+/// All that is known of the core: the journal's contents, in memory.
+pub(crate) struct Ledger<'m> {
+    /// Signed level of each weight cell.
+    pub(crate) levels: &'m mut [i16],
+    /// Writes of its plus and minus cell since the checkpoint.
+    wear: &'m mut [[u16; 2]],
+    pub(crate) faults: Vec<FaultReport, MAX_FAULTS>,
+    pub(crate) place: Option<Place>,
+    pub(crate) key: Option<[u8; KEY]>,
+    /// Writes of all PCM cells since the flash was formatted.
+    pub(crate) writes: u64,
+    /// Whether a wear counter is nearly full.
+    worn: bool,
+}
+
+impl<'m> Ledger<'m> {
+    pub(crate) fn new(levels: &'m mut [i16], wear: &'m mut [[u16; 2]]) -> Self {
+        levels.fill(0);
+        wear.fill([0; 2]);
+        Self { levels, wear, faults: Vec::new(), place: None, key: None, writes: 0, worn: false }
+    }
+
+    /// Level of a weight cell; 0 outside the core.
+    #[inline]
+    pub(crate) fn level(&self, cell: u32) -> i16 {
+        self.levels.get(cell as usize).copied().unwrap_or(0)
+    }
+
+    /// Counts `writes` of a PCM cell.
+    #[inline]
+    pub(crate) fn count(&mut self, cell: u32, side: usize, writes: u16) {
+        if let Some(count) = self.wear.get_mut(cell as usize).and_then(|pair| pair.get_mut(side)) {
+            *count = count.saturating_add(writes);
+            self.worn |= *count >= WORN;
+            self.writes += u64::from(writes);
+        }
+    }
+
+    /// Books the new level of a weight cell; returns which of its PCM cells move. Each is charged the levels between, and `redone` writes more.
+    #[inline]
+    pub(crate) fn book(&mut self, cell: u32, level: i16, redone: u8) -> [bool; 2] {
+        let change = Move::between(self.level(cell), level);
+        if let Some(place) = self.levels.get_mut(cell as usize) {
+            *place = level;
+        }
+        let mut moves = [false; 2];
+        for (side, (up, down)) in change.up.into_iter().zip(change.down).enumerate() {
+            if up + down > 0 {
+                self.count(cell, side, up + down + u16::from(redone));
+                if let Some(place) = moves.get_mut(side) {
+                    *place = true;
+                }
+            }
+        }
+        moves
+    }
+
+    /// Whether a PCM cell was reported.
+    #[inline]
+    pub(crate) fn is_faulty(&self, cell: u32, side: usize) -> bool {
+        !self.faults.is_empty() && self.faults.iter().any(|fault| fault.cell == 2 * cell + side as u32)
+    }
+
+    /// Books a batch that was carried out before the power cut, or is about to be carried out again.
+    fn book_all(&mut self, batch: &mut Batch) {
+        for i in 0..batch.len() {
+            if let Some((cell, level)) = batch.get(i) {
+                self.book(cell, level, batch.redone());
+            }
+        }
+        batch.clear();
+    }
+}
+
+/// The journal: the ledger and its flash.
+pub(crate) struct Journal<'m, F> {
+    flash: F,
+    identity: Identity,
+    layout: Layout,
+    /// 0 or 1: which bank is the newer.
+    bank: u32,
+    generation: u32,
+    /// Where the next record goes, in the bank.
+    tail: u32,
+    pub(crate) mutant: Mutant,
+    pub(crate) ledger: Ledger<'m>,
+}
+
+impl<'m, F: NorFlash> Journal<'m, F> {
+    const GEOMETRY_IS_FIT: bool = F::ERASE_SIZE > 0
+        && F::ERASE_SIZE.is_multiple_of(PIECE)
+        && F::WRITE_SIZE > 0
+        && PIECE.is_multiple_of(F::WRITE_SIZE)
+        && F::READ_SIZE > 0
+        && F::WRITE_SIZE.is_multiple_of(F::READ_SIZE);
+
+    /// Opens the journal in `flash`, or makes it where the flash is new. What of it is to be carried out again is in `batch` then,
+    /// logged anew; the ledger does not know of it yet.
+    pub(crate) fn open(
+        flash: F,
+        identity: Identity,
+        ledger: Ledger<'m>,
+        batch: &mut Batch,
+        mutant: Mutant,
+    ) -> Result<(Self, Found), OpenError<F::Error>> {
+        let layout = Layout::new(ledger.levels.len(), flash.capacity(), F::ERASE_SIZE)
+            .filter(|_| Self::GEOMETRY_IS_FIT)
+            .ok_or(OpenError::Geometry)?;
+        let mut journal = Self { flash, identity, layout, bank: 0, generation: 0, tail: layout.log(), mutant, ledger };
+        let (first, second) = (journal.header(0)?, journal.header(1)?);
+        let (bank, header) = match (first, second) {
+            (Some(a), Some(b)) if (b.generation.wrapping_sub(a.generation) as i32) > 0 => (1, b),
+            (Some(a), _) => (0, a),
+            (None, Some(b)) => (1, b),
+            (None, None) => {
+                if !journal.is_new().map_err(OpenError::Flash)? {
+                    return Err(OpenError::Corrupt);
+                }
+                return journal.format().map_err(OpenError::Flash).map(|()| (journal, Found::New));
+            }
+        };
+        (journal.bank, journal.generation) = (bank, header.generation);
+        (journal.ledger.place, journal.ledger.key) = (header.place, header.key);
+        if !journal.load(&header).map_err(OpenError::Flash)? {
+            return Err(OpenError::Corrupt);
+        }
+        let records = journal.replay(batch).map_err(OpenError::Flash)?;
+        if records > 0 || !journal.log_is_blank().map_err(OpenError::Flash)? {
+            // A torn record may lie behind the last one: go on in the other bank.
+            batch.interrupted();
+            journal.checkpoint(Some(batch)).map_err(OpenError::Flash)?;
+        }
+        Ok((journal, Found::Records(records)))
+    }
+
+    /// Makes the flash of `flash` new: erases both banks. All that was known of the core is lost.
+    pub(crate) fn erase(flash: &mut F) -> Result<(), F::Error> {
+        let end = flash.capacity() / F::ERASE_SIZE.max(1) * F::ERASE_SIZE;
+        flash.erase(0, end as u32)
+    }
+
+    /// Generations of the checkpoint.
+    pub(crate) const fn checkpoints(&self) -> u32 {
+        self.generation
+    }
+
+    /// Gives the flash back.
+    pub(crate) fn into_flash(self) -> F {
+        self.flash
+    }
+
+    fn base(&self, bank: u32) -> u32 {
+        bank * self.layout.bank
+    }
+
+    fn read(&mut self, bank: u32, place: u32, to: &mut [u8]) -> Result<(), F::Error> {
+        let at = self.base(bank) + place;
+        self.flash.read(at, to)
+    }
+
+    fn header(&mut self, bank: u32) -> Result<Option<Header>, OpenError<F::Error>> {
+        let mut bytes = [0; HEADER];
+        self.read(bank, 0, &mut bytes).map_err(OpenError::Flash)?;
+        Header::decode(&bytes, &self.identity)
+    }
+
+    /// Whether the second bank was never written: until the first format is complete it is blank.
+    fn is_new(&mut self) -> Result<bool, F::Error> {
+        self.is_blank(1, 0, self.layout.bank)
+    }
+
+    fn log_is_blank(&mut self) -> Result<bool, F::Error> {
+        self.is_blank(self.bank, self.layout.log(), self.layout.bank)
+    }
+
+    fn is_blank(&mut self, bank: u32, from: u32, to: u32) -> Result<bool, F::Error> {
+        let mut piece = [0; PIECE];
+        for place in (from..to).step_by(PIECE) {
+            self.read(bank, place, &mut piece)?;
+            if piece.iter().any(|&byte| byte != 0xFF) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Both banks get a checkpoint of erased cells, the first bank first.
+    fn format(&mut self) -> Result<(), F::Error> {
+        self.bank = 1;
+        for generation in [0u32, 1] {
+            self.generation = generation.wrapping_sub(1);
+            self.write_checkpoint(None, true)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the checkpoint of the present bank behind its header; false when it is damaged.
+    fn load(&mut self, header: &Header) -> Result<bool, F::Error> {
+        let (bank, layout) = (self.bank, self.layout);
+        let top = top_level(self.identity.bits);
+        let mut digest = CRC32.digest();
+        let mut piece = [0; PIECE];
+        let mut good = usize::from(header.faults) <= MAX_FAULTS;
+        for place in (layout.faults()..layout.log()).step_by(PIECE) {
+            self.read(bank, place, &mut piece)?;
+            digest.update(&piece);
+            if place < layout.levels() {
+                let have = (place - layout.faults()) as usize / FaultReport::BYTES;
+                let more = usize::from(header.faults).saturating_sub(have);
+                for report in piece.as_chunks().0.iter().take(more) {
+                    good &= self.ledger.faults.push(FaultReport::from_bytes(*report)).is_ok();
+                }
+            } else if place < layout.wear() {
+                let first = (place - layout.levels()) as usize / 2;
+                let levels = self.ledger.levels.get_mut(first..).unwrap_or_default();
+                for (level, bytes) in levels.iter_mut().zip(piece.as_chunks().0) {
+                    *level = i16::from_le_bytes(*bytes);
+                    good &= (-top..=top).contains(level);
+                }
+            } else {
+                let counts = piece.as_chunks().0.iter().map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+                self.ledger.writes += counts.sum::<u64>();
+            }
+        }
+        Ok(good && digest.finalize() == header.body_crc)
+    }
+
+    /// Reads the log: books what it says, but for the last intent, which is in `batch` if its cells may not have been written.
+    /// Returns the number of records.
+    fn replay(&mut self, batch: &mut Batch) -> Result<u32, F::Error> {
+        batch.clear();
+        let mut records = 0;
+        let mut piece = [0; PIECE];
+        loop {
+            let left = self.layout.bank.saturating_sub(self.tail) as usize;
+            let Some(head) = piece.get_mut(..left.min(PIECE)) else { return Ok(records) };
+            let (bank, tail) = (self.bank, self.tail);
+            self.read(bank, tail, head)?;
+            let Some(prefix) = Prefix::decode(head).filter(|p| PREFIX + p.len <= left) else {
+                return Ok(records);
+            };
+            if !self.mutant.is(Mutant::CrcSkipped) && !self.is_whole(&prefix)? {
+                return Ok(records);
+            }
+            let payload = piece.get(PREFIX..).unwrap_or_default();
+            match prefix.kind {
+                Kind::Intent => {
+                    self.ledger.book_all(batch);
+                    let len = (PREFIX + prefix.len).next_multiple_of(F::WRITE_SIZE);
+                    let at = self.base(bank) + tail;
+                    self.flash.read(at, batch.record().0.get_mut(..len).unwrap_or_default())?;
+                    batch.take_over(prefix.len, prefix.redone);
+                    if !self.lies_inside(batch) {
+                        batch.clear();
+                        return Ok(records);
+                    }
+                    let (_, calls) = batch.place();
+                    if let Some(place) = &mut self.ledger.place {
+                        place.calls = calls;
+                    }
+                }
+                Kind::Correct => self.count_corrections(batch, u128::from_le_bytes(take(payload, 0))),
+                // Full: a live device stops before that.
+                Kind::Fault => drop(self.ledger.faults.push(FaultReport::from_bytes(take(payload, 0)))),
+                Kind::Done | Kind::Key => {
+                    self.ledger.book_all(batch);
+                    let resume =
+                        (prefix.kind == Kind::Key).then(|| ResumePoint::decode(payload.get(8..).unwrap_or_default()));
+                    let ended = prefix.kind == Kind::Done && u32_at(payload, 4) != 0;
+                    self.frame_is_done(&FrameEnd { frames: u32_at(payload, 0), ended, key: resume });
+                }
+                Kind::Start => {
+                    self.ledger.book_all(batch);
+                    self.begin(take(payload, 0), u32_at(payload, 16));
+                }
+                Kind::SetKey => {
+                    self.ledger.book_all(batch);
+                    self.ledger.key = Some(take(payload, 0));
+                }
+            }
+            records += 1;
+            self.tail += (PREFIX + prefix.len).next_multiple_of(F::WRITE_SIZE) as u32;
+        }
+    }
+
+    /// Whether the CRC of the record at the tail is right.
+    fn is_whole(&mut self, prefix: &Prefix) -> Result<bool, F::Error> {
+        let (bank, tail) = (self.bank, self.tail);
+        let mut sum: Option<crc::Digest<'static, u32>> = None;
+        let mut piece = [0; PIECE];
+        let end = PREFIX + prefix.len;
+        let mut at = 0;
+        while at < end {
+            let len = (end - at).next_multiple_of(F::WRITE_SIZE).min(PIECE);
+            let bytes = piece.get_mut(..len).unwrap_or_default();
+            self.read(bank, tail + at as u32, bytes)?;
+            let used = bytes.get(..len.min(end - at)).unwrap_or_default();
+            match &mut sum {
+                None => {
+                    let mut first = digest(self.generation, tail, used.get(..4).unwrap_or_default());
+                    first.update(used.get(PREFIX..).unwrap_or_default());
+                    sum = Some(first);
+                }
+                Some(sum) => sum.update(used),
+            }
+            at += len;
+        }
+        Ok(sum.is_some_and(|sum| sum.finalize() == prefix.crc))
+    }
+
+    /// Whether all cells and levels of a batch are those of the core.
+    fn lies_inside(&self, batch: &Batch) -> bool {
+        let top = top_level(self.identity.bits);
+        (0..batch.len())
+            .all(|i| batch.get(i).is_some_and(|(cell, level)| cell < self.layout.cells && level.abs() <= top))
+    }
+
+    fn count_corrections(&mut self, batch: &Batch, cells: u128) {
+        for i in 0..batch.len() {
+            let Some((cell, _)) = batch.get(i) else { return };
+            for side in 0..2 {
+                if cells >> (2 * i + side) & 1 == 1 {
+                    self.ledger.count(cell, side, 1);
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, schedule: ScheduleId, inference: u32) {
+        self.ledger.place = Some(Place { schedule, inference, frames: 0, calls: 0, ended: false, resume: None });
+    }
+
+    fn frame_is_done(&mut self, end: &FrameEnd) {
+        if let Some(place) = &mut self.ledger.place {
+            place.frames = end.frames;
+            place.calls = 0;
+            place.ended = end.ended;
+            place.resume = end.key.or(place.resume);
+        }
+    }
+
+    /// Logs that the cells of `batch` are going to be written.
+    pub(crate) fn intend(&mut self, batch: &mut Batch) -> Result<(), F::Error> {
+        self.make_room()?;
+        let (frame_calls, redone) = (batch.place().1, batch.redone());
+        let (record, len) = batch.record();
+        let padded = complete(record, (len, Kind::Intent, redone), self.generation, self.tail, F::WRITE_SIZE);
+        self.write(record.get(..padded).unwrap_or_default())?;
+        if let Some(place) = &mut self.ledger.place {
+            place.calls = frame_calls;
+        }
+        Ok(())
+    }
+
+    /// Logs that these PCM cells of the last intent are going to be written once more, and counts it.
+    pub(crate) fn correct(&mut self, batch: &Batch, cells: u128) -> Result<(), F::Error> {
+        self.append::<16>(Kind::Correct, cells.to_le_bytes())?;
+        self.count_corrections(batch, cells);
+        Ok(())
+    }
+
+    /// Logs a fault; false when there is no room for more of them.
+    pub(crate) fn report(&mut self, fault: FaultReport) -> Result<bool, F::Error> {
+        if self.ledger.faults.push(fault).is_err() {
+            return Ok(false);
+        }
+        self.append::<8>(Kind::Fault, fault.to_bytes()).map(|()| true)
+    }
+
+    /// Logs that a frame is carried out, all of its cells included.
+    pub(crate) fn end_frame(&mut self, end: &FrameEnd) -> Result<(), F::Error> {
+        self.make_room()?;
+        if let Some(key) = &end.key {
+            let mut payload = [0; 56];
+            put(&mut payload, 0, &end.frames.to_le_bytes());
+            put(&mut payload, 8, &key.encode());
+            self.append::<56>(Kind::Key, payload)?;
+        } else {
+            let mut payload = [0; 8];
+            put(&mut payload, 0, &end.frames.to_le_bytes());
+            put(&mut payload, 4, &u32::from(end.ended).to_le_bytes());
+            self.append::<8>(Kind::Done, payload)?;
+        }
+        self.frame_is_done(end);
+        Ok(())
+    }
+
+    /// Logs that an inference begins.
+    pub(crate) fn start(&mut self, schedule: ScheduleId, inference: u32) -> Result<(), F::Error> {
+        self.make_room()?;
+        let mut payload = [0; 20];
+        put(&mut payload, 0, &schedule);
+        put(&mut payload, 16, &inference.to_le_bytes());
+        self.append::<20>(Kind::Start, payload)?;
+        self.begin(schedule, inference);
+        Ok(())
+    }
+
+    /// Logs the key.
+    pub(crate) fn set_key(&mut self, key: [u8; KEY]) -> Result<(), F::Error> {
+        self.make_room()?;
+        self.append::<KEY>(Kind::SetKey, key)?;
+        self.ledger.key = Some(key);
+        Ok(())
+    }
+
+    /// A checkpoint, when the log or a wear counter is nearly full. Called only between batches.
+    fn make_room(&mut self) -> Result<(), F::Error> {
+        if self.ledger.worn || self.tail + RESERVE > self.layout.bank {
+            self.checkpoint(None)?;
+        }
+        Ok(())
+    }
+
+    fn append<const N: usize>(&mut self, kind: Kind, payload: [u8; N]) -> Result<(), F::Error> {
+        // All kinds but intents fit one piece.
+        let mut record = [0; PIECE];
+        put(&mut record, PREFIX, &payload);
+        let padded = complete(&mut record, (N, kind, 0), self.generation, self.tail, F::WRITE_SIZE);
+        self.write(record.get(..padded).unwrap_or_default())
+    }
+
+    /// Writes a record at the tail.
+    fn write(&mut self, record: &[u8]) -> Result<(), F::Error> {
+        self.flash.write(self.base(self.bank) + self.tail, record)?;
+        self.tail += record.len() as u32;
+        Ok(())
+    }
+
+    /// Everything goes to the other bank, which is the newer from then on. `batch` becomes the first record of its log.
+    fn checkpoint(&mut self, batch: Option<&mut Batch>) -> Result<(), F::Error> {
+        self.write_checkpoint(batch, false)
+    }
+
+    fn write_checkpoint(&mut self, mut batch: Option<&mut Batch>, new: bool) -> Result<(), F::Error> {
+        let layout = self.layout;
+        let other = 1 - self.bank;
+        let base = self.base(other);
+        let generation = self.generation.wrapping_add(1);
+        self.flash.erase(base, base + layout.bank)?;
+        let header_first = self.mutant.is(Mutant::HeaderFirst);
+        if header_first {
+            let mut digest = CRC32.digest();
+            for place in (layout.faults()..layout.log()).step_by(PIECE) {
+                digest.update(&self.piece(place, new)?);
+            }
+            self.write_header(base, generation, digest.finalize())?;
+        }
+        let mut digest = CRC32.digest();
+        for place in (layout.faults()..layout.log()).step_by(PIECE) {
+            let piece = self.piece(place, new)?;
+            digest.update(&piece);
+            self.flash.write(base + place, &piece)?;
+        }
+        if self.mutant.is(Mutant::NoRedo) {
+            batch = None;
+        }
+        let mut tail = layout.log();
+        if let Some(batch) = batch.filter(|batch| !batch.is_empty()) {
+            let redone = batch.redone();
+            let (record, len) = batch.record();
+            let padded = complete(record, (len, Kind::Intent, redone), generation, tail, F::WRITE_SIZE);
+            self.flash.write(base + tail, record.get(..padded).unwrap_or_default())?;
+            tail += padded as u32;
+        }
+        if !header_first {
+            self.write_header(base, generation, digest.finalize())?;
+        }
+        (self.bank, self.generation, self.tail) = (other, generation, tail);
+        self.ledger.wear.fill([0; 2]);
+        self.ledger.worn = false;
+        Ok(())
+    }
+
+    fn write_header(&mut self, base: u32, generation: u32, body_crc: u32) -> Result<(), F::Error> {
+        let header = Header {
+            generation,
+            faults: self.ledger.faults.len() as u16,
+            body_crc,
+            place: self.ledger.place,
+            key: self.ledger.key,
+        };
+        self.flash.write(base, &header.encode(&self.identity))
+    }
+
+    /// The piece of a new checkpoint that lies at `place`. `new`: there is no checkpoint before it.
+    fn piece(&mut self, place: u32, new: bool) -> Result<[u8; PIECE], F::Error> {
+        let layout = self.layout;
+        let mut piece = [0; PIECE];
+        if place < layout.levels() {
+            let first = (place - layout.faults()) as usize / FaultReport::BYTES;
+            for (bytes, fault) in piece.as_chunks_mut().0.iter_mut().zip(self.ledger.faults.iter().skip(first)) {
+                *bytes = fault.to_bytes();
+            }
+        } else if place < layout.wear() {
+            let first = (place - layout.levels()) as usize / 2;
+            let levels = self.ledger.levels.get(first..).unwrap_or_default();
+            for (bytes, level) in piece.as_chunks_mut().0.iter_mut().zip(levels) {
+                *bytes = level.to_le_bytes();
+            }
+        } else {
+            if !new {
+                let bank = self.bank;
+                self.read(bank, place, &mut piece)?;
+            }
+            let first = (place - layout.wear()) as usize / 8;
+            let counts = self.ledger.wear.get(first..).unwrap_or_default().as_flattened();
+            for (bytes, count) in piece.as_chunks_mut().0.iter_mut().zip(counts) {
+                *bytes = u32::from_le_bytes(*bytes).saturating_add(u32::from(*count)).to_le_bytes();
+            }
+        }
+        Ok(piece)
+    }
+
+    /// Writes of PCM cells `first..`, as many as `to` has room for; returns how many.
+    pub(crate) fn wear(&mut self, first: u32, to: &mut [[u8; 4]]) -> Result<usize, F::Error> {
+        let mut piece = [0; PIECE];
+        let mut held = None;
+        let mut done = 0;
+        for bytes in to {
+            let cell = first as usize + done;
+            let Some(count) = self.ledger.wear.as_flattened().get(cell).copied() else { break };
+            let place = self.layout.wear() + (cell * 4 / PIECE * PIECE) as u32;
+            if held != Some(place) {
+                let bank = self.bank;
+                self.read(bank, place, &mut piece)?;
+                held = Some(place);
+            }
+            *bytes = u32_at(&piece, cell * 4 % PIECE).saturating_add(u32::from(count)).to_le_bytes();
+            done += 1;
+        }
+        Ok(done)
+    }
+}

@@ -1,0 +1,208 @@
+//! The records of the log.
+//!
+//! ```text
+//! record:  | length: u16 | kind: u8 | redone: u8 | CRC: u32 | payload: `length` bytes | FF to the write size |
+//!
+//! CRC-32 over the bank's generation (u32), the record's place in the bank (u32), the four bytes before the CRC, and the payload.
+//!
+//! kind        payload                                         when it is written
+//! 1 Intent    frame: u32, calls: u32, then 4 bytes a cell      before these cells are written
+//! 2 Correct   16 bytes: bit 2 i + side of cell i of the intent before these PCM cells are written once more
+//! 3 Fault     a fault report, 8 bytes                          when a PCM cell did not take its level
+//! 4 Done      frames: u32, ended: u32                          when a frame of the schedule is carried out
+//! 5 Key       frames: u32, zeros, resume point: 48 bytes       the same, for a TileRow frame
+//! 6 Start     schedule: 16 bytes, inference: u32               when an inference begins
+//! 7 SetKey    key: 32 bytes                                    when schedules must be sealed from now on
+//!
+//! cell of an intent:  bits 0..20 weight cell `row C + col`, bits 20..29 its new signed level + 256
+//! ```
+//!
+//! A record is whole when its CRC is right; the log ends before the first that is not. A cell's level is absolute, so an intent may be
+//! carried out again at any time.
+
+use super::bytes::{put, u16_at, u32_at};
+use super::layout::PIECE;
+use crate::stream::CRC32;
+
+/// Bytes before a record's payload.
+pub(super) const PREFIX: usize = 8;
+/// Bytes of an intent's payload before its cells.
+const INTENT: usize = 8;
+/// Weight cells of one intent at most.
+pub(crate) const BATCH: usize = 64;
+/// Bytes of the longest record, padded.
+pub(super) const MAX_RECORD: usize = (PREFIX + INTENT + 4 * BATCH).next_multiple_of(PIECE);
+
+/// Kinds of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Intent = 1,
+    Correct = 2,
+    Fault = 3,
+    Done = 4,
+    Key = 5,
+    Start = 6,
+    SetKey = 7,
+}
+
+impl Kind {
+    const fn of(byte: u8) -> Option<Self> {
+        Some(match byte {
+            1 => Self::Intent,
+            2 => Self::Correct,
+            3 => Self::Fault,
+            4 => Self::Done,
+            5 => Self::Key,
+            6 => Self::Start,
+            7 => Self::SetKey,
+            _ => return None,
+        })
+    }
+
+    /// Whether a payload of this kind can have `len` bytes.
+    const fn has_length(self, len: usize) -> bool {
+        match self {
+            Self::Intent => len > INTENT && len <= INTENT + 4 * BATCH && len.is_multiple_of(4),
+            Self::Correct => len == 16,
+            Self::Fault | Self::Done => len == 8,
+            Self::Key => len == 56,
+            Self::Start => len == 20,
+            Self::SetKey => len == 32,
+        }
+    }
+}
+
+/// The start of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Prefix {
+    pub(super) len: usize,
+    pub(super) kind: Kind,
+    pub(super) redone: u8,
+    pub(super) crc: u32,
+}
+
+impl Prefix {
+    /// The prefix in these bytes, if a record can begin so.
+    pub(super) fn decode(b: &[u8]) -> Option<Self> {
+        let (len, kind) = (usize::from(u16_at(b, 0)), Kind::of(*b.get(2)?)?);
+        kind.has_length(len).then_some(Self { len, kind, redone: *b.get(3)?, crc: u32_at(b, 4) })
+    }
+}
+
+/// CRC of a record under way.
+pub(super) fn digest(generation: u32, place: u32, four: &[u8]) -> crc::Digest<'static, u32> {
+    let mut digest = CRC32.digest();
+    let mut seed = [0; 12];
+    put(&mut seed, 0, &generation.to_le_bytes());
+    put(&mut seed, 4, &place.to_le_bytes());
+    put(&mut seed, 8, four);
+    digest.update(&seed);
+    digest
+}
+
+/// Completes the record in `b`, whose payload of `len` bytes is in its place already, for `place` in the bank; returns its length, padded
+/// to `align`.
+pub(super) fn complete(
+    b: &mut [u8],
+    (len, kind, redone): (usize, Kind, u8),
+    generation: u32,
+    place: u32,
+    align: usize,
+) -> usize {
+    put(b, 0, &(len as u16).to_le_bytes());
+    put(b, 2, &[kind as u8, redone]);
+    let mut digest = digest(generation, place, b.get(..4).unwrap_or_default());
+    digest.update(b.get(PREFIX..).and_then(|b| b.get(..len)).unwrap_or_default());
+    put(b, 4, &digest.finalize().to_le_bytes());
+    let end = PREFIX + len;
+    let padded = end.next_multiple_of(align);
+    if let Some(padding) = b.get_mut(end..).and_then(|b| b.get_mut(..padded - end)) {
+        padding.fill(0xFF);
+    }
+    padded
+}
+
+/// Cells that are to be written together: an intent in the making, and what of it is done.
+pub(crate) struct Batch {
+    /// An Intent record: prefix, frame, calls, cells.
+    record: [u8; MAX_RECORD],
+    cells: usize,
+    /// How often a power cut interrupted it.
+    redone: u8,
+    /// PCM cells that it moves: bit `2 i + side` of cell `i`.
+    pub(crate) moved: u128,
+}
+
+impl Batch {
+    pub(crate) const fn new() -> Self {
+        Self { record: [0; MAX_RECORD], cells: 0, redone: 0, moved: 0 }
+    }
+
+    pub(crate) const fn clear(&mut self) {
+        self.cells = 0;
+        self.redone = 0;
+        self.moved = 0;
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.cells == 0
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.cells
+    }
+
+    /// Takes one cell more; false when it is full.
+    #[inline]
+    pub(crate) fn push(&mut self, cell: u32, level: i16) -> bool {
+        if self.cells >= BATCH {
+            return false;
+        }
+        let packed = cell | ((level + 256) as u32) << 20;
+        put(&mut self.record, PREFIX + INTENT + 4 * self.cells, &packed.to_le_bytes());
+        self.cells += 1;
+        true
+    }
+
+    /// Cell `i` and its new level.
+    #[inline]
+    pub(crate) fn get(&self, i: usize) -> Option<(u32, i16)> {
+        if i >= self.cells {
+            return None;
+        }
+        let packed = u32_at(&self.record, PREFIX + INTENT + 4 * i);
+        Some((packed & 0xF_FFFF, (packed >> 20 & 0x1FF) as i16 - 256))
+    }
+
+    /// How often a power cut interrupted it.
+    pub(crate) const fn redone(&self) -> u8 {
+        self.redone
+    }
+
+    /// A power cut has interrupted it once more.
+    pub(super) const fn interrupted(&mut self) {
+        self.redone = self.redone.saturating_add(1);
+    }
+
+    /// Where it belongs: the frame, and the program calls of the frame up to its end.
+    pub(crate) fn set_place(&mut self, frame: u32, calls: u32) {
+        put(&mut self.record, PREFIX, &frame.to_le_bytes());
+        put(&mut self.record, PREFIX + 4, &calls.to_le_bytes());
+    }
+
+    pub(crate) fn place(&self) -> (u32, u32) {
+        (u32_at(&self.record, PREFIX), u32_at(&self.record, PREFIX + 4))
+    }
+
+    /// The record, and the length of its payload.
+    pub(super) fn record(&mut self) -> (&mut [u8], usize) {
+        (&mut self.record, INTENT + 4 * self.cells)
+    }
+
+    /// Takes over an Intent record of `len` payload bytes that was read into [`Batch::record`].
+    pub(super) fn take_over(&mut self, len: usize, redone: u8) {
+        self.cells = len.saturating_sub(INTENT) / 4;
+        self.redone = redone;
+        self.moved = 0;
+    }
+}

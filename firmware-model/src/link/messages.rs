@@ -1,0 +1,350 @@
+//! What host and device say to each other (`docs/controller.md`, section 4).
+//!
+//! A [`ToDevice`] or [`ToHost`] is encoded with postcard, its CRC-32 is put behind it, and both are stuffed into a COBS frame that a
+//! zero byte ends ([`super::packet`]).
+
+use postcard_schema::Schema;
+use postcard_schema::key::hash::fnv1a64::hash_ty_path;
+use serde::{Deserialize, Serialize};
+
+/// Hash of all message types: two ends with different hashes do not understand each other, and say so in the hello.
+pub const SCHEMA: u64 = u64::from_le_bytes(hash_ty_path::<ToDevice<'static>>("elight/to-device"))
+    ^ u64::from_le_bytes(hash_ty_path::<ToHost<'static>>("elight/to-host")).rotate_left(1);
+
+/// Bytes of a schedule's name, see [`Start::schedule`].
+pub const ID: usize = 16;
+/// Bytes of the key that authenticates schedules.
+pub const KEY: usize = 32;
+
+/// A schedule's name: the first bytes of the BLAKE2s-256 hash of its file ([`crate::seal::schedule_id`]).
+pub type ScheduleId = [u8; ID];
+
+/// From the host.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Schema)]
+pub enum ToDevice<'a> {
+    /// A question, or an order that is harmless when repeated. Answered with the same `session` and `number`.
+    Ask {
+        /// Chosen by the host at its hello; only a hello is answered in another session.
+        session: u32,
+        /// Grows from question to question; an older one is not answered any more.
+        number: u32,
+        /// The question.
+        #[serde(borrow)]
+        request: Request<'a>,
+    },
+    /// The next bytes of the running schedule.
+    Data {
+        /// [`Start::run`].
+        run: u32,
+        /// Number of this packet in the run, from 0.
+        seq: u32,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+}
+
+/// What a host can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Schema)]
+pub enum Request<'a> {
+    /// Opens a session: [`Answer::Hello`].
+    Hello {
+        /// [`SCHEMA`] of the host.
+        schema: u64,
+    },
+    /// Begins an inference, or goes on with it: [`Answer::Start`].
+    Start(Start),
+    /// How things stand: [`Answer::Status`].
+    Status,
+    /// Writes of PCM cells: [`Answer::Page`] of `u32`, from PCM cell `first` on. PCM cell `2 (row C + col)` is the plus cell of a weight
+    /// cell, the next one its minus cell.
+    Wear {
+        /// First PCM cell.
+        first: u32,
+    },
+    /// Signed levels, as the plan wants them: [`Answer::Page`] of `i16`, from weight cell `row C + col = first` on.
+    Levels {
+        /// First weight cell.
+        first: u32,
+    },
+    /// CRC-32 of all signed levels as `i16`: [`Answer::Digest`].
+    LevelsDigest,
+    /// Cells that did not take their level: [`Answer::Faults`].
+    Faults {
+        /// First report.
+        first: u16,
+    },
+    /// Elements of the input vector, for [`Request::Capture`]: [`Answer::Done`].
+    Inputs {
+        /// First element.
+        first: u32,
+        /// `i16`, little-endian.
+        values: &'a [u8],
+    },
+    /// Keep the outputs of one step: [`Answer::Done`].
+    Capture {
+        /// Step of the inference, from 0.
+        step: u64,
+    },
+    /// The outputs that were kept: [`Answer::Page`] of `i64`, from core row `first` on; empty when that step has not come.
+    Outputs {
+        /// First core row.
+        first: u16,
+    },
+    /// Schedules must carry tags made with this key from now on: [`Answer::Done`]. Refused where a key is set already.
+    SetKey {
+        /// The key.
+        key: [u8; KEY],
+    },
+}
+
+/// Which inference of which schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct Start {
+    /// A number that the host never used before: data of other runs are dropped.
+    pub run: u32,
+    /// The schedule.
+    pub schedule: ScheduleId,
+    /// Number of the inference, from 0.
+    pub inference: u32,
+}
+
+/// From the device.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Schema)]
+pub enum ToHost<'a> {
+    /// Sent once after power-up: earlier sessions and runs are over.
+    Ready,
+    /// Where the run stands: sent for every data packet.
+    Ack(Ack),
+    /// The answer to a question.
+    Answer {
+        /// Of the question.
+        session: u32,
+        /// Of the question.
+        number: u32,
+        /// The answer.
+        #[serde(borrow)]
+        answer: Answer<'a>,
+    },
+}
+
+/// Where the run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct Ack {
+    /// [`Start::run`].
+    pub run: u32,
+    /// The data packet that the device waits for: all before it are taken.
+    pub next: u32,
+    /// Frames of the schedule that are carried out and logged: they survive a power cut.
+    pub frames: u32,
+    /// What the run has come to.
+    pub state: RunState,
+}
+
+/// What a run has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub enum RunState {
+    /// More data are wanted.
+    Open,
+    /// The End frame is carried out.
+    Ended,
+    /// The schedule was refused, or the core failed: nothing more is taken in this run.
+    Failed(Failure),
+    /// There is no such run: say hello and start it.
+    Unknown,
+}
+
+/// Why a run failed. Frame numbers count from the header, 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub enum Failure {
+    /// Not a schedule, or of another format version.
+    NotASchedule,
+    /// A frame that is damaged; nothing of it was carried out.
+    Damaged {
+        /// The frame.
+        frame: u32,
+    },
+    /// A frame that breaks a rule of the format.
+    Malformed {
+        /// The frame.
+        frame: u32,
+    },
+    /// A frame without a good tag, on a device with a key; nothing of it was carried out.
+    Unauthenticated {
+        /// The frame.
+        frame: u32,
+    },
+    /// For another core size or number of bits.
+    OtherCore,
+    /// For another device: its levels mean other transmissions.
+    OtherDevice,
+    /// Needs more memory than the device has.
+    Memory {
+        /// Bytes needed.
+        need: u32,
+        /// Bytes there.
+        have: u32,
+    },
+    /// Bytes behind the End frame.
+    Trailing,
+    /// The core reported a fault of its own.
+    Hardware {
+        /// The frame.
+        frame: u32,
+    },
+    /// The flash failed: nothing can be logged, so nothing is written.
+    Flash {
+        /// The frame.
+        frame: u32,
+    },
+    /// More cells than the device can list do not take their levels.
+    TooManyFaults {
+        /// The frame.
+        frame: u32,
+    },
+}
+
+/// An answer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Schema)]
+pub enum Answer<'a> {
+    /// To a hello.
+    Hello(Hello),
+    /// To a start.
+    Start(Started),
+    /// To a question for the status.
+    Status(Status),
+    /// Numbers, little-endian: as many as fit, none behind the last.
+    Page(&'a [u8]),
+    /// CRC-32 of the levels.
+    Digest(u32),
+    /// Reports, oldest first, as [`FaultReport::to_bytes`] lays them out; none behind the last.
+    Faults(&'a [u8]),
+    /// The order is carried out.
+    Done,
+    /// It is not, and why.
+    Refused(Refused),
+}
+
+/// Why a question was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub enum Refused {
+    /// The schema hashes differ: one end is older.
+    Schema {
+        /// Of the device.
+        device: u64,
+    },
+    /// A key is set already.
+    KeyIsSet,
+    /// Not a whole number of inputs, or more than the core has room for.
+    Inputs,
+    /// The core cannot keep outputs: it was built without memory for them.
+    NoCapture,
+    /// The flash failed.
+    Flash,
+    /// The core or the flash failed earlier: power the device off and on.
+    Halted(Failure),
+}
+
+/// What the device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct Hello {
+    /// Core rows R.
+    pub rows: u16,
+    /// Core columns C.
+    pub cols: u16,
+    /// Bits of a PCM cell.
+    pub bits: u8,
+    /// CRC of the device's transmissions.
+    pub device_crc: u32,
+    /// Format version of schedules.
+    pub format: u8,
+    /// Working memory of the decoder, bytes.
+    pub memory: u32,
+    /// Most bytes of a packet between two zeros: of the host's, and of its own.
+    pub packet: u16,
+    /// Data packets that may be on their way.
+    pub window: u16,
+    /// Whether cells are read back: false means open loop.
+    pub read_back: bool,
+    /// Whether schedules must be authenticated.
+    pub keyed: bool,
+    /// Fault reports that it can keep.
+    pub max_faults: u16,
+    /// The inference that was begun last.
+    pub last: Option<Position>,
+}
+
+/// How far an inference is carried out, as flash knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct Position {
+    /// The schedule.
+    pub schedule: ScheduleId,
+    /// Number of the inference.
+    pub inference: u32,
+    /// Frames carried out.
+    pub frames: u32,
+    /// Whether its End frame is carried out.
+    pub ended: bool,
+}
+
+/// Where the host shall begin to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub enum Started {
+    /// At the magic and the Header frame.
+    Beginning,
+    /// Magic, Header frame, then the Layer frame with number `layer`, then everything from the TileRow frame with number
+    /// `tile_row` on.
+    Resume {
+        /// Number of the Layer frame.
+        layer: u32,
+        /// Number of the TileRow frame.
+        tile_row: u32,
+    },
+    /// Nowhere: this inference is complete.
+    Ended,
+}
+
+/// How things stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct Status {
+    /// The inference that was begun last.
+    pub last: Option<Position>,
+    /// State of the run, if there is one.
+    pub run: Option<RunState>,
+    /// Reported faults.
+    pub faults: u16,
+    /// Writes of all PCM cells since the device was formatted.
+    pub writes: u64,
+    /// Writes that verification asked for since power-up.
+    pub corrections: u64,
+    /// Checkpoints written: half of them is what each flash bank was erased.
+    pub checkpoints: u32,
+}
+
+/// A PCM cell that did not take its level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultReport {
+    /// PCM cell `2 (row C + col)`, plus 1 for the minus cell.
+    pub cell: u32,
+    /// Level that it should take.
+    pub wanted: u8,
+    /// Level whose transmission is nearest to the one that was read.
+    pub read: u8,
+}
+
+impl FaultReport {
+    /// Bytes of a report.
+    pub const BYTES: usize = 8;
+
+    /// `cell` (4, little-endian), `wanted`, `read`, two zeros.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; Self::BYTES] {
+        let [a, b, c, d] = self.cell.to_le_bytes();
+        [a, b, c, d, self.wanted, self.read, 0, 0]
+    }
+
+    /// The inverse of [`FaultReport::to_bytes`].
+    #[must_use]
+    pub const fn from_bytes([a, b, c, d, wanted, read, _, _]: [u8; Self::BYTES]) -> Self {
+        Self { cell: u32::from_le_bytes([a, b, c, d]), wanted, read }
+    }
+}

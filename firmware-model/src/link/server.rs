@@ -1,0 +1,174 @@
+//! The device's end of the link: bytes in, orders to the [`Device`], bytes out. It never waits and keeps one packet each way.
+//!
+//! Flow control: the host may have as many data packets on their way as the hello says; each is acknowledged when it is carried out, not
+//! when it arrives. While an answer waits for room in the port nothing more is read.
+
+use embedded_storage::nor_flash::NorFlash;
+
+use super::messages::{Answer, FaultReport, Refused, Request, ToDevice, ToHost};
+use super::packet::{Incoming, Outgoing, WIRE};
+use crate::device::Device;
+use crate::hardware::{Hardware, Port};
+use crate::trace::Trace;
+
+/// Bytes of numbers in one answer.
+pub const PAGE: usize = 224;
+/// Inputs in one [`Request::Inputs`].
+pub const INPUTS: usize = PAGE / 2;
+
+/// Serves one host.
+pub struct Server<'m, H: Hardware, F: NorFlash, T: Trace> {
+    device: Device<'m, H, F, T>,
+    window: u16,
+    session: Session,
+    incoming: Incoming,
+    outgoing: Outgoing,
+}
+
+/// The host that said hello last.
+#[derive(Clone, Copy)]
+struct Session {
+    id: u32,
+    /// Number of the last question: older ones are not answered.
+    number: u32,
+    open: bool,
+}
+
+impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
+    /// Serves `device`, and says so with the first bytes. `window`: how many data packets fit the port's buffer, at least 1; it needs
+    /// room for one more packet, a question: `(window + 1) * WIRE` bytes.
+    pub fn new(device: Device<'m, H, F, T>, window: u16) -> Self {
+        let mut outgoing = Outgoing::new();
+        outgoing.set(&ToHost::Ready);
+        let session = Session { id: 0, number: 0, open: false };
+        Self { device, window, session, incoming: Incoming::new(), outgoing }
+    }
+
+    /// The device.
+    #[must_use]
+    pub const fn device(&self) -> &Device<'m, H, F, T> {
+        &self.device
+    }
+
+    /// Gives the device back.
+    #[must_use]
+    pub fn into_device(self) -> Device<'m, H, F, T> {
+        self.device
+    }
+
+    /// Takes what has come and sends what is to be sent, until there is nothing more to take or no more room.
+    pub fn poll<P: Port>(&mut self, port: &mut P) {
+        while self.send(port) {
+            let Some(byte) = port.read() else { return };
+            if self.incoming.push(byte) {
+                self.packet();
+            }
+        }
+    }
+
+    /// Sends; true when all is sent.
+    fn send<P: Port>(&mut self, port: &mut P) -> bool {
+        while let Some(&byte) = self.outgoing.rest().first() {
+            if !port.write(byte) {
+                return false;
+            }
+            self.outgoing.advance(1);
+        }
+        true
+    }
+
+    fn packet(&mut self) {
+        // What is no message is dropped: the host will ask again.
+        match self.incoming.message() {
+            Some(ToDevice::Data { run, seq, bytes }) => {
+                let ack = self.device.data(run, seq, bytes);
+                self.outgoing.set(&ToHost::Ack(ack));
+            }
+            Some(ToDevice::Ask { session, number, request }) => {
+                if matches!(request, Request::Hello { .. }) {
+                    self.session = Session { id: session, number, open: true };
+                } else if !self.session.open || session != self.session.id || number < self.session.number {
+                    return;
+                }
+                self.session.number = number;
+                let mut page = [0; PAGE];
+                let answer = answer(&mut self.device, self.window, &request, &mut page);
+                self.outgoing.set(&ToHost::Answer { session, number, answer });
+            }
+            None => {}
+        }
+    }
+}
+
+/// The answer to a request; numbers lie in `page`.
+fn answer<'p, H: Hardware, F: NorFlash, T: Trace>(
+    device: &mut Device<'_, H, F, T>,
+    window: u16,
+    request: &Request<'_>,
+    page: &'p mut [u8; PAGE],
+) -> Answer<'p> {
+    let done = |result: Result<(), Refused>| match result {
+        Ok(()) => Answer::Done,
+        Err(why) => Answer::Refused(why),
+    };
+    match *request {
+        Request::Hello { schema } => match Device::<'_, H, F, T>::check_schema(schema) {
+            Ok(()) => Answer::Hello(device.hello(WIRE as u16, window)),
+            Err(why) => Answer::Refused(why),
+        },
+        Request::Start(start) => match device.start(start) {
+            Ok(began) => Answer::Start(began),
+            Err(why) => Answer::Refused(why),
+        },
+        Request::Status => Answer::Status(device.status()),
+        Request::Wear { first } => match device.wear(first, page.as_chunks_mut().0) {
+            Ok(count) => Answer::Page(page.get(..4 * count).unwrap_or_default()),
+            Err(_) => Answer::Refused(Refused::Flash),
+        },
+        Request::Levels { first } => {
+            let levels = device.levels().get(first as usize..).unwrap_or_default();
+            fill(page, levels.iter().map(|level| level.to_le_bytes()))
+        }
+        Request::LevelsDigest => Answer::Digest(device.levels_digest()),
+        Request::Faults { first } => {
+            let faults = device.faults().get(usize::from(first)..).unwrap_or_default();
+            match fill::<{ FaultReport::BYTES }>(page, faults.iter().map(|fault| fault.to_bytes())) {
+                Answer::Page(reports) => Answer::Faults(reports),
+                other => other,
+            }
+        }
+        Request::Inputs { first, values } => done(inputs(device, first, values)),
+        Request::Capture { step } => done(device.capture(step)),
+        Request::Outputs { first } => {
+            let outputs = device.captured().get(usize::from(first)..).unwrap_or_default();
+            fill(page, outputs.iter().map(|output| output.to_le_bytes()))
+        }
+        Request::SetKey { key } => done(device.set_key(key)),
+    }
+}
+
+/// As many numbers as the page takes.
+fn fill<const N: usize>(page: &mut [u8; PAGE], numbers: impl Iterator<Item = [u8; N]>) -> Answer<'_> {
+    let mut used = 0;
+    for (place, number) in page.as_chunks_mut().0.iter_mut().zip(numbers) {
+        *place = number;
+        used += N;
+    }
+    Answer::Page(page.get(..used).unwrap_or_default())
+}
+
+fn inputs<H: Hardware, F: NorFlash, T: Trace>(
+    device: &mut Device<'_, H, F, T>,
+    first: u32,
+    values: &[u8],
+) -> Result<(), Refused> {
+    let (numbers, rest) = values.as_chunks();
+    let mut inputs = [0; INPUTS];
+    let Some(inputs) = inputs.get_mut(..numbers.len()).filter(|_| rest.is_empty()) else {
+        return Err(Refused::Inputs);
+    };
+    for (input, bytes) in inputs.iter_mut().zip(numbers) {
+        *input = i16::from_le_bytes(*bytes);
+    }
+    device.load_inputs(first, inputs).map_err(|_| Refused::Inputs)
+}

@@ -1,0 +1,408 @@
+//! The core as the decoder sees it, on top of the [`Hardware`]: writes are gathered in batches, logged, carried out, and read back.
+//!
+//! ```text
+//! program, program, ... -> batch -> [log intent] -> [set cells] -> [read back] -> ... -> step, end of frame
+//!                                                        ^  wrong: log, set once more |
+//!                                                        '----------------------------'  at most `tries` times
+//! ```
+
+use core::fmt;
+
+use embedded_storage::nor_flash::NorFlash;
+
+use crate::hardware::{Hardware, PcmCell, Profile, Side};
+use crate::journal::{Batch, Journal, Ledger, OpenError};
+use crate::link::messages::FaultReport;
+use crate::mutants::Mutant;
+use crate::photonic_core::{Core, FrameEnd, Output};
+use crate::trace::{Event, Trace};
+use crate::wire::Layer;
+
+/// Why programming failed. `H` is the hardware's own fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgramFault<H> {
+    /// The core failed.
+    Hardware(H),
+    /// The flash failed: nothing can be logged, so nothing is written.
+    Flash,
+    /// More cells do not take their levels than can be listed.
+    TooManyFaults,
+}
+
+impl<H: fmt::Debug> fmt::Display for ProgramFault<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hardware(fault) => write!(f, "the core failed: {fault:?}"),
+            Self::Flash => f.write_str("the flash failed, so nothing more is written"),
+            Self::TooManyFaults => f.write_str("too many cells do not take their levels"),
+        }
+    }
+}
+
+/// Outputs of one step, kept for the host.
+struct Capture<'m> {
+    outputs: &'m mut [i64],
+    /// Which step of the inference.
+    step: Option<u64>,
+    taken: bool,
+}
+
+/// Programs a core, counts its wear, and keeps the journal.
+pub(crate) struct Programmer<'m, H: Hardware, F, T> {
+    hardware: H,
+    profile: Profile<'m>,
+    journal: Journal<'m, F>,
+    batch: Batch,
+    /// Frame (upper half) and calls of `program` in it (lower half).
+    at: u64,
+    /// Up to here all was carried out before: nothing is written, no light is let through.
+    done: u64,
+    /// Steps of the inference so far.
+    steps: u64,
+    capture: Capture<'m>,
+    corrections: u64,
+    pub(crate) trace: T,
+}
+
+/// Frame and calls as one number that grows.
+const fn place(frame: u32, calls: u32) -> u64 {
+    (frame as u64) << 32 | calls as u64
+}
+
+impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
+    /// Opens the journal. What a power cut interrupted is completed by [`Programmer::redo`].
+    pub(crate) fn open(
+        hardware: H,
+        flash: F,
+        profile: Profile<'m>,
+        ledger: Ledger<'m>,
+        outputs: &'m mut [i64],
+        mut trace: T,
+    ) -> Result<Self, OpenError<F::Error>> {
+        let mut batch = Batch::new();
+        #[cfg(feature = "mutants")]
+        let mutant = hardware.mutant();
+        #[cfg(not(feature = "mutants"))]
+        let mutant = Mutant::None;
+        let (journal, found) = Journal::open(flash, profile.identity, ledger, &mut batch, mutant)?;
+        trace.event(Event::Opened(found));
+        let capture = Capture { outputs, step: None, taken: false };
+        Ok(Self { hardware, profile, journal, batch, at: 0, done: 0, steps: 0, capture, corrections: 0, trace })
+    }
+
+    pub(crate) const fn ledger(&self) -> &Ledger<'m> {
+        &self.journal.ledger
+    }
+
+    pub(crate) const fn journal(&mut self) -> &mut Journal<'m, F> {
+        &mut self.journal
+    }
+
+    pub(crate) const fn hardware(&self) -> &H {
+        &self.hardware
+    }
+
+    pub(crate) const fn hardware_mut(&mut self) -> &mut H {
+        &mut self.hardware
+    }
+
+    pub(crate) fn release(self) -> (H, F) {
+        (self.hardware, self.journal.into_flash())
+    }
+
+    /// Checkpoints written.
+    pub(crate) const fn checkpoints(&self) -> u32 {
+        self.journal.checkpoints()
+    }
+
+    /// Writes that verification asked for since power-up.
+    pub(crate) const fn corrections(&self) -> u64 {
+        self.corrections
+    }
+
+    /// Prepares for the schedule's first frame: what the journal says is done will be passed over.
+    pub(crate) fn rewind(&mut self) {
+        self.batch.clear();
+        self.at = 0;
+        self.steps = 0;
+        self.capture.taken = false;
+        self.done = self.journal.ledger.place.map_or(0, |p| place(p.frames, p.calls));
+    }
+
+    /// Keeps the outputs of step `step` of the inference; false when there is no memory for them.
+    pub(crate) fn capture(&mut self, step: u64) -> bool {
+        self.capture.step = Some(step);
+        self.capture.taken = false;
+        self.capture.outputs.len() >= usize::from(self.profile.identity.rows)
+    }
+
+    /// The outputs that were kept; none when that step has not come.
+    pub(crate) fn captured(&self) -> &[i64] {
+        let rows = if self.capture.taken { usize::from(self.profile.identity.rows) } else { 0 };
+        self.capture.outputs.get(..rows).unwrap_or_default()
+    }
+
+    /// Carries the batch out that the journal found interrupted.
+    pub(crate) fn redo(&mut self) -> Result<(), ProgramFault<H::Fault>> {
+        #[cfg(feature = "mutants")]
+        if self.journal.mutant.is(Mutant::RedoAll) {
+            for cell in 0..self.journal.ledger.levels.len() as u32 {
+                for side in [Side::Plus, Side::Minus] {
+                    let level = of_side(self.journal.ledger.level(cell), side);
+                    self.hardware.set(self.pcm(cell, side), level).map_err(ProgramFault::Hardware)?;
+                }
+            }
+        }
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.trace.event(Event::Redone { cells: self.batch.len() as u8 });
+        self.write_batch(true)?;
+        self.verify()?;
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// Logs the batch and carries it out.
+    fn flush(&mut self) -> Result<(), ProgramFault<H::Fault>> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.batch.set_place((self.at >> 32) as u32, self.at as u32);
+        if self.journal.mutant.is(Mutant::ApplyBeforeLog) {
+            self.write_batch(false)?;
+            self.journal.intend(&mut self.batch).map_err(|_| ProgramFault::Flash)?;
+        } else {
+            self.journal.intend(&mut self.batch).map_err(|_| ProgramFault::Flash)?;
+            self.trace.event(Event::Intended { cells: self.batch.len() as u8 });
+            self.write_batch(false)?;
+        }
+        self.verify()?;
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// Brings all cells of the batch to their levels, and books it. With `again`, after a power cut, cells that can be read and are
+    /// right are left alone.
+    fn write_batch(&mut self, again: bool) -> Result<(), ProgramFault<H::Fault>> {
+        let redone = if again { self.batch.redone() } else { 0 };
+        for i in 0..self.batch.len() {
+            let Some((cell, level)) = self.batch.get(i) else { break };
+            #[cfg(feature = "mutants")]
+            let before = self.journal.ledger.level(cell);
+            let moves = self.journal.ledger.book(cell, level, redone);
+            for side in [Side::Plus, Side::Minus] {
+                let n = side as usize;
+                if moves.get(n) != Some(&true) || self.journal.ledger.is_faulty(cell, n) {
+                    continue;
+                }
+                self.batch.moved |= 1 << (2 * i + n);
+                let pcm = self.pcm(cell, side);
+                let level = of_side(level, side);
+                #[cfg(feature = "mutants")]
+                if again && self.journal.mutant.is(Mutant::RedoAsDelta) {
+                    let by = i16::from(level) - i16::from(of_side(before, side));
+                    self.hardware.shift(pcm, by).map_err(ProgramFault::Hardware)?;
+                    continue;
+                }
+                if again && H::READ_BACK && self.is_right(pcm, level)? {
+                    continue;
+                }
+                self.hardware.set(pcm, level).map_err(ProgramFault::Hardware)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads back what was written, and writes once more what is wrong.
+    fn verify(&mut self) -> Result<(), ProgramFault<H::Fault>> {
+        if !H::READ_BACK {
+            return Ok(());
+        }
+        let mut tries = 1;
+        loop {
+            let wrong = self.wrong()?;
+            if wrong == 0 {
+                return Ok(());
+            }
+            if tries >= self.profile.verify.tries {
+                return self.report(wrong);
+            }
+            tries += 1;
+            self.journal.correct(&self.batch, wrong).map_err(|_| ProgramFault::Flash)?;
+            self.corrections += u64::from(wrong.count_ones());
+            self.trace.event(Event::Corrected { cells: wrong.count_ones() as u8 });
+            let mut left = wrong;
+            while let Some((pcm, level)) = self.next_of(&mut left) {
+                self.hardware.set(pcm, level).map_err(ProgramFault::Hardware)?;
+            }
+        }
+    }
+
+    /// Which moved PCM cells of the batch are outside the tolerance.
+    fn wrong(&mut self) -> Result<u128, ProgramFault<H::Fault>> {
+        let mut wrong = 0;
+        let mut left = self.batch.moved;
+        loop {
+            let bit = left & left.wrapping_neg();
+            let Some((pcm, level)) = self.next_of(&mut left) else { return Ok(wrong) };
+            if !self.is_right(pcm, level)? {
+                wrong |= bit;
+            }
+        }
+    }
+
+    /// Reports PCM cells of the batch as faulty: they are not written any more.
+    fn report(&mut self, cells: u128) -> Result<(), ProgramFault<H::Fault>> {
+        let mut left = cells;
+        while let Some((pcm, wanted)) = self.next_of(&mut left) {
+            let read = self.hardware.read(pcm).map_err(ProgramFault::Hardware)?;
+            let report = FaultReport { cell: self.number(pcm), wanted, read: self.nearest(read) };
+            if !self.journal.report(report).map_err(|_| ProgramFault::Flash)? {
+                return Err(ProgramFault::TooManyFaults);
+            }
+            self.trace.event(Event::CellFault(report));
+        }
+        Ok(())
+    }
+
+    /// Takes the lowest PCM cell of the set `left` of the batch, and its level.
+    fn next_of(&self, left: &mut u128) -> Option<(PcmCell, u8)> {
+        if *left == 0 {
+            return None;
+        }
+        let bit = left.trailing_zeros();
+        *left &= *left - 1;
+        let (cell, level) = self.batch.get(bit as usize / 2)?;
+        let side = if bit & 1 == 0 { Side::Plus } else { Side::Minus };
+        Some((self.pcm(cell, side), of_side(level, side)))
+    }
+
+    fn is_right(&mut self, pcm: PcmCell, level: u8) -> Result<bool, ProgramFault<H::Fault>> {
+        let read = self.hardware.read(pcm).map_err(ProgramFault::Hardware)?;
+        let wanted = self.profile.transmissions.get(usize::from(level)).copied().unwrap_or(f32::NAN);
+        // Not a number is wrong, too.
+        Ok((read - wanted).abs() <= self.profile.verify.tolerance)
+    }
+
+    /// Level whose transmission is nearest.
+    fn nearest(&self, read: f32) -> u8 {
+        let mut best = (0, f32::INFINITY);
+        for (level, transmission) in self.profile.transmissions.iter().enumerate() {
+            let distance = (read - transmission).abs();
+            if distance < best.1 {
+                best = (level as u8, distance);
+            }
+        }
+        best.0
+    }
+
+    fn pcm(&self, cell: u32, side: Side) -> PcmCell {
+        let cols = u32::from(self.profile.identity.cols);
+        let row = cell.checked_div(cols).unwrap_or(0);
+        PcmCell { row: row as u16, col: (cell - row * cols) as u16, side }
+    }
+
+    fn number(&self, pcm: PcmCell) -> u32 {
+        2 * self.cell(pcm.row, pcm.col) + pcm.side as u32
+    }
+
+    #[inline]
+    fn cell(&self, row: u16, col: u16) -> u32 {
+        u32::from(row) * u32::from(self.profile.identity.cols) + u32::from(col)
+    }
+}
+
+/// Level of the PCM cell on this side when the weight cell holds `level`.
+const fn of_side(level: i16, side: Side) -> u8 {
+    let own = match side {
+        Side::Plus => level,
+        Side::Minus => -level,
+    };
+    if own > 0 { own as u8 } else { 0 }
+}
+
+/// Why a device does not start. `E` is the flash's error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenFault<E> {
+    /// The profile is none: transmissions and bits do not belong together, the device CRC is another, or tries or tolerance
+    /// are not positive, or there are more than 16 tries.
+    Profile,
+    /// The memory lent for levels or wear is not that of the core.
+    Memory,
+    /// The journal cannot be opened.
+    Journal(OpenError<E>),
+}
+
+impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
+    type Fault = ProgramFault<H::Fault>;
+
+    fn begin_layer(&mut self, layer: &Layer<'_>) -> Result<(), Self::Fault> {
+        self.hardware.begin_layer(layer.rows, layer.cols, layer.groups).map_err(ProgramFault::Hardware)
+    }
+
+    fn assign(&mut self, row: u16, output: Option<Output>) -> Result<(), Self::Fault> {
+        self.hardware.assign(row, output).map_err(ProgramFault::Hardware)
+    }
+
+    #[inline]
+    fn program(&mut self, row: u16, col: u16, level: i16) -> Result<(), Self::Fault> {
+        self.at += 1;
+        if self.at <= self.done {
+            return Ok(());
+        }
+        let cell = self.cell(row, col);
+        if self.journal.ledger.level(cell) == level {
+            return Ok(());
+        }
+        if !self.batch.push(cell, level) {
+            // The calls up to the one before this are in the batch.
+            self.at -= 1;
+            self.flush()?;
+            self.at += 1;
+            self.batch.push(cell, level);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Self::Fault> {
+        self.hardware.route(row, col, input).map_err(ProgramFault::Hardware)
+    }
+
+    fn step(&mut self) -> Result<(), Self::Fault> {
+        let step = self.steps;
+        self.steps += 1;
+        if self.at < self.done {
+            return Ok(());
+        }
+        self.flush()?;
+        self.hardware.step().map_err(ProgramFault::Hardware)?;
+        if self.capture.step == Some(step) {
+            for (row, output) in (0..self.profile.identity.rows).zip(self.capture.outputs.iter_mut()) {
+                *output = self.hardware.output(row).map_err(ProgramFault::Hardware)?;
+            }
+            self.capture.taken = true;
+        }
+        Ok(())
+    }
+
+    fn end_frame(&mut self, end: &FrameEnd) -> Result<(), Self::Fault> {
+        let next = place(end.frames, 0);
+        if next > self.done {
+            if self.journal.mutant.is(Mutant::EndBeforeCells) {
+                self.journal.end_frame(end).map_err(|_| ProgramFault::Flash)?;
+                self.flush()?;
+            } else {
+                self.flush()?;
+                self.journal.end_frame(end).map_err(|_| ProgramFault::Flash)?;
+            }
+            self.trace.event(Event::FrameDone { frames: end.frames });
+        }
+        self.at = next;
+        if let Some(key) = &end.key {
+            self.steps = key.before.steps;
+        }
+        Ok(())
+    }
+}
