@@ -22,6 +22,8 @@ pub mod held;
 
 pub mod replay;
 
+pub mod link;
+
 pub mod inspect;
 
 pub mod report;

@@ -20,7 +20,7 @@ use firmware_model::wire::{self, End, Header, MAGIC, MAX_HEADER, Scale};
 use serde::Serialize;
 use thiserror::Error;
 
-pub use frames::{Content, FrameView};
+pub use frames::{Content, FrameView, header};
 pub use recorder::{Change, Counted, Recorder, RowView, TileRowCount};
 pub use text::print;
 
