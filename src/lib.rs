@@ -31,3 +31,5 @@ pub mod report;
 pub mod nn;
 
 pub mod train;
+
+pub mod sim;

@@ -153,32 +153,67 @@ pub fn replay(
     promise: Promise<'_>,
     observer: &dyn Observer,
 ) -> Result<Replay, ReplayError> {
+    replay_cores(&[(schedule, promise)], core, device, stimuli, promise.outputs, observer)
+}
+
+/// Replays the schedules of several cores that share a network, each on a core of its own. The outputs of all cores together have to be
+/// `outputs`, for each inference.
+///
+/// # Errors
+/// [`ReplayError`] when one cannot be carried out at all.
+pub fn replay_cores(
+    cores: &[(&Path, Promise<'_>)],
+    core: CoreSize,
+    device: &DeviceProfile,
+    stimuli: &[Stimulus],
+    outputs: &[Vec<i64>],
+    observer: &dyn Observer,
+) -> Result<Replay, ReplayError> {
+    let weights: u64 = cores.iter().map(|(_, promise)| promise.end.weights).sum();
+    observer.begin("replaying", weights * stimuli.len() as u64);
+    let mut sums: Vec<Vec<i64>> = outputs.iter().map(|outputs| vec![0; outputs.len()]).collect();
+    let mut writes_match = true;
+    for (schedule, promise) in cores {
+        writes_match &= replay_core(schedule, core, device, stimuli, *promise, &mut sums, observer)?;
+    }
+    Ok(Replay { writes_match, outputs_match: sums == *outputs, inferences: stimuli.len() as u32 })
+}
+
+/// Replays one core's schedule; adds its outputs to `sums`, and says whether it was written as promised.
+fn replay_core(
+    schedule: &Path,
+    core: CoreSize,
+    device: &DeviceProfile,
+    stimuli: &[Stimulus],
+    promise: Promise<'_>,
+    sums: &mut [Vec<i64>],
+    observer: &dyn Observer,
+) -> Result<bool, ReplayError> {
     let (rows, cols) = (core.rows as u16, core.cols as u16);
     let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: identity_crc(device) };
     let config = SimConfig { rows, cols, bits: device.bits, fanout: 1, cost: Some(device.cost) };
-    let mut buffers = SimBuffers::erased(rows, cols, promise.outputs.first().map_or(0, Vec::len));
+    let mut buffers = SimBuffers::erased(rows, cols, sums.first().map_or(0, Vec::len));
     buffers.levels.copy_from_slice(promise.origin);
     // Exactly what the header asks for, as a controller would have it (the header frame itself needs some at first).
     let mut memory = vec![0u8; promise.ram.max(MAX_HEADER)];
-    let mut result = Replay { writes_match: true, outputs_match: true, inferences: 0 };
-    observer.begin("replaying", promise.end.weights * stimuli.len() as u64);
-    for (stimulus, outputs) in stimuli.iter().zip(promise.outputs) {
+    let mut matches = true;
+    for (inference, (stimulus, sums)) in stimuli.iter().zip(sums).enumerate() {
         let before = buffers.wear.clone();
         let sim = buffers.core(config, &stimulus.values, &stimulus.inputs)?;
         let mut controller = Controller::new(sim, identity, &mut memory);
         feed(schedule, &mut controller, observer)?;
         let end = controller.finish()?;
         drop(controller);
-        let planned =
-            if result.inferences == 0 { &promise.totals.first_load_wear } else { &promise.totals.per_inference_wear };
+        let planned = if inference == 0 { &promise.totals.first_load_wear } else { &promise.totals.per_inference_wear };
         let resets = counts_resets(&device.cost);
         let counted: Vec<PairWear> =
             buffers.wear.iter().zip(&before).map(|(now, then)| difference(now, then, resets)).collect();
-        result.writes_match &= end == promise.end && counted == *planned;
-        result.outputs_match &= buffers.outputs == *outputs;
-        result.inferences += 1;
+        matches &= end == promise.end && counted == *planned;
+        for (sum, output) in sums.iter_mut().zip(&buffers.outputs) {
+            *sum += output;
+        }
     }
-    Ok(result)
+    Ok(matches)
 }
 
 fn feed(

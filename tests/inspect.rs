@@ -40,7 +40,7 @@ impl Planned {
     }
 
     fn step(&self, layer: &str, step: u64, steady: bool) -> Inspection {
-        self.inspect(&Request { layer: Some(layer.to_owned()), step: Some(step), steady, frames: false })
+        self.inspect(&Request { layer: Some(layer.to_owned()), step: Some(step), steady, ..Request::default() })
     }
 }
 
@@ -119,7 +119,8 @@ fn frames_are_the_whole_file_and_carry_their_steps() {
 fn whatever_the_bytes_are_it_does_not_panic() {
     let planned = planned(Order::Optimal, Reach::Row);
     let whole = planned.inspect(&Request::default());
-    let request = Request { layer: Some("fc1.weight".into()), step: Some(3), frames: true, steady: true };
+    let request =
+        Request { layer: Some("fc1.weight".into()), step: Some(3), frames: true, steady: true, ..Request::default() };
     for at in 0..planned.schedule.len() {
         let mut damaged = planned.schedule.clone();
         damaged[at] ^= 1 << (at % 8);

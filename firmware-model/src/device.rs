@@ -130,6 +130,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
             rows: identity.rows,
             cols: identity.cols,
             bits: identity.bits,
+            fanout: identity.fanout,
             device_crc: identity.device_crc,
             format: MAGIC[MAGIC.len() - 1],
             memory: self.decoder_memory,

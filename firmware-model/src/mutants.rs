@@ -15,6 +15,8 @@ pub enum Mutant {
     RedoAsDelta,
     /// A batch that was interrupted is taken for done.
     NoRedo,
+    /// A batch that was interrupted is not carried into the checkpoint that is made at power-up.
+    RedoNotLogged,
     /// All intents of the log are written again, not the last one alone.
     RedoAll,
     /// A checkpoint's header is written before what it stands for.

@@ -145,7 +145,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
     /// Carries the batch out that the journal found interrupted.
     pub(crate) fn redo(&mut self) -> Result<(), ProgramFault<H::Fault>> {
         #[cfg(feature = "mutants")]
-        if self.journal.mutant.is(Mutant::RedoAll) {
+        if self.journal.mutant.is(Mutant::RedoAll) && !self.batch.is_empty() {
             for cell in 0..self.journal.ledger.levels.len() as u32 {
                 for side in [Side::Plus, Side::Minus] {
                     let level = of_side(self.journal.ledger.level(cell), side);

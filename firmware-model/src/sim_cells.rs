@@ -12,7 +12,7 @@
 use crate::hardware::{Hardware, PcmCell};
 #[cfg(feature = "mutants")]
 use crate::mutants::Mutant;
-use crate::photonic_core::Output;
+use crate::photonic_core::{Identity, Output};
 
 /// Physics of the simulated cells.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -133,6 +133,8 @@ pub const ONE: f32 = 1_048_576.0;
 /// A simulated core of R x C weight cells. `READ_BACK`: whether cells can be read.
 pub struct SimCells<'m, P, const READ_BACK: bool> {
     cols: u16,
+    /// Rows that share an input: at least 1.
+    fanout: u16,
     transmissions: &'m [f32],
     physics: Physics,
     memory: CellMemory<'m>,
@@ -149,16 +151,17 @@ pub struct SimCells<'m, P, const READ_BACK: bool> {
 }
 
 impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
-    /// A core of `rows` x `cols` weight cells that hold what `memory` says, dark; `None` when the memory is not that of such a core.
+    /// The core of this identity, whose cells hold what `memory` says, dark; `None` when the memory is not that of such a core.
     /// `transmissions`: of each level.
     #[must_use]
     pub fn new(
-        (rows, cols): (u16, u16),
+        identity: &Identity,
         transmissions: &'m [f32],
         physics: Physics,
         memory: CellMemory<'m>,
         power: P,
     ) -> Option<Self> {
+        let Identity { rows, cols, fanout, .. } = *identity;
         let cells = usize::from(rows) * usize::from(cols);
         let fits = memory.cells.len() == cells
             && memory.routes.len() == cells
@@ -172,6 +175,7 @@ impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
         memory.sums.fill(0);
         Some(Self {
             cols,
+            fanout: fanout.max(1),
             transmissions,
             physics,
             memory,
@@ -230,15 +234,6 @@ impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
         if whole { Ok(()) } else { Err(CellFault::PowerLost) }
     }
 
-    /// What a cell lets through now.
-    fn transmission(&self, cell: &SimCell) -> f32 {
-        if self.physics.nu == 0.0 {
-            return cell.transmission;
-        }
-        let age = ((self.now - cell.written) as f32).max(0.0);
-        cell.transmission * libm::powf(1.0 + age / self.physics.tc, -self.physics.nu)
-    }
-
     /// Moves a cell level by level from where it is.
     fn move_to(&mut self, cell: PcmCell, level: u8) -> Result<(), CellFault> {
         self.alive()?;
@@ -275,7 +270,8 @@ impl<P: Power, const READ_BACK: bool> Hardware for SimCells<'_, P, READ_BACK> {
         }
         let index = self.index(cell.row, cell.col)?;
         let pair = self.memory.cells.get(index).and_then(|pair| pair.get(cell.side as usize));
-        pair.map(|cell| self.transmission(cell)).ok_or(CellFault::Outside { row: cell.row, col: cell.col })
+        pair.map(|cell| transmission(cell, &self.physics, self.now))
+            .ok_or(CellFault::Outside { row: cell.row, col: cell.col })
     }
 
     fn begin_layer(&mut self, rows: u32, cols: u32, groups: u32) -> Result<(), CellFault> {
@@ -304,7 +300,7 @@ impl<P: Power, const READ_BACK: bool> Hardware for SimCells<'_, P, READ_BACK> {
     }
 
     fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), CellFault> {
-        let index = self.index(row, col)?;
+        self.index(row, col)?;
         let assigned = self.memory.assigned.get(usize::from(row)).copied().flatten();
         let route = match (input, assigned) {
             (None, _) => DARK,
@@ -312,8 +308,13 @@ impl<P: Power, const READ_BACK: bool> Hardware for SimCells<'_, P, READ_BACK> {
             (Some(input), Some(_)) => return Err(CellFault::Input { element: input }),
             (Some(_), None) => return Err(CellFault::Unassigned { row }),
         };
-        if let Some(place) = self.memory.routes.get_mut(index) {
-            *place = route;
+        // The light of a lane falls on all rows that share its input.
+        let group = usize::from(row - row.checked_rem(self.fanout).unwrap_or(0));
+        let cols = usize::from(self.cols);
+        for row in group..group + usize::from(self.fanout) {
+            if let Some(place) = self.memory.routes.get_mut(row * cols + usize::from(col)) {
+                *place = route;
+            }
         }
         Ok(())
     }
@@ -329,19 +330,25 @@ impl<P: Power, const READ_BACK: bool> Hardware for SimCells<'_, P, READ_BACK> {
     fn step(&mut self) -> Result<(), CellFault> {
         self.alive()?;
         let cols = usize::from(self.cols).max(1);
+        let (physics, now) = (self.physics, self.now);
+        let through = |cell: &SimCell| transmission(cell, &physics, now);
         let rows = self.memory.cells.chunks_exact(cols).zip(self.memory.routes.chunks_exact(cols));
-        for (i, (cells, routes)) in rows.enumerate() {
+        for ((place, assigned), (cells, routes)) in
+            self.memory.sums.iter_mut().zip(self.memory.assigned.iter()).zip(rows)
+        {
+            *place = 0;
+            if assigned.is_none() {
+                continue;
+            }
             let mut sum = 0i64;
             for ([plus, minus], &route) in cells.iter().zip(routes) {
                 if route != DARK {
-                    let weight = (self.transmission(plus) - self.transmission(minus)) * ONE;
+                    let weight = (through(plus) - through(minus)) * ONE;
                     let input = self.memory.inputs.get(route as usize).copied().unwrap_or(0);
                     sum = sum.wrapping_add(i64::from(libm::roundf(weight) as i32) * i64::from(input));
                 }
             }
-            if let Some(place) = self.memory.sums.get_mut(i) {
-                *place = sum;
-            }
+            *place = sum;
         }
         Ok(())
     }
@@ -364,6 +371,15 @@ impl<P: Power, const READ_BACK: bool> Hardware for SimCells<'_, P, READ_BACK> {
         let top = self.transmissions.len() as i16 - 1;
         self.move_to(cell, (i16::from(at) + by).clamp(0, top) as u8)
     }
+}
+
+/// What a cell lets through at `now`.
+fn transmission(cell: &SimCell, physics: &Physics, now: f64) -> f32 {
+    if physics.nu == 0.0 {
+        return cell.transmission;
+    }
+    let age = ((now - cell.written) as f32).max(0.0);
+    cell.transmission * libm::powf(1.0 + age / physics.tc, -physics.nu)
 }
 
 /// A nearly normal number (mean 0, variance 1, within -6..=6) from a seed: the sum of twelve uniform numbers, by splitmix64.

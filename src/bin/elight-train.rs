@@ -1,6 +1,6 @@
 //! `elight-train`: trains networks whose weights are cheap to write, and evaluates them.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use elight::nn::model::MODELS;
 use elight::train::config::PcmConfig;
@@ -205,12 +205,7 @@ fn line(e: &Epoch, epochs: u64) -> String {
 
 fn eval(args: EvalArgs) -> Result<()> {
     let normalization = match (args.mean, args.std) {
-        (Some(mean), Some(std)) => {
-            if mean.len() != std.len() || std.iter().any(|s| *s <= 0.0 || !s.is_finite()) {
-                bail!("--mean and --std: expected as many numbers in both, deviations above 0");
-            }
-            Some(Normalization { mean, std })
-        }
+        (Some(mean), Some(std)) => Some(Normalization::given(mean, std)?),
         _ => None,
     };
     let quantized = args.quantized.then(|| PcmConfig {

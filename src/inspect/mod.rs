@@ -37,6 +37,8 @@ pub struct Request {
     pub frames: bool,
     /// The step as a later inference finds it, rather than from erased cells.
     pub steady: bool,
+    /// What the cells hold before the first load, row by row; erased where nothing is said.
+    pub origin: Vec<i16>,
 }
 
 /// A question that a schedule has no answer to.
@@ -85,11 +87,11 @@ pub struct Inspection {
     pub layers: Vec<LayerView>,
     /// Totals in its End frame.
     pub end: Option<EndView>,
-    /// Counted: from erased cells, as far as it can be read.
+    /// Counted: from erased cells, or from what the request says they hold, as far as it can be read.
     pub first_load: Counted,
     /// Counted: every later inference; none when the schedule is damaged.
     pub per_inference: Option<Counted>,
-    /// Whether the End frame says what was counted; none without an End frame.
+    /// Whether the End frame says what was counted (of the first load, if it was from erased cells); none without an End frame.
     pub totals_match: Option<bool>,
     /// Tile rows of the layer that was asked for.
     pub tile_rows: Option<Vec<TileRowView>>,
@@ -205,7 +207,7 @@ pub struct StepView {
     pub step_of_tile_row: u64,
     /// Frames that carry its records.
     pub frames: Vec<u64>,
-    /// Whether levels are those of a later inference, rather than from erased cells.
+    /// Whether levels are those of a later inference, rather than of the first load.
     pub steady: bool,
     /// What is written.
     pub counted: Counted,
@@ -235,13 +237,14 @@ pub struct EndView {
 pub fn inspect(file: &[u8], request: &Request) -> Result<Inspection, InspectError> {
     let header = frames::header(file);
     let core_of = header.as_ref().filter(|h| in_range(h));
-    let mut core = core_of.map_or_else(|| Recorder::new(1, 1), |h| Recorder::new(h.rows, h.cols));
+    let mut core = core_of.map_or_else(Recorder::nobody, Recorder::new);
     let outline = Outline::of(file);
     let (wanted, layer) = (outline.step(request), outline.layer(request));
     let memory = core_of.map_or(0, |h| h.working_memory().total());
     let mut memory = vec![0u8; memory.max(MAX_HEADER)];
     let identity = header.as_ref().map_or(NOBODY, identity);
 
+    core.hold(&request.origin);
     core.begin(wanted.as_ref().ok().copied().flatten());
     let first = Pass::run(file, identity, core, &mut memory);
     let mut found = Inspection {
@@ -266,8 +269,11 @@ pub fn inspect(file: &[u8], request: &Request) -> Result<Inspection, InspectErro
         core.begin(wanted.clone()?.filter(|_| request.steady));
         let second = Pass::run(file, identity, core, &mut memory);
         found.per_inference = Some(second.core.total());
-        found.totals_match =
-            found.end.map(|end| end.first_load == found.first_load && Some(end.per_inference) == found.per_inference);
+        // The End frame has the first load from erased cells.
+        let erased = request.origin.is_empty();
+        found.totals_match = found.end.map(|end| {
+            (!erased || end.first_load == found.first_load) && Some(end.per_inference) == found.per_inference
+        });
         if request.steady {
             view = second.core.view.clone();
         }
@@ -287,6 +293,28 @@ pub fn inspect(file: &[u8], request: &Request) -> Result<Inspection, InspectErro
         found.frames = Some(frames.filter(|f| layer.is_none_or(|l| f.layer == Some(l as u32))).collect());
     }
     Ok(found)
+}
+
+/// Writes of every step of a later inference, layer by layer; none when the schedule is damaged.
+#[must_use]
+pub fn step_writes(file: &[u8]) -> Option<Vec<Vec<u32>>> {
+    let header = frames::header(file).filter(in_range)?;
+    let mut memory = vec![0u8; header.working_memory().total().max(MAX_HEADER)];
+    let mut core = Recorder::new(&header);
+    for _ in 0..2 {
+        core.begin(None);
+        let pass = Pass::run(file, identity(&header), core, &mut memory);
+        pass.end?;
+        core = pass.core;
+    }
+    let mut rest = core.step_writes.as_slice();
+    let layers = core.layers.iter().map(|layer| {
+        let steps = layer.iter().map(|t| t.steps as usize).sum();
+        let (writes, later) = rest.split_at(steps);
+        rest = later;
+        writes.to_vec()
+    });
+    Some(layers.collect())
 }
 
 /// A core that no schedule is for: what a controller says of a stream without a readable header does not depend on it.

@@ -78,6 +78,8 @@ impl TileRowCount {
 pub struct Recorder {
     rows: usize,
     cols: usize,
+    /// Rows that share an input.
+    fanout: usize,
     levels: Vec<i16>,
     inputs: Vec<Option<u32>>,
     assigned: Vec<Option<Output>>,
@@ -94,13 +96,23 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// An erased core.
+    /// An erased core for a schedule whose header is in its ranges.
     #[must_use]
-    pub fn new(rows: u16, cols: u16) -> Self {
-        let (rows, cols) = (usize::from(rows), usize::from(cols));
+    pub fn new(header: &wire::Header<'_>) -> Self {
+        Self::erased(header.rows, header.cols, header.fanout)
+    }
+
+    /// The core of a schedule without a readable header.
+    pub(super) fn nobody() -> Self {
+        Self::erased(1, 1, 1)
+    }
+
+    fn erased(rows: u16, cols: u16, fanout: u16) -> Self {
+        let (rows, cols, fanout) = (usize::from(rows), usize::from(cols), usize::from(fanout.max(1)));
         Self {
             rows,
             cols,
+            fanout,
             levels: vec![0; rows * cols],
             inputs: vec![None; rows * cols],
             assigned: vec![None; rows],
@@ -111,6 +123,11 @@ impl Recorder {
             wanted: None,
             view: None,
         }
+    }
+
+    /// Sets the levels of the cells, row by row, as far as they are given.
+    pub(super) fn hold(&mut self, levels: &[i16]) {
+        self.levels.iter_mut().zip(levels).for_each(|(level, held)| *level = *held);
     }
 
     /// Forgets what was counted; the cells keep their levels, as they do from one inference to the next.
@@ -198,7 +215,13 @@ impl Core for Recorder {
     }
 
     fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Infallible> {
-        self.inputs[usize::from(row) * self.cols + usize::from(col)] = input;
+        // Rows that share their inputs are told once, with the first that is used.
+        let first = usize::from(row) / self.fanout * self.fanout;
+        for row in first..(first + self.fanout).min(self.rows) {
+            if self.assigned[row].is_some() {
+                self.inputs[row * self.cols + usize::from(col)] = input;
+            }
+        }
         Ok(())
     }
 

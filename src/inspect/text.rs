@@ -155,7 +155,7 @@ fn one_step(out: &mut String, s: &StepView) -> fmt::Result {
         s.tile_row,
         frames.join(", ")
     )?;
-    let from = if s.steady { "in a later inference" } else { "at the first load, from erased cells" };
+    let from = if s.steady { "in a later inference" } else { "at the first load" };
     writeln!(out, "{} writes of {} PCM cells, {from}", thousands(s.counted.writes), thousands(s.counted.events))?;
     s.rows.iter().try_for_each(|row| one_row(out, row))
 }
@@ -200,7 +200,17 @@ fn totals(out: &mut String, found: &Inspection) -> fmt::Result {
         writeln!(out)?;
     }
     match (found.totals_match, found.per_inference) {
-        (Some(true), _) => writeln!(out, "counted   the same, by the firmware's decoder, cell by cell"),
+        (Some(true), _) if found.end.is_some_and(|end| end.first_load == found.first_load) => {
+            writeln!(out, "counted   the same, by the firmware's decoder, cell by cell")
+        }
+        (Some(true), _) => {
+            write!(
+                out,
+                "counted   the same, by the firmware's decoder, cell by cell; first load from what the core holds "
+            )?;
+            line(out, found.first_load)?;
+            writeln!(out)
+        }
         (_, Some(later)) => {
             write!(out, "counted   OTHERWISE: first load ")?;
             line(out, found.first_load)?;
@@ -209,7 +219,7 @@ fn totals(out: &mut String, found: &Inspection) -> fmt::Result {
             writeln!(out)
         }
         _ => {
-            write!(out, "counted   up to the damage, from erased cells: ")?;
+            write!(out, "counted   up to the damage, at the first load: ")?;
             line(out, found.first_load)?;
             writeln!(out)
         }

@@ -41,6 +41,12 @@ impl InputQuantizer {
         Self { top, noise, stream, min: vec![f32::INFINITY], max: vec![f32::NEG_INFINITY] }
     }
 
+    /// A quantizer whose range is known.
+    #[must_use]
+    pub fn with_range(bits: u8, min: f32, max: f32) -> Self {
+        Self { min: vec![min], max: vec![max], ..Self::new(bits, 1.0, 0) }
+    }
+
     /// Smallest and largest input so far (moving averages).
     pub fn range(&self) -> (f32, f32) {
         (self.min[0], self.max[0])
@@ -66,8 +72,8 @@ impl InputQuantizer {
                 ranges.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(a, b), (c, d)| (a.min(*c), b.max(*d)));
             self.follow(lo, hi);
         }
-        let ((scale, zero), top) = (self.scale_and_zero(), self.top);
         if ctx.training() && self.noise < 1.0 {
+            let ((scale, zero), top) = (self.scale_and_zero(), self.top);
             let threshold = (f64::from(self.noise.max(0.0)) * 4_294_967_296.0) as u64;
             let mut rng = ctx.rng(self.stream);
             for x in &mut x.data {
@@ -77,6 +83,13 @@ impl InputQuantizer {
             }
             return;
         }
+        self.apply(x);
+    }
+
+    /// Quantizes a batch in place, with the range as it is.
+    pub fn apply(&self, x: &mut Tensor) {
+        let ((scale, zero), top) = (self.scale_and_zero(), self.top);
+        let part = part_size(x.data.len());
         x.data.par_chunks_mut(part).for_each(|x| simd(|| quantize(x, scale, zero, top)));
     }
 

@@ -4,6 +4,7 @@
 //! tensor, ctx, par   activations, the context of a pass, parallel work with a fixed split
 //! linear, conv2d (im2col, winograd), batch_norm, relu, pool, shape, dropout, residual
 //! pcm, input_quant   what a photonic core does to weights and inputs
+//! core_layer         a layer whose product somebody else computes: the simulated core
 //! loss               softmax cross entropy
 //! model, init        named layers, architectures, first weights
 //! ```
@@ -12,6 +13,7 @@
 
 pub mod batch_norm;
 pub mod conv2d;
+pub mod core_layer;
 pub mod ctx;
 pub mod dropout;
 mod im2col;
@@ -152,6 +154,9 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
 
     /// Lends the weights that live in PCM cells.
     fn pcm<'a>(&'a mut self, _prefix: &str, _out: &mut Vec<pcm::PcmSlot<'a>>) {}
+
+    /// Lends the layers that can be put on a core.
+    fn cores<'a>(&'a mut self, _prefix: &str, _out: &mut Vec<core_layer::CoreSlot<'a>>) {}
 
     /// Tells the first layer of a network that the gradient of its input is not needed.
     fn skip_input_gradient(&mut self) {}

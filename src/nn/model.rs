@@ -10,6 +10,7 @@
 
 use super::batch_norm::BatchNorm;
 use super::conv2d::{Conv2d, ConvSpec};
+use super::core_layer::{CoreLayer, Extent};
 use super::dropout::Dropout;
 use super::linear::Linear;
 use super::pcm::PcmSettings;
@@ -73,9 +74,17 @@ pub enum ModelError {
     },
 }
 
+/// What convolutions and linear layers are made of.
+enum Kind<'a> {
+    Float,
+    Pcm(&'a PcmSettings),
+    /// Layers that answer through a core; bits of the inputs that the network was trained with.
+    Core(Option<u8>),
+}
+
 /// Builds layers, on the core or not, and hands out random streams.
 struct Builder<'a> {
-    pcm: Option<&'a PcmSettings>,
+    kind: Kind<'a>,
     streams: u64,
 }
 
@@ -87,17 +96,19 @@ impl Builder<'_> {
 
     fn conv(&mut self, to: &mut Sequential, name: impl Into<String>, spec: ConvSpec, bias: bool) {
         let stream = self.stream();
-        match self.pcm {
-            Some(s) => to.push(name, PcmConv2d::new(spec, bias, s, stream)),
-            None => to.push(name, Conv2d::new(spec, bias)),
+        match self.kind {
+            Kind::Pcm(s) => to.push(name, PcmConv2d::new(spec, bias, s, stream)),
+            Kind::Float => to.push(name, Conv2d::new(spec, bias)),
+            Kind::Core(bits) => to.push(name, CoreLayer::new(Extent::Conv(spec), bias, bits)),
         }
     }
 
     fn linear(&mut self, to: &mut Sequential, name: impl Into<String>, inputs: usize, outputs: usize) {
         let stream = self.stream();
-        match self.pcm {
-            Some(s) => to.push(name, PcmLinear::new(inputs, outputs, true, s, stream)),
-            None => to.push(name, Linear::new(inputs, outputs, true)),
+        match self.kind {
+            Kind::Pcm(s) => to.push(name, PcmLinear::new(inputs, outputs, true, s, stream)),
+            Kind::Float => to.push(name, Linear::new(inputs, outputs, true)),
+            Kind::Core(bits) => to.push(name, CoreLayer::new(Extent::Linear { inputs, outputs }, true, bits)),
         }
     }
 
@@ -212,7 +223,20 @@ fn vgg_plan(widths: [usize; 5], counts: [usize; 5]) -> Vec<usize> {
 /// # Errors
 /// An unknown name, or inputs that the architecture cannot take.
 pub fn build(spec: &ModelSpec) -> Result<Sequential, ModelError> {
-    let mut b = Builder { pcm: spec.pcm.as_ref(), streams: 0 };
+    build_of(spec, spec.pcm.as_ref().map_or(Kind::Float, Kind::Pcm))
+}
+
+/// Builds a network that only answers, with layers that can be put on a core ([`CoreLayer`]) and weights of zero. Of `spec.pcm`, the
+/// bits of the inputs count: the network's own input quantizers.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_for_core(spec: &ModelSpec) -> Result<Sequential, ModelError> {
+    build_of(spec, Kind::Core(spec.pcm.as_ref().and_then(|p| p.input_bits)))
+}
+
+fn build_of(spec: &ModelSpec, kind: Kind<'_>) -> Result<Sequential, ModelError> {
+    let mut b = Builder { kind, streams: 0 };
     let wide = [64, 128, 256, 512, 512];
     let mut model = match spec.name.as_str() {
         "mlp" => b.mlp(spec),

@@ -1,5 +1,6 @@
 //! Residual block (He et al., 2016): `y = max(body(x) + shortcut(x), 0)`.
 
+use super::core_layer::CoreSlot;
 use super::ctx::Ctx;
 use super::pcm::PcmSlot;
 use super::relu::Relu;
@@ -154,6 +155,13 @@ impl Layer for Residual {
         self.body.pcm(prefix, out);
         if let Shortcut::Project(p) = &mut self.shortcut {
             p.pcm(&join(prefix, self.shortcut_name), out);
+        }
+    }
+
+    fn cores<'a>(&'a mut self, prefix: &str, out: &mut Vec<CoreSlot<'a>>) {
+        self.body.cores(prefix, out);
+        if let Shortcut::Project(p) = &mut self.shortcut {
+            p.cores(&join(prefix, self.shortcut_name), out);
         }
     }
 }

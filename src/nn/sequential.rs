@@ -1,5 +1,6 @@
 //! Layers one after the other, each with the name that its arrays carry in a file.
 
+use super::core_layer::CoreSlot;
 use super::ctx::{Ctx, Lap};
 use super::pcm::PcmSlot;
 use super::tensor::{Shape, Tensor};
@@ -53,6 +54,13 @@ impl Sequential {
         out
     }
 
+    /// All layers that can be put on a core, of a model that was built for it.
+    pub fn all_cores(&mut self) -> Vec<CoreSlot<'_>> {
+        let mut out = Vec::new();
+        self.cores("", &mut out);
+        out
+    }
+
     /// Sets all gradients to zero.
     pub fn zero_gradients(&mut self) {
         for s in self.all_slots() {
@@ -99,6 +107,12 @@ impl Layer for Sequential {
     fn pcm<'a>(&'a mut self, prefix: &str, out: &mut Vec<PcmSlot<'a>>) {
         for (name, layer) in &mut self.layers {
             layer.pcm(&join(prefix, name), out);
+        }
+    }
+
+    fn cores<'a>(&'a mut self, prefix: &str, out: &mut Vec<CoreSlot<'a>>) {
+        for (name, layer) in &mut self.layers {
+            layer.cores(&join(prefix, name), out);
         }
     }
 

@@ -16,10 +16,10 @@ pub mod rows;
 pub mod search;
 pub mod seats;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The orders on offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     /// As stored.
@@ -31,7 +31,7 @@ pub enum Order {
 }
 
 /// Which lanes a weight may move to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Reach {
     /// It keeps its lane; only its step changes.

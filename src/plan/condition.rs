@@ -20,6 +20,15 @@ impl Default for Condition {
 }
 
 impl Condition {
+    /// Most cores.
+    pub const MOST_CORES: usize = 64;
+
+    /// Signed level of each weight cell of a core before the first load; none: it is erased.
+    #[must_use]
+    pub fn origin_of(&self, core: usize) -> Option<Vec<i16>> {
+        Some(self.from.as_ref()?.get(core)?.levels().to_vec())
+    }
+
     /// Signed level of each weight cell before the first load, core after core; `cells` a core.
     #[must_use]
     pub fn origin(&self, cells: usize) -> Vec<i16> {

@@ -7,11 +7,12 @@ use firmware_model::pcm::top_level;
 use firmware_model::wire::End;
 use rayon::prelude::*;
 
+use super::PlanOptions;
+use super::cores::Counters;
 use super::segment::Segment;
-use super::{CoreSize, PlanOptions};
 use crate::level::{LevelMatrix, Scales};
 use crate::order::program::Program;
-use crate::order::tally::{Counter, RowTally, Totals};
+use crate::order::tally::{RowTally, Totals};
 use crate::order::timeline::EMPTY;
 use crate::order::{Order, Reach};
 use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Survey, walk};
@@ -38,13 +39,22 @@ pub struct Emitter<'a> {
     network: &'a Network,
     options: &'a PlanOptions,
     format: RecordFormat,
-    natural: Counter,
-    sorted: Counter,
-    optimal: Counter,
+    natural: Counters,
+    sorted: Counters,
+    optimal: Counters,
     stimuli: &'a [Stimulus],
     expected: Vec<Vec<i64>>,
     /// Inputs of the layers so far.
     inputs: usize,
+    /// Steps in which the cores are programmed, side by side.
+    steps: u64,
+    /// Of each core.
+    loads: Vec<Load>,
+}
+
+/// What a core does in an inference.
+#[derive(Clone, Copy, Debug, Default)]
+struct Load {
     steps: u64,
     weights: u64,
 }
@@ -54,37 +64,33 @@ pub struct Emitted {
     pub natural: Totals,
     pub sorted: Totals,
     pub optimal: Totals,
+    /// Of all cores together: in steps, they work side by side.
     pub end: End,
+    /// The End frame of each core, and what the chosen order costs there.
+    pub cores: Vec<(End, Totals)>,
     pub expected_outputs: Vec<Vec<i64>>,
 }
 
 impl<'a> Emitter<'a> {
     pub fn new(network: &'a Network, options: &'a PlanOptions, format: RecordFormat, stimuli: &'a [Stimulus]) -> Self {
-        let CoreSize { rows, cols } = options.core;
-        let counter = || {
-            let counter = Counter::new(rows, cols, options.device.cost);
-            match &options.condition.from {
-                None => counter,
-                Some(_) => counter.starting_from(options.condition.origin(rows * cols)),
-            }
-        };
+        let counters = || Counters::new(options);
         Self {
             network,
             options,
             format,
-            natural: counter(),
-            sorted: counter(),
-            optimal: counter(),
+            natural: counters(),
+            sorted: counters(),
+            optimal: counters(),
             stimuli,
             expected: vec![Vec::new(); stimuli.len()],
             inputs: 0,
             steps: 0,
-            weights: 0,
+            loads: vec![Load::default(); options.condition.cores],
         }
     }
 
-    /// The counter of the optimal order.
-    pub fn optimal(&self) -> &Counter {
+    /// The counters of the optimal order.
+    pub fn optimal(&self) -> &Counters {
         &self.optimal
     }
 
@@ -94,7 +100,7 @@ impl<'a> Emitter<'a> {
         layer: usize,
         levels: &LevelMatrix,
         segment: &Segment,
-        writer: &mut ScheduleWriter<W>,
+        writers: &mut [ScheduleWriter<W>],
     ) -> io::Result<()> {
         let info = &self.network.layers()[layer];
         let work = LayerWork {
@@ -106,25 +112,34 @@ impl<'a> Emitter<'a> {
             top: self.options.device.top_level(),
         };
         let coding = work.survey();
-        begin_layer(layer, info, levels, &coding, work.tile_rows(), writer)?;
-        // A few tile rows at a time: their records are written before the next are made.
-        let batch = (BATCH_WEIGHTS / (self.options.core.rows * levels.cols)).max(1);
-        for first in (0..work.tile_rows()).step_by(batch) {
-            let tile_rows = first..(first + batch).min(work.tile_rows());
-            let rows = self.natural.rows().par_iter_mut().zip(self.sorted.rows().par_iter_mut());
-            let rows = rows.zip(self.optimal.rows().par_iter_mut()).enumerate();
+        let core_rows = self.options.core.rows;
+        let mut stages = vec![0; writers.len()];
+        for (core, writer) in writers.iter_mut().enumerate() {
+            begin_layer(layer, info, levels, &coding, work.tile_rows(core), writer)?;
+        }
+        // A few stages at a time: their records are written before the next are made.
+        let batch = (BATCH_WEIGHTS / (self.options.all_rows() * levels.cols)).max(1);
+        for first in (0..work.stages()).step_by(batch) {
+            let some = first..(first + batch).min(work.stages());
+            let rows = self.natural.rows().into_par_iter().zip(self.sorted.rows());
+            let rows = rows.zip(self.optimal.rows()).enumerate();
             let slots: Vec<Vec<Option<Slot>>> = rows
                 .map(|(core_row, ((natural, sorted), optimal))| {
-                    work.core_row(core_row, tile_rows.clone(), [natural, sorted, optimal], &coding)
+                    work.core_row(core_row, some.clone(), [natural, sorted, optimal], &coding)
                 })
                 .collect();
-            write_tile_rows(tile_rows, levels, work.steps(), &slots, writer)?;
+            for (core, (writer, done)) in writers.iter_mut().zip(&mut stages).enumerate() {
+                let slots = &slots[core * core_rows..][..core_rows];
+                let written = write_tile_rows(*done, levels, work.steps(), slots, writer)?;
+                self.loads[core].steps += (written.tile_rows * work.steps()) as u64;
+                self.loads[core].weights += (written.rows * levels.cols) as u64;
+                *done += written.tile_rows;
+            }
         }
-        for counter in [&mut self.natural, &mut self.sorted, &mut self.optimal] {
-            counter.end_layer();
+        for counters in [&mut self.natural, &mut self.sorted, &mut self.optimal] {
+            counters.end_layer();
         }
-        self.steps += (work.tile_rows() * work.steps()) as u64;
-        self.weights += levels.levels.len() as u64;
+        self.steps += (work.stages() * work.steps()) as u64;
         for (expected, stimulus) in self.expected.iter_mut().zip(self.stimuli) {
             expected.extend(multiply(info, levels, &stimulus.values, &stimulus.inputs[self.inputs..]));
         }
@@ -134,21 +149,26 @@ impl<'a> Emitter<'a> {
 
     /// All totals.
     pub fn finish(self) -> Emitted {
-        let (natural, sorted, optimal) = (self.natural.finish(), self.sorted.finish(), self.optimal.finish());
+        let orders = [self.natural, self.sorted, self.optimal].map(Counters::finish);
         let chosen = match self.options.order {
-            Order::Natural => &natural,
-            Order::Sorted => &sorted,
-            Order::Optimal => &optimal,
+            Order::Natural => 0,
+            Order::Sorted => 1,
+            Order::Optimal => 2,
         };
-        let end = End {
-            steps: self.steps,
-            weights: self.weights,
-            first_writes: chosen.erased.writes,
-            first_events: chosen.erased.events,
-            writes: chosen.costs.per_inference.writes,
-            events: chosen.costs.per_inference.events,
+        let end = |load: Load, totals: &Totals| End {
+            steps: load.steps,
+            weights: load.weights,
+            first_writes: totals.erased.writes,
+            first_events: totals.erased.events,
+            writes: totals.costs.per_inference.writes,
+            events: totals.costs.per_inference.events,
         };
-        Emitted { end, natural, sorted, optimal, expected_outputs: self.expected }
+        let all = Load { steps: self.steps, weights: self.loads.iter().map(|load| load.weights).sum() };
+        let end_of_all = end(all, &orders[chosen].0);
+        let cores = self.loads.iter().zip(&orders[chosen].1);
+        let cores = cores.map(|(load, totals)| (end(*load, totals), totals.clone())).collect();
+        let [natural, sorted, optimal] = orders.map(|(all, _)| all);
+        Emitted { end: end_of_all, cores, natural, sorted, optimal, expected_outputs: self.expected }
     }
 }
 
@@ -172,21 +192,32 @@ impl LayerWork<'_> {
         self.levels.cols.div_ceil(self.options.core.cols)
     }
 
-    fn tile_rows(&self) -> usize {
-        self.levels.rows.div_ceil(self.options.core.rows)
+    /// Tile rows of the cores, side by side.
+    fn stages(&self) -> usize {
+        self.levels.rows.div_ceil(self.options.all_rows())
+    }
+
+    /// Output row of an order in a slot, if any.
+    fn output(&self, order: Order, stage: usize, core_row: usize) -> Option<u32> {
+        let row = match order {
+            Order::Optimal => self.segment.arrangement.timeline.row(self.first_stage + stage, core_row),
+            _ => (stage * self.options.all_rows() + core_row) as u32,
+        };
+        (row != EMPTY && (row as usize) < self.levels.rows).then_some(row)
+    }
+
+    /// Stages in which a core has something to do.
+    fn tile_rows(&self, core: usize) -> usize {
+        let rows = || core * self.options.core.rows..(core + 1) * self.options.core.rows;
+        let busy = |stage: &usize| rows().any(|row| self.output(self.options.order, *stage, row).is_some());
+        (0..self.stages()).filter(busy).count()
     }
 
     /// The program of an order for one slot, and the output row that it computes.
     fn program(&self, order: Order, tile_row: usize, core_row: usize, program: &mut Program) -> Option<u32> {
         let cells = self.options.core.cols;
         let (stage, timeline) = (self.first_stage + tile_row, &self.segment.arrangement.timeline);
-        let row = match order {
-            Order::Optimal => timeline.row(stage, core_row),
-            _ => (tile_row * self.options.core.rows + core_row) as u32,
-        };
-        if row == EMPTY || row as usize >= self.levels.rows {
-            return None;
-        }
+        let row = self.output(order, tile_row, core_row)?;
         let levels = self.levels.row(row as usize);
         match (order, self.options.reach) {
             (Order::Natural, _) if self.options.order != order => program.natural_levels(levels, cells),
@@ -209,7 +240,7 @@ impl LayerWork<'_> {
     fn survey(&self) -> Coding {
         let mut survey = Survey::new(top_level(self.format.bits));
         let (mut program, mut memory) = (Program::default(), Memory::default());
-        for core_row in 0..self.options.core.rows.min(SURVEYED_ROWS) {
+        for core_row in 0..self.options.all_rows().min(SURVEYED_ROWS) {
             if self.program(self.options.order, 0, core_row, &mut program).is_some() {
                 walk(&program, self.levels.cols, self.format, &mut memory, &mut survey);
             }
@@ -272,19 +303,26 @@ fn begin_layer<W: Write>(
     writer.layer(&spec, coding)
 }
 
-/// `slots[core_row][i]` belongs to the i-th of `tile_rows`.
+/// What was written of some tile rows.
+struct Written {
+    tile_rows: usize,
+    rows: usize,
+}
+
+/// Writes those tile rows of a core in which it has something to do; `slots[core_row]` has them all, and the first written one is number `first`.
 fn write_tile_rows<W: Write>(
-    tile_rows: Range<usize>,
+    first: usize,
     levels: &LevelMatrix,
     steps: usize,
     slots: &[Vec<Option<Slot>>],
     writer: &mut ScheduleWriter<W>,
-) -> io::Result<()> {
-    for (i, tile_row) in tile_rows.enumerate() {
-        let own_scale = |output: u32| match &levels.scales {
-            Scales::Layer(_) => None,
-            Scales::Rows(scales) => scales.get(output as usize).copied(),
-        };
+) -> io::Result<Written> {
+    let own_scale = |output: u32| match &levels.scales {
+        Scales::Layer(_) => None,
+        Scales::Rows(scales) => scales.get(output as usize).copied(),
+    };
+    let mut written = Written { tile_rows: 0, rows: 0 };
+    for i in 0..slots.first().map_or(0, Vec::len) {
         let row_slots: Vec<Option<RowSlot<'_>>> = slots
             .iter()
             .map(|core_row| {
@@ -292,9 +330,14 @@ fn write_tile_rows<W: Write>(
                 Some(RowSlot { output: slot.output, scale: own_scale(slot.output), records: &slot.records })
             })
             .collect();
-        writer.tile_row(tile_row as u32, steps as u32, &row_slots)?;
+        let rows = row_slots.iter().flatten().count();
+        if rows > 0 {
+            writer.tile_row((first + written.tile_rows) as u32, steps as u32, &row_slots)?;
+            written.tile_rows += 1;
+            written.rows += rows;
+        }
     }
-    Ok(())
+    Ok(written)
 }
 
 /// The layer's outputs for its inputs, which `inputs` begins with, exactly.

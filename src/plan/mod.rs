@@ -12,6 +12,7 @@
 //! while they are few.
 
 mod condition;
+mod cores;
 mod emit;
 mod error;
 mod options;
@@ -20,7 +21,7 @@ mod read;
 mod segment;
 
 use std::io::BufWriter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use firmware_model::photonic_core::device_crc;
@@ -33,11 +34,12 @@ use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
 use crate::weights::{LayerKind, Network};
 
 pub use condition::{Condition, core_path};
+pub use cores::CoreOutcome;
 pub use emit::Stimulus;
 pub use error::PlanError;
 pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
+pub use output::OutputFile;
 
-use output::OutputFile;
 use segment::Segment;
 
 /// Told how far planning is; and asked whether to go on.
@@ -90,11 +92,13 @@ pub struct Outcome {
     pub optimal: Totals,
     /// Proven: no plan of this reach needs fewer writes per inference.
     pub lower_bound_writes: u64,
-    /// Totals in the End frame.
+    /// Totals in the End frame; of several cores together: side by side in steps, writes added up.
     pub end: End,
-    /// Size of the schedule, bytes.
+    /// Each core's part.
+    pub cores: Vec<CoreOutcome>,
+    /// Size of the schedules, bytes.
     pub bytes: u64,
-    /// Frames of the schedule.
+    /// Frames of the schedules.
     pub frames: u64,
     /// Memory that a decoder needs, bytes.
     pub decoder_ram_bytes: u32,
@@ -116,7 +120,8 @@ impl Outcome {
     }
 }
 
-/// Plans a network and writes its schedule to `output`, which appears whole or not at all.
+/// Plans a network and writes its schedule to `output`, which appears whole or not at all; for several cores a schedule each, to the
+/// paths that [`core_path`] gives.
 ///
 /// `stimuli`: input vectors for which the exact outputs are computed on the way, for a replay to show.
 ///
@@ -133,10 +138,15 @@ pub fn plan(
     let begun = Instant::now();
     check_blocks(network, options.core)?;
     let spec = schedule_spec(network, options);
-    let mut file = OutputFile::create(output)?;
-    observer.writing_to(file.path());
-    let mut writer =
-        ScheduleWriter::new(BufWriter::new(file.temporary()), &spec).map_err(|e| PlanError::output(output, e))?;
+    let cores = options.condition.cores;
+    let paths: Vec<PathBuf> = (0..cores).map(|core| core_path(output, core, cores)).collect();
+    let mut files = paths.iter().map(|path| OutputFile::create(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut writers = Vec::with_capacity(cores);
+    for (file, path) in files.iter_mut().zip(&paths) {
+        observer.writing_to(file.path());
+        let writer = ScheduleWriter::new(BufWriter::new(file.temporary()), &spec);
+        writers.push(writer.map_err(|e| PlanError::output(path, e))?);
+    }
 
     let mut planner = Planner::new(network, options, observer);
     let segments = segment::split(network, options);
@@ -147,13 +157,17 @@ pub fn plan(
         planner.observer.begin("writing", planner.weights(layers.clone()));
         for layer in layers.clone() {
             let quantized = planner.quantized(layer)?;
-            emitter.layer(layer, &quantized, &segment, &mut writer).map_err(|e| PlanError::output(output, e))?;
+            emitter.layer(layer, &quantized, &segment, &mut writers).map_err(|e| PlanError::output(output, e))?;
             planner.done(layer)?;
         }
     }
     let emitted = emitter.finish();
-    let (_, bytes, frames) = writer.end(emitted.end).map_err(|e| PlanError::output(output, e))?;
-    file.keep(output)?;
+    let mut outcomes = Vec::with_capacity(cores);
+    for ((writer, path), (end, totals)) in writers.into_iter().zip(&paths).zip(emitted.cores) {
+        let (_, bytes, frames) = writer.end(end).map_err(|e| PlanError::output(path, e))?;
+        outcomes.push(CoreOutcome { path: path.clone(), end, bytes, frames, totals });
+    }
+    OutputFile::keep_all(files, &paths)?;
     Ok(Outcome {
         layers: planner.outcomes,
         lower_bound_writes: planner.bound.writes(),
@@ -162,8 +176,9 @@ pub fn plan(
         optimal: emitted.optimal,
         end: emitted.end,
         expected_outputs: emitted.expected_outputs,
-        bytes,
-        frames,
+        bytes: outcomes.iter().map(|core| core.bytes).sum(),
+        frames: outcomes.iter().map(|core| core.frames).sum(),
+        cores: outcomes,
         decoder_ram_bytes: spec.header().ram,
         seconds: begun.elapsed().as_secs_f64(),
     })

@@ -66,6 +66,12 @@ pub struct PlanOptions {
 pub const SEGMENT_BYTES: usize = 8 << 20;
 
 impl PlanOptions {
+    /// Rows of all cores together.
+    #[must_use]
+    pub fn all_rows(&self) -> usize {
+        self.condition.cores * self.core.rows
+    }
+
     /// The reach that the schedule needs: natural and sorted orders keep lanes.
     #[must_use]
     pub fn schedule_reach(&self) -> Reach {

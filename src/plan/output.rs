@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Error, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -43,10 +43,14 @@ impl OutputFile {
         self.0.as_file_mut()
     }
 
-    /// Gives the whole file its name.
-    pub fn keep(self, output: &Path) -> Result<(), PlanError> {
-        self.0.as_file().sync_all().map_err(|e| PlanError::output(output, e))?;
-        self.0.persist(output).map_err(|e| PlanError::output(output, e.error))?;
+    /// Gives whole files their names, once all of them are on disk.
+    pub fn keep_all(files: Vec<Self>, outputs: &[PathBuf]) -> Result<(), PlanError> {
+        for (file, output) in files.iter().zip(outputs) {
+            file.0.as_file().sync_all().map_err(|e| PlanError::output(output, e))?;
+        }
+        for (file, output) in files.into_iter().zip(outputs) {
+            file.0.persist(output).map_err(|e| PlanError::output(output, e.error))?;
+        }
         Ok(())
     }
 }

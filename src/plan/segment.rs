@@ -16,7 +16,7 @@ use crate::weights::Network;
 
 /// Cuts a network into segments whose arrangements fit [`PlanOptions::segment_bytes`]; a layer that alone does not fit is one segment.
 pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
-    let (core_rows, cells) = (options.core.rows, options.core.cols);
+    let (core_rows, cells) = (options.all_rows(), options.core.cols);
     let levels = 2 << options.device.bits;
     let mut segments = Vec::new();
     let (mut from, mut used) = (0, 0);
@@ -50,9 +50,9 @@ impl Bound {
     pub fn new(options: &PlanOptions) -> Self {
         match options.reach {
             Reach::Row => {
-                Self::Row(Box::new(RowBound::new(options.core.rows, options.core.cols, options.device.top_level())))
+                Self::Row(Box::new(RowBound::new(options.all_rows(), options.core.cols, options.device.top_level())))
             }
-            Reach::Lane => Self::Lane(LaneBound::new(options.core.rows, options.core.cols)),
+            Reach::Lane => Self::Lane(LaneBound::new(options.all_rows(), options.core.cols)),
         }
     }
 
@@ -82,7 +82,7 @@ impl Segment {
         emitter: &Emitter<'_>,
     ) -> Result<Self, PlanError> {
         let options = planner.options;
-        let (core_rows, cells) = (options.core.rows, options.core.cols);
+        let (core_rows, cells) = (options.all_rows(), options.core.cols);
         planner.observer.begin("reading", planner.weights(layers.clone()));
         let (mut rows, mut lanes) = (Vec::new(), Vec::new());
         let (mut first_stage, mut stages) = (Vec::new(), 0);
@@ -100,10 +100,9 @@ impl Segment {
                 _ => None,
             };
             let steps_per_row = levels.cols.div_ceil(cells) as u64;
-            let tile_rows = levels.rows.div_ceil(core_rows) as u64;
             planner.outcomes.push(LayerOutcome {
-                tiles: tile_rows * steps_per_row,
-                steps: tile_rows * steps_per_row,
+                tiles: levels.rows.div_ceil(options.core.rows) as u64 * steps_per_row,
+                steps: levels.rows.div_ceil(core_rows) as u64 * steps_per_row,
                 relative_error,
                 lower_bound_writes,
                 level_counts: count_levels(&levels, options.device.top_level()),
@@ -122,7 +121,12 @@ impl Segment {
             Reach::Lane => lanes::arrange(&lanes, core_rows, cells, &closure),
         };
         if part.0 == 0 && options.condition.from.is_some() {
-            seats::settle(&mut arrangement, &closure, &options.condition.origin(options.core.rows * cells), core_rows);
+            seats::settle(
+                &mut arrangement,
+                &closure,
+                &options.condition.origin(options.core.rows * cells),
+                options.core.rows,
+            );
         }
         Ok(Self { arrangement, first_layer: layers.start, first_stage })
     }

@@ -2,25 +2,35 @@
 //!
 //! The JSON keys are stable and documented in docs/report.md.
 
+pub mod number;
+
+mod detail;
+
+pub mod chart;
+
+pub mod html;
+
 mod table;
 
 use std::path::Path;
 
 use firmware_model::pcm::WriteCost;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::level::{Reparam, ScaleMode};
-use crate::order::tally::{Costs, ElightAccounting, Totals};
+use crate::order::tally::{Cost, Costs, ElightAccounting, Totals};
 use crate::order::{Order, Reach};
-use crate::plan::{Outcome, PlanOptions};
+use crate::plan::{CoreOutcome, Outcome, PlanOptions};
 use crate::replay::Replay;
 use crate::weights::Network;
 
+pub use detail::{CoreWear, Detail, PairMap, StepWrites};
+pub use number::thousands;
 pub(crate) use table::plain_table;
-pub use table::{print, thousands};
+pub use table::print;
 
 /// One value for each order.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ByOrder<T> {
     /// As stored.
     pub natural: T,
@@ -42,7 +52,7 @@ impl<T> ByOrder<T> {
 }
 
 /// The report of a plan.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The weights file.
     pub network: String,
@@ -51,13 +61,13 @@ pub struct Report {
     /// Name of the device profile.
     pub device: String,
     /// How the device is written: `per-level`, `single-shot` or `reset-then-set`.
-    pub cost_model: &'static str,
+    pub cost_model: String,
     /// Bits of a PCM cell.
     pub bits: u8,
     /// What was quantized: `none` or `tanh`.
-    pub reparam: &'static str,
+    pub reparam: String,
     /// Over what the scale is taken: `row` or `layer`.
-    pub scale: &'static str,
+    pub scale: String,
     /// Rows that share an input.
     pub fanout: u32,
     /// Which lanes a weight may move to.
@@ -89,6 +99,18 @@ pub struct Report {
     pub endurance_writes: Option<f64>,
     /// Inferences until the worst cell has reached it, by order; none when not known, or when nothing is written.
     pub lifetime_inferences: ByOrder<Option<f64>>,
+    /// Inferences in a second that the years are counted with.
+    #[serde(default = "one")]
+    pub rate_per_second: f64,
+    /// The same lifetime in years of 365.25 days, at that rate.
+    #[serde(default)]
+    pub lifetime_years: ByOrder<Option<f64>>,
+    /// What pictures show besides; none unless they are asked for.
+    #[serde(default)]
+    pub detail: Option<Detail>,
+    /// Each core's load.
+    #[serde(default)]
+    pub cores: Vec<CoreReport>,
     /// The schedule.
     pub schedule: ScheduleReport,
     /// What the replay has shown; none with `--no-verify`.
@@ -98,7 +120,7 @@ pub struct Report {
 }
 
 /// One layer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerReport {
     /// The tensor.
     pub name: String,
@@ -129,7 +151,7 @@ pub struct LayerReport {
 }
 
 /// A tensor that was left out.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SkippedReport {
     /// The tensor.
     pub name: String,
@@ -137,8 +159,27 @@ pub struct SkippedReport {
     pub reason: String,
 }
 
+/// What one core does in the order of the schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CoreReport {
+    /// Its schedule.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its frames.
+    pub frames: u64,
+    /// Weights that it multiplies.
+    pub weights: u64,
+    /// Its programmings in an inference.
+    pub steps: u64,
+    /// Its cost at the first load.
+    pub first_load: Cost,
+    /// Its cost in later inferences.
+    pub per_inference: Cost,
+}
+
 /// The schedule file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScheduleReport {
     /// Where it is.
     pub path: String,
@@ -153,7 +194,7 @@ pub struct ScheduleReport {
 }
 
 /// What the replay has shown.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VerifiedReport {
     /// Every PCM cell was written as planned.
     pub writes_match: bool,
@@ -218,18 +259,18 @@ impl Report {
             core: options.core.to_string(),
             device: options.device.name.clone(),
             cost_model: match options.device.cost {
-                WriteCost::PerLevel { .. } => "per-level",
-                WriteCost::SingleShot { .. } => "single-shot",
-                WriteCost::ResetThenSet { .. } => "reset-then-set",
+                WriteCost::PerLevel { .. } => "per-level".to_owned(),
+                WriteCost::SingleShot { .. } => "single-shot".to_owned(),
+                WriteCost::ResetThenSet { .. } => "reset-then-set".to_owned(),
             },
             bits: options.device.bits,
             reparam: match options.quantization.reparam {
-                Reparam::None => "none",
-                Reparam::Tanh => "tanh",
+                Reparam::None => "none".to_owned(),
+                Reparam::Tanh => "tanh".to_owned(),
             },
             scale: match options.quantization.scale {
-                ScaleMode::Row => "row",
-                ScaleMode::Layer => "layer",
+                ScaleMode::Row => "row".to_owned(),
+                ScaleMode::Layer => "layer".to_owned(),
             },
             fanout: 1,
             reach: options.reach,
@@ -261,6 +302,10 @@ impl Report {
                 let worst = t.costs.per_inference.max_cell_wear;
                 options.device.endurance_writes.filter(|_| worst > 0).map(|e| (e / worst as f64).floor())
             }),
+            rate_per_second: 1.0,
+            lifetime_years: ByOrder::default(),
+            detail: None,
+            cores: outcome.cores.iter().map(CoreReport::new).collect(),
             schedule: ScheduleReport {
                 path: schedule.display().to_string(),
                 bytes: outcome.bytes,
@@ -270,6 +315,42 @@ impl Report {
             },
             verified: replay.map(Into::into),
             seconds: outcome.seconds,
+        }
+        .at_rate(1.0)
+    }
+
+    /// The same report with lifetimes in years for `rate` inferences a second.
+    #[must_use]
+    pub fn at_rate(mut self, rate: f64) -> Self {
+        let years = |inferences: Option<f64>| inferences.map(|n| n / rate / number::SECONDS_A_YEAR);
+        let ByOrder { natural, sorted, optimal } = self.lifetime_inferences;
+        self.rate_per_second = rate;
+        self.lifetime_years = ByOrder { natural: years(natural), sorted: years(sorted), optimal: years(optimal) };
+        self
+    }
+
+    /// The same report with what pictures need.
+    #[must_use]
+    pub fn with_detail(mut self, detail: Detail) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl CoreReport {
+    fn new(core: &CoreOutcome) -> Self {
+        Self {
+            path: core.path.display().to_string(),
+            bytes: core.bytes,
+            frames: core.frames,
+            weights: core.end.weights,
+            steps: core.end.steps,
+            first_load: core.totals.costs.first_load,
+            per_inference: core.totals.costs.per_inference,
         }
     }
 }

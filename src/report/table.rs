@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use firmware_model::pcm::{Price, WriteCost};
 
 use super::Report;
+use super::number::{energy, factor, short, thousands, time};
 use crate::level::DeviceProfile;
 use crate::order::tally::Costs;
 use crate::order::{Order, Reach};
@@ -56,7 +57,8 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
             writeln!(out, "          skipped ({reason}): {names}{more}")?;
         }
     }
-    writeln!(out, "core      {}, one input per weight cell, reach {}", report.core, reach(report.reach))?;
+    let several = if report.cores.len() > 1 { format!("{} of ", report.cores.len()) } else { String::new() };
+    writeln!(out, "core      {several}{}, one input per weight cell, reach {}", report.core, reach(report.reach))?;
     writeln!(out, "device    {}: {}", device.name, device.title)?;
     writeln!(
         out,
@@ -79,7 +81,7 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
 }
 
 /// How a device is written, and what it asks for that.
-fn prices(cost: &WriteCost) -> String {
+pub(crate) fn prices(cost: &WriteCost) -> String {
     let price = |p: &Price| format!("{} pJ, {} us", short(p.energy_pj), short(p.time_us));
     match cost {
         WriteCost::PerLevel { up, down } => format!("a level up {}; down {}", price(up), price(down)),
@@ -93,7 +95,7 @@ fn prices(cost: &WriteCost) -> String {
 }
 
 /// What wears a cell.
-fn worn_by(cost: &WriteCost) -> &'static str {
+pub(crate) fn worn_by(cost: &WriteCost) -> &'static str {
     match cost {
         WriteCost::PerLevel { .. } => "writes",
         WriteCost::SingleShot { .. } => "pulses",
@@ -171,6 +173,9 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     if device.endurance_writes.is_none() {
         writeln!(out, "          lifetime needs the device's endurance, which is not known for `{}`", device.name)?;
     }
+    if report.cores.len() > 1 {
+        cores(out, report)?;
+    }
     let schedule = &report.schedule;
     writeln!(
         out,
@@ -196,6 +201,25 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         )?,
     }
     writeln!(out, "time      {:.2} s to plan and write", report.seconds)
+}
+
+/// Each core's load.
+fn cores(out: &mut String, report: &Report) -> std::fmt::Result {
+    for (number, core) in report.cores.iter().enumerate() {
+        writeln!(
+            out,
+            "{:<10}core {number}: {} weights in {} steps; {} writes/inference, {}, worst cell {}; {}: {} bytes",
+            if number == 0 { "cores" } else { "" },
+            thousands(core.weights),
+            thousands(core.steps),
+            thousands(core.per_inference.writes),
+            time(core.per_inference.time_us),
+            thousands(core.per_inference.max_cell_writes),
+            core.path,
+            thousands(core.bytes)
+        )?;
+    }
+    Ok(())
 }
 
 fn layers(report: &Report) -> Table {
@@ -232,68 +256,5 @@ fn reach(reach: Reach) -> &'static str {
     match reach {
         Reach::Lane => "lane (a weight keeps its lane)",
         Reach::Row => "row (a weight may sit in any lane)",
-    }
-}
-
-/// 1234567 as `1,234,567`.
-#[must_use]
-pub fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-fn factor(from: u64, to: u64) -> String {
-    match (from, to) {
-        (0, 0) => "1.0x fewer".to_owned(),
-        (_, 0) => "none left".to_owned(),
-        _ => {
-            let factor = from as f64 / to as f64;
-            if factor >= 100.0 { format!("{factor:.0}x fewer") } else { format!("{factor:.1}x fewer") }
-        }
-    }
-}
-
-fn energy(pj: f64) -> String {
-    scaled(pj, &[("pJ", 1.0), ("nJ", 1e3), ("uJ", 1e6), ("mJ", 1e9), ("J", 1e12)])
-}
-
-fn time(us: f64) -> String {
-    scaled(us, &[("us", 1.0), ("ms", 1e3), ("s", 1e6)])
-}
-
-fn scaled(value: f64, units: &[(&str, f64)]) -> String {
-    let (unit, size) = units.iter().rev().find(|(_, size)| value >= *size).unwrap_or(&units[0]);
-    let value = value / size;
-    if value >= 100.0 { format!("{value:.0} {unit}") } else { format!("{value:.2} {unit}") }
-}
-
-/// A number in few digits.
-fn short(value: f64) -> String {
-    if value != 0.0 && (value.abs() >= 1e6 || value.abs() < 1e-3) {
-        return format!("{value:.2e}");
-    }
-    let digits = format!("{value:.3}");
-    digits.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_as_people_write_them() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!(short(0.5), "0.5");
-        assert_eq!(short(20.0), "20");
-        assert_eq!(energy(2_500_000.0), "2.50 uJ");
-        assert_eq!(factor(100, 0), "none left");
     }
 }

@@ -61,17 +61,26 @@ pub struct Evaluation {
     pub report: LoadReport,
 }
 
-/// Evaluates a weights file on a test set; `progress` is called with images done and images in all.
+/// A weights file with the model, the data and the scaling of inputs that belong to it.
+#[derive(Debug)]
+pub struct Opened {
+    /// The weights.
+    pub file: checkpoint::File,
+    /// The network; `pcm` says what the weights were trained for, or what was asked for.
+    pub spec: ModelSpec,
+    /// The data set.
+    pub set: Dataset,
+    /// Scaling of the inputs.
+    pub norm: Normalization,
+    /// Quantization.
+    pub pcm: Option<PcmConfig>,
+}
+
+/// Opens a weights file, and finds out what is needed to run it.
 ///
 /// # Errors
 /// Whatever is wrong with file, model or data; metadata that say neither model nor data set when the recipe does not either.
-pub fn evaluate_file(
-    path: &Path,
-    recipe: &Recipe,
-    data: Option<&Path>,
-    batch: usize,
-    mut progress: impl FnMut(usize, usize),
-) -> Result<Evaluation, TrainError> {
+pub fn open(path: &Path, recipe: &Recipe, data: Option<&Path>) -> Result<Opened, TrainError> {
     let file = checkpoint::File::open(path)?;
     let meta = &file.metadata;
     let recognised = data.and_then(Dataset::recognise).map(str::to_owned);
@@ -86,7 +95,7 @@ pub fn evaluate_file(
 
     let pcm = trained_for(meta)?.or_else(|| recipe.quantized.clone());
     let spec = ModelSpec {
-        name: model.clone(),
+        name: model,
         input: set.train.shape,
         classes: set.classes,
         hidden: numbers(meta, "elight.hidden")?.unwrap_or_default(),
@@ -103,6 +112,21 @@ pub fn evaluate_file(
         let problem = format!("has {} channels, the images have {channels}", norm.mean.len());
         return Err(missing("normalization", &problem).into());
     }
+    Ok(Opened { file, spec, set, norm, pcm })
+}
+
+/// Evaluates a weights file on a test set; `progress` is called with images done and images in all.
+///
+/// # Errors
+/// As [`open`]; weights that are not the model's.
+pub fn evaluate_file(
+    path: &Path,
+    recipe: &Recipe,
+    data: Option<&Path>,
+    batch: usize,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Evaluation, TrainError> {
+    let Opened { file, spec, set, norm, pcm } = open(path, recipe, data)?;
     let mut network = build(&spec)?;
     let report = file.load_into(&mut network)?;
     let precision = match &pcm {
@@ -112,7 +136,7 @@ pub fn evaluate_file(
     };
     let all = set.test.len();
     let score = evaluate(&mut network, &set.test, &norm, batch.max(1), |done| progress(done, all));
-    Ok(Evaluation { score, model, dataset, precision, report })
+    Ok(Evaluation { score, model: spec.name, dataset: set.name, precision, report })
 }
 
 /// The quantization that a file's weights were trained for.

@@ -67,6 +67,19 @@ fn damage_is_named_after_what_is_readable() {
 }
 
 #[test]
+fn updates_are_counted_from_what_the_core_holds() {
+    let sandbox = planned();
+    let report = sandbox.report(&["-o", "new.elight", "--from", "net.elight", "--seed", "2"]);
+    let found = sandbox.run(["inspect", "new.elight", "--from", "net.elight", "--json"]).json();
+    let planned = &report["orders"]["optimal"]["first_load"];
+    assert_eq!((&found["first_load"]["writes"], &found["totals_match"]), (&planned["writes"], &true.into()));
+    assert_ne!(found["first_load"], found["end"]["first_load"], "the End frame counts from erased cells");
+    assert!(
+        sandbox.run(["inspect", "new.elight", "--from", "net.elight"]).success().contains("from what the core holds")
+    );
+}
+
+#[test]
 fn questions_without_an_answer() {
     let sandbox = planned();
     let ask = |args: &[&str]| sandbox.run(["inspect"].iter().chain(args));

@@ -4,10 +4,12 @@
 mod support;
 
 mod check;
+mod cores;
 mod devices;
 mod flags;
 mod from;
 mod inputs;
 mod inspect;
 mod outputs;
+mod page;
 mod report;

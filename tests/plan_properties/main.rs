@@ -4,6 +4,7 @@
 mod support;
 
 mod brute_force;
+mod cores;
 mod random;
 mod segments;
 mod small;

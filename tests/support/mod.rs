@@ -1,6 +1,7 @@
 //! What several tests need: weights files made to order, and the binary in a folder of its own.
 #![allow(dead_code)] // each test file uses its own part of it
 
+pub mod device;
 pub mod program;
 pub mod weights;
 

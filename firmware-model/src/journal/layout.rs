@@ -11,7 +11,7 @@
 //!           8  generation: u32         28  CRC of faults, levels, wear  108  frames in the header's frame: u32
 //!          12  rows: u16, cols: u16    32  schedule: 16 bytes           112  tile rows: u64
 //!          16  device CRC: u32         48  inference: u32               120  steps: u64
-//!          20  bits: u8, three zeros   52  frames: u32                  128  weights: u64
+//!          20  bits: u8, 0, fanout: u16 52  frames: u32                  128  weights: u64
 //!                                      56  program calls: u32           136  key: 32 bytes
 //!                                      60  zeros                        168  zeros
 //!                                      88  layer frame, tile frame,     188  CRC of bytes 0..188
@@ -97,6 +97,7 @@ impl Header {
         put(&mut b, 14, &identity.cols.to_le_bytes());
         put(&mut b, 16, &identity.device_crc.to_le_bytes());
         put(&mut b, 20, &[identity.bits]);
+        put(&mut b, 22, &identity.fanout.to_le_bytes());
         put(&mut b, 24, &self.faults.to_le_bytes());
         put(&mut b, 28, &self.body_crc.to_le_bytes());
         let mut flags = 0;
@@ -130,8 +131,14 @@ impl Header {
         if u32_at(b, HEADER - 4) != CRC32.checksum(body) || take::<8>(b, 0) != MAGIC {
             return Ok(None);
         }
-        let core = (u16_at(b, 12), u16_at(b, 14), u32_at(b, 16), take::<1>(b, 20));
-        if core != (identity.rows, identity.cols, identity.device_crc, [identity.bits]) {
+        let core = Identity {
+            rows: u16_at(b, 12),
+            cols: u16_at(b, 14),
+            bits: take::<1>(b, 20)[0],
+            fanout: u16_at(b, 22),
+            device_crc: u32_at(b, 16),
+        };
+        if core != *identity {
             return Err(OpenError::OtherCore);
         }
         let flags = u16_at(b, 26);

@@ -204,6 +204,9 @@ impl<'m, F: NorFlash> Journal<'m, F> {
             return Err(OpenError::Corrupt);
         }
         let records = journal.replay(batch).map_err(OpenError::Flash)?;
+        if journal.mutant.is(Mutant::NoRedo) {
+            journal.ledger.book_all(batch);
+        }
         if records > 0 || !journal.log_is_blank().map_err(OpenError::Flash)? {
             // A torn record may lie behind the last one: go on in the other bank.
             batch.interrupted();
@@ -531,7 +534,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
             digest.update(&piece);
             self.flash.write(base + place, &piece)?;
         }
-        if self.mutant.is(Mutant::NoRedo) {
+        if self.mutant.is(Mutant::RedoNotLogged) {
             batch = None;
         }
         let mut tail = layout.log();

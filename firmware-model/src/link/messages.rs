@@ -253,6 +253,8 @@ pub struct Hello {
     pub cols: u16,
     /// Bits of a PCM cell.
     pub bits: u8,
+    /// Rows that share an input.
+    pub fanout: u16,
     /// CRC of the device's transmissions.
     pub device_crc: u32,
     /// Format version of schedules.

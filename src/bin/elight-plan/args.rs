@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
 use elight::order::{Order, Reach};
-use elight::plan::{CoreSize, Quantization, QuantizationRequest};
+use elight::plan::{Condition, CoreSize, Quantization, QuantizationRequest};
 use elight::weights::{Filter, Layout, Network};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
@@ -58,6 +58,10 @@ pub struct InspectArgs {
     #[arg(long, requires = "step")]
     pub steady: bool,
 
+    /// The schedule that the core has run before: the first load is counted from what it left.
+    #[arg(long, value_name = "OLD.elight")]
+    pub from: Option<PathBuf>,
+
     /// List the frames (of the layer, if one is named).
     #[arg(long)]
     pub frames: bool,
@@ -70,8 +74,9 @@ pub struct InspectArgs {
 /// Options of the check.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The schedule.
-    pub schedule: PathBuf,
+    /// The schedule; of several cores, all of their schedules.
+    #[arg(required = true)]
+    pub schedules: Vec<PathBuf>,
 
     /// The weights that it was planned for.
     pub weights: PathBuf,
@@ -80,9 +85,9 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub reading: ReadingArgs,
 
-    /// The schedule that the core has run before: the first load is counted from what it left.
+    /// The schedule that the core has run before: the first load is counted from what it left. Once for each schedule.
     #[arg(long, value_name = "OLD.elight")]
-    pub from: Option<PathBuf>,
+    pub from: Vec<PathBuf>,
 
     /// Print the findings as one JSON object.
     #[arg(long)]
@@ -116,6 +121,10 @@ pub struct PlanArgs {
     #[arg(long, default_value = "optimal")]
     pub order: Order,
 
+    /// Identical cores that share each layer's tile rows; a schedule each, named after the output: FILE.core0.elight and so on.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=Condition::MOST_CORES as i64))]
+    pub cores: u16,
+
     /// The schedule that the core has run before, for new weights of the same network: the first load starts from what it left.
     #[arg(long, value_name = "OLD.elight")]
     pub from: Option<PathBuf>,
@@ -131,6 +140,18 @@ pub struct PlanArgs {
     /// Print the report as one JSON object (docs/report.md).
     #[arg(long)]
     pub json: bool,
+
+    /// Write the report as a web page that stands alone.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+
+    /// Write each picture of the page as an SVG file into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub svg: Option<PathBuf>,
+
+    /// Inferences in a second, for the lifetime in years.
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 1.0, value_parser = rate)]
+    pub rate: f64,
 
     /// Do not replay the schedule.
     #[arg(long)]
@@ -236,6 +257,12 @@ impl From<ScaleArg> for ScaleMode {
             ScaleArg::Layer => Self::Layer,
         }
     }
+}
+
+/// A rate: a number above 0.
+fn rate(text: &str) -> Result<f64, String> {
+    let wrong = || "expected inferences in a second, a number above 0, as in --rate 30".to_owned();
+    text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or_else(wrong)
 }
 
 /// The completions of a shell.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::fs::File;
 use std::io::BufReader;
+use std::path::Path;
 
 use anyhow::Context;
 use elight::check::{Findings, Options, Part, check_parts};
@@ -14,43 +15,70 @@ use crate::args::CheckArgs;
 /// Checks and reports; an error names the first thing that is wrong, and where.
 pub fn run(args: &CheckArgs) -> anyhow::Result<bool> {
     let (network, device, quantization) = args.reading.open(&args.weights)?;
-    let file = File::open(&args.schedule)
-        .map_err(|e| anyhow::anyhow!("{}: cannot open the schedule: {e}", args.schedule.display()))?;
-    let options = Options { reparam: quantization.reparam, scale: quantization.scale };
-    let mut part = Part { schedule: &mut BufReader::new(file), origin: None };
-    if let Some(from) = &args.from {
-        part.origin = Some(Held::read(from)?.levels().to_vec());
+    anyhow::ensure!(
+        args.from.is_empty() || args.from.len() == args.schedules.len(),
+        "--from is needed once for each of the {} schedules, in their order, and was given {} times",
+        args.schedules.len(),
+        args.from.len()
+    );
+    let mut files = Vec::with_capacity(args.schedules.len());
+    for schedule in &args.schedules {
+        let file = File::open(schedule);
+        let file = file.map_err(|e| anyhow::anyhow!("{}: cannot open the schedule: {e}", schedule.display()))?;
+        files.push(BufReader::new(file));
     }
-    let findings = check_parts(&mut [part], &network, &device, &options)
-        .map_err(|(_, e)| anyhow::anyhow!("{}: {e}", args.schedule.display()))?
-        .swap_remove(0);
+    let mut parts = Vec::with_capacity(files.len());
+    for (number, file) in files.iter_mut().enumerate() {
+        let from = args.from.get(number).map(|from| Held::read(from));
+        let origin = from.transpose()?.map(|held| held.levels().to_vec());
+        parts.push(Part { schedule: file, origin });
+    }
+    let options = Options { reparam: quantization.reparam, scale: quantization.scale };
+    let found = check_parts(&mut parts, &network, &device, &options)
+        .map_err(|(number, e)| anyhow::anyhow!("{}: {e}", args.schedules[number].display()))?;
     if args.json {
-        let json = serde_json::to_string_pretty(&findings).context("the findings as JSON")?;
-        crate::print(format!("{json}\n").as_bytes())?;
+        let json = match &found[..] {
+            [findings] => serde_json::to_string_pretty(findings),
+            all => serde_json::to_string_pretty(all),
+        };
+        crate::print(format!("{}\n", json.context("the findings as JSON")?).as_bytes())?;
         return Ok(true);
     }
-    crate::print(table(args, &findings)?.as_bytes())?;
+    for (schedule, findings) in args.schedules.iter().zip(&found) {
+        crate::print(table(schedule, findings, found.len())?.as_bytes())?;
+    }
+    if found.len() > 1 {
+        let weights = found.iter().map(|findings| findings.weights).sum();
+        let text = format!(
+            "together  {} cores; each of {} weights is multiplied exactly once over all of them\n",
+            found.len(),
+            thousands(weights)
+        );
+        crate::print(text.as_bytes())?;
+    }
     Ok(true)
 }
 
 /// The findings as a person reads them.
-fn table(args: &CheckArgs, findings: &Findings) -> Result<String, std::fmt::Error> {
+fn table(schedule: &Path, findings: &Findings, cores: usize) -> Result<String, std::fmt::Error> {
     let mut out = String::new();
     writeln!(
         out,
         "checked   {}: {} bytes, {} frames, for a {}x{} core and device `{}`",
-        args.schedule.display(),
+        schedule.display(),
         thousands(findings.bytes),
         thousands(findings.frames),
         findings.core_rows,
         findings.core_cols,
         findings.device
     )?;
+    let weights = thousands(findings.weights);
+    let weights =
+        if cores == 1 { format!("each of {weights} weights") } else { format!("each of its {weights} weights") };
     writeln!(
         out,
-        "          {} layers; each of {} weights is multiplied once, at its own level, with its own input, in {} steps",
+        "          {} layers; {weights} is multiplied once, at its own level, with its own input, in {} steps",
         findings.layers.len(),
-        thousands(findings.weights),
         thousands(findings.steps)
     )?;
     if findings.left_out > 0 {

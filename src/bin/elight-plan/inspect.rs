@@ -1,6 +1,7 @@
 //! `elight-plan inspect`: a schedule taken apart.
 
 use anyhow::Context;
+use elight::held::Held;
 use elight::inspect::{Request, inspect, print};
 
 use crate::args::InspectArgs;
@@ -9,7 +10,12 @@ use crate::args::InspectArgs;
 pub fn run(args: &InspectArgs) -> anyhow::Result<bool> {
     let path = args.schedule.display();
     let file = std::fs::read(&args.schedule).map_err(|e| anyhow::anyhow!("{path}: cannot open the schedule: {e}"))?;
-    let request = Request { layer: args.layer.clone(), step: args.step, frames: args.frames, steady: args.steady };
+    let origin = match &args.from {
+        Some(from) => Held::read(from)?.levels().to_vec(),
+        None => Vec::new(),
+    };
+    let request =
+        Request { layer: args.layer.clone(), step: args.step, frames: args.frames, steady: args.steady, origin };
     let found = inspect(&file, &request).map_err(|e| anyhow::anyhow!("{path}: {e}"))?;
     if args.json {
         let json = serde_json::to_string_pretty(&found).context("the schedule as JSON")?;

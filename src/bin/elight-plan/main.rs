@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod inspect;
+mod pages;
 mod plan;
 mod progress;
 

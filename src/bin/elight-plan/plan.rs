@@ -7,10 +7,11 @@ use elight::held::Held;
 use elight::level::{DeviceProfile, Quantizer};
 use elight::plan::{self, Condition, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
 use elight::replay::{self, Promise};
-use elight::report::{self, Report};
+use elight::report::{self, Detail, Report};
 use elight::weights::Network;
 
 use crate::args::PlanArgs;
+use crate::pages::Pages;
 use crate::progress::Bars;
 
 /// Plans, writes, replays and reports; false when the replay does not match.
@@ -34,7 +35,18 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
-    refuse_to_overwrite(weights, &network, &output)?;
+    let pages = Pages { page: args.report.as_deref(), pictures: args.svg.as_deref() };
+    for number in 0..options.condition.cores {
+        let path = plan::core_path(&output, number, options.condition.cores);
+        refuse_to_overwrite(weights, &network, &path)?;
+        if let Some(page) = pages.page {
+            anyhow::ensure!(page != path, "the page {} would overwrite the schedule: name another", page.display());
+        }
+    }
+    if let Some(page) = pages.page {
+        refuse_to_overwrite(weights, &network, page)?;
+    }
+    pages.prepare()?;
 
     let bars = Bars::new(args.quiet);
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
@@ -43,18 +55,34 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     let replay = if args.no_verify {
         None
     } else {
-        let promise = Promise {
-            totals: outcome.of(options.order),
-            end: outcome.end,
-            origin: &options.condition.origin(core.rows * core.cols),
-            ram: outcome.decoder_ram_bytes as usize,
-            outputs: &outcome.expected_outputs,
-        };
-        Some(replay::replay(&output, core, &options.device, &stimuli, promise, &bars)?)
+        let cells = core.rows * core.cols;
+        let origin = options.condition.origin(cells);
+        let promises = outcome.cores.iter().zip(origin.chunks(cells)).map(|(core, origin)| {
+            let promise = Promise {
+                totals: &core.totals,
+                end: core.end,
+                origin,
+                ram: outcome.decoder_ram_bytes as usize,
+                outputs: &[],
+            };
+            (core.path.as_path(), promise)
+        });
+        let promises: Vec<_> = promises.collect();
+        let outputs = &outcome.expected_outputs;
+        Some(replay::replay_cores(&promises, core, &options.device, &stimuli, outputs, &bars)?)
     };
     bars.finish();
 
     let report = Report::new(weights, &network, &options, &outcome, &output, replay);
+    let report = report.at_rate(args.rate);
+    let report = if pages.any() {
+        let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+        let schedules = outcome.cores.iter().map(|core| read(&core.path)).collect::<anyhow::Result<Vec<_>>>()?;
+        report.with_detail(Detail::new(&outcome, core, &schedules))
+    } else {
+        report
+    };
+    pages.write(&report, &options.device)?;
     if args.json {
         crate::print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
     } else if !args.quiet {
@@ -72,10 +100,16 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
 
 /// The cores as they are.
 fn condition(args: &PlanArgs, core: CoreSize, network: &Network, device: &DeviceProfile) -> anyhow::Result<Condition> {
-    let Some(from) = &args.from else { return Ok(Condition::default()) };
-    let held = Held::read(from)?;
-    held.fits(network, core, device, 1)?;
-    Ok(Condition { from: Some(vec![held]), ..Condition::default() })
+    let cores = usize::from(args.cores);
+    let from = args.from.as_ref().map(|from| {
+        let each = (0..cores).map(|number| {
+            let held = Held::read(&plan::core_path(from, number, cores))?;
+            held.fits(network, core, device, 1)?;
+            Ok(held)
+        });
+        each.collect::<anyhow::Result<Vec<_>>>()
+    });
+    Ok(Condition { cores, from: from.transpose()? })
 }
 
 /// The output must be no file of the network, however its path is spelled.

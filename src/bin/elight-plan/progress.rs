@@ -13,20 +13,20 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub struct Bars {
     bar: Mutex<ProgressBar>,
     stop: Arc<AtomicBool>,
-    temporary: Arc<Mutex<Option<PathBuf>>>,
+    temporary: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 impl Bars {
     /// No bar is painted when quiet, or when stderr is no terminal.
     pub fn new(quiet: bool) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let temporary = Arc::new(Mutex::new(None));
+        let temporary = Arc::new(Mutex::new(Vec::new()));
         let (flag, leftover) = (Arc::clone(&stop), Arc::clone(&temporary));
         // A second Ctrl-C ends the program at once. (This runs in a thread of its own, not in a signal handler.)
         let _ = ctrlc::set_handler(move || {
             if flag.swap(true, Ordering::SeqCst) {
-                if let Some(path) = leftover.lock().ok().and_then(|mut path| path.take()) {
-                    let _ = std::fs::remove_file::<PathBuf>(path); // gone already if it became the schedule
+                for path in leftover.lock().into_iter().flat_map(|mut paths| std::mem::take(&mut *paths)) {
+                    let _ = std::fs::remove_file::<PathBuf>(path); // gone already if it became a schedule
                 }
                 std::process::exit(i32::from(crate::INTERRUPTED));
             }
@@ -69,8 +69,8 @@ impl Observer for Bars {
     }
 
     fn writing_to(&self, temporary: &Path) {
-        if let Ok(mut path) = self.temporary.lock() {
-            *path = Some(temporary.to_owned());
+        if let Ok(mut paths) = self.temporary.lock() {
+            paths.push(temporary.to_owned());
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Split;
 use crate::nn::ctx::mix;
 use crate::nn::{Shape, Tensor};
+use crate::train::config::ConfigError;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,18 @@ impl Normalization {
         };
         let (mean, std) = (0..c).map(moments).unzip();
         Self { mean, std }
+    }
+
+    /// As a user gives it: `--mean` and `--std`.
+    ///
+    /// # Errors
+    /// Lists of different lengths, a deviation that is not above 0.
+    pub fn given(mean: Vec<f32>, std: Vec<f32>) -> Result<Self, ConfigError> {
+        if mean.len() != std.len() || std.iter().any(|s| *s <= 0.0 || !s.is_finite()) {
+            let problem = "and --std: expected as many numbers in both, deviations above 0".to_owned();
+            return Err(ConfigError::Value { key: "--mean", problem });
+        }
+        Ok(Self { mean, std })
     }
 
     /// The value of every byte in every channel.

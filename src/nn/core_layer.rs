@@ -1,0 +1,243 @@
+//! A convolution or linear layer whose product can be handed to somebody else: the simulated core, or an observer.
+//!
+//! Forward only. Without a [`Multiplier`] it is the floating-point layer.
+
+use super::conv2d::{ConvSpec, Convolution};
+use super::ctx::Ctx;
+use super::input_quant::InputQuantizer;
+use super::linear::{Product, add_bias};
+use super::tensor::{Shape, Tensor};
+use super::{Layer, Param, Role, ShapeError, Slot, join};
+use std::sync::Arc;
+
+/// Extents of a layer's product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Convolution.
+    Conv(ConvSpec),
+    /// Linear layer.
+    Linear {
+        /// Inputs of a sample.
+        inputs: usize,
+        /// Outputs of a sample.
+        outputs: usize,
+    },
+}
+
+impl Extent {
+    /// Output rows of the layer's matrix.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Conv(spec) => spec.cout,
+            Self::Linear { outputs, .. } => *outputs,
+        }
+    }
+
+    /// Columns of the layer's matrix: inputs of one output.
+    #[must_use]
+    pub fn cols(&self) -> usize {
+        match self {
+            Self::Conv(spec) => spec.cin / spec.groups * spec.kernel.0 * spec.kernel.1,
+            Self::Linear { inputs, .. } => *inputs,
+        }
+    }
+
+    /// Groups of rows that read different inputs.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        match self {
+            Self::Conv(spec) => spec.groups,
+            Self::Linear { .. } => 1,
+        }
+    }
+
+    /// Shape of the weights, as PyTorch stores them.
+    #[must_use]
+    pub fn weight_shape(&self) -> Vec<usize> {
+        match self {
+            Self::Conv(spec) => spec.weight_shape().to_vec(),
+            Self::Linear { inputs, outputs } => vec![*outputs, *inputs],
+        }
+    }
+
+    /// The output's shape.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn out_shape(&self, x: Shape) -> Result<Shape, ShapeError> {
+        match self {
+            Self::Conv(spec) => spec.out_shape(x),
+            Self::Linear { inputs, outputs } => Product::new(*inputs, *outputs).out_shape(x),
+        }
+    }
+
+    /// `y = x w` without a bias, in floating point; `weights` are `rows * cols`.
+    pub fn multiply(&self, weights: &[f32], x: Tensor, ctx: &mut Ctx) -> Tensor {
+        match self {
+            Self::Conv(spec) => Convolution::new(*spec).forward(weights, None, x, ctx),
+            Self::Linear { inputs, outputs } => Product::new(*inputs, *outputs).forward(weights, None, x, ctx),
+        }
+    }
+
+    /// The input vectors of a few outputs, element by element: `out[element * pixels.len() + pixel]`, with the elements of all
+    /// groups one after the other, each in the order of the matrix's columns. `pixels` counts output pixels over the batch.
+    pub fn vectors(&self, x: &Tensor, pixels: std::ops::Range<usize>, out: &mut Vec<f32>) {
+        let n = pixels.len();
+        out.clear();
+        out.resize(self.groups() * self.cols() * n, 0.0);
+        match self {
+            Self::Linear { inputs, .. } => {
+                for (p, sample) in pixels.enumerate() {
+                    for (i, v) in x.data[sample * inputs..(sample + 1) * inputs].iter().enumerate() {
+                        out[i * n + p] = *v;
+                    }
+                }
+            }
+            Self::Conv(spec) => patches(spec, x, pixels, out),
+        }
+    }
+}
+
+/// [`Extent::vectors`] of a convolution: element `(channel * kh + ky) * kw + kx`.
+fn patches(spec: &ConvSpec, x: &Tensor, pixels: std::ops::Range<usize>, out: &mut [f32]) {
+    let (kh, kw) = spec.kernel;
+    let xs = x.shape;
+    // The caller runs a network whose shapes were checked when it was built.
+    let ys = spec.out_shape(xs).unwrap_or_default();
+    let n = pixels.len();
+    for (p, pixel) in pixels.enumerate() {
+        let (sample, at) = (pixel / (ys.h * ys.w), pixel % (ys.h * ys.w));
+        let (top, left) = (at / ys.w * spec.stride, at % ys.w * spec.stride);
+        for ky in 0..kh {
+            let Some(iy) = (top + ky).checked_sub(spec.pad).filter(|iy| *iy < xs.h) else { continue };
+            for kx in 0..kw {
+                let Some(ix) = (left + kx).checked_sub(spec.pad).filter(|ix| *ix < xs.w) else { continue };
+                let from = &x.data[((sample * xs.h + iy) * xs.w + ix) * xs.c..][..xs.c];
+                for (c, v) in from.iter().enumerate() {
+                    out[((c * kh + ky) * kw + kx) * n + p] = *v;
+                }
+            }
+        }
+    }
+}
+
+/// Who computes the product of a layer.
+pub trait Multiplier: Send + Sync + std::fmt::Debug {
+    /// `y = x w` without the bias; `weights` are the layer's own, `rows * cols`.
+    fn multiply(&self, extent: &Extent, weights: &[f32], x: Tensor, ctx: &mut Ctx) -> Tensor;
+}
+
+/// A layer that can be put on a core.
+#[derive(Debug)]
+pub struct CoreLayer {
+    /// Weights in PyTorch's shape, as the file has them.
+    pub weight: Param,
+    /// One value per output, added digitally, or none.
+    pub bias: Option<Param>,
+    /// Who multiplies; none: floating point.
+    pub multiplier: Option<Arc<dyn Multiplier>>,
+    /// Input quantizer of a network that was trained with one.
+    pub input: Option<InputQuantizer>,
+    extent: Extent,
+}
+
+/// A layer that can be put on a core, lent with its name.
+#[derive(Debug)]
+pub struct CoreSlot<'a> {
+    /// Full name of the weights, as in the file.
+    pub name: String,
+    /// The layer.
+    pub layer: &'a mut CoreLayer,
+}
+
+impl CoreLayer {
+    /// All-zero weights; `input_bits`: bits of the inputs that the network was trained with.
+    #[must_use]
+    pub fn new(extent: Extent, bias: bool, input_bits: Option<u8>) -> Self {
+        Self {
+            weight: Param::filled(&extent.weight_shape(), 0.0),
+            bias: bias.then(|| Param::filled(&[extent.rows()], 0.0)),
+            multiplier: None,
+            input: input_bits.map(|b| InputQuantizer::new(b, 1.0, 0)),
+            extent,
+        }
+    }
+
+    /// Extents.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        self.extent
+    }
+}
+
+impl Layer for CoreLayer {
+    fn out_shape(&self, x: Shape) -> Result<Shape, ShapeError> {
+        self.extent.out_shape(x)
+    }
+
+    fn forward(&mut self, mut x: Tensor, ctx: &mut Ctx) -> Tensor {
+        if let Some(q) = &mut self.input {
+            q.forward(&mut x, ctx);
+        }
+        let mut y = match &self.multiplier {
+            Some(m) => m.multiply(&self.extent, &self.weight.value, x, ctx),
+            None => self.extent.multiply(&self.weight.value, x, ctx),
+        };
+        if let Some(b) = &self.bias {
+            add_bias(&mut y, &b.value);
+        }
+        y
+    }
+
+    /// Answers only: nothing flows back.
+    fn backward(&mut self, dy: Tensor, ctx: &mut Ctx) -> Tensor {
+        ctx.give(dy.data);
+        Tensor::default()
+    }
+
+    fn slots<'a>(&'a mut self, prefix: &str, out: &mut Vec<Slot<'a>>) {
+        out.push(Slot::param(prefix, "weight", Role::Weight, &mut self.weight));
+        out.extend(self.bias.as_mut().map(|b| Slot::param(prefix, "bias", Role::Bias, b)));
+        if let Some(q) = &mut self.input {
+            q.slots(&join(prefix, "input_quantizer"), out);
+        }
+    }
+
+    fn cores<'a>(&'a mut self, prefix: &str, out: &mut Vec<CoreSlot<'a>>) {
+        out.push(CoreSlot { name: join(prefix, "weight"), layer: self });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::Mode;
+    use crate::nn::gradcheck::noise;
+
+    /// The vectors times the matrix are the layer's own product, grouped and strided too.
+    #[test]
+    fn vectors_are_what_the_product_multiplies() {
+        let conv = |stride, groups| Extent::Conv(ConvSpec { stride, groups, ..ConvSpec::same(4, 6, 3) });
+        let cases = [(conv(1, 1), Shape::new(2, 5, 4, 4)), (conv(2, 2), Shape::new(2, 5, 5, 4))];
+        let linear = (Extent::Linear { inputs: 7, outputs: 3 }, Shape::new(2, 1, 1, 7));
+        for (extent, shape) in cases.into_iter().chain([linear]) {
+            let mut x = Tensor::zeros(shape);
+            noise(&mut x.data, 1.0, 1);
+            let mut w = vec![0.0; extent.rows() * extent.cols()];
+            noise(&mut w, 1.0, 2);
+            let y = extent.multiply(&w, x.clone(), &mut Ctx::new(Mode::Eval, 0));
+            let pixels = y.shape.pixels();
+            let mut v = Vec::new();
+            extent.vectors(&x, 0..pixels, &mut v);
+            let (rows, cols) = (extent.rows(), extent.cols());
+            for p in 0..pixels {
+                for r in 0..rows {
+                    let base = r / (rows / extent.groups()) * cols;
+                    let dot: f32 = (0..cols).map(|c| w[r * cols + c] * v[(base + c) * pixels + p]).sum();
+                    assert!((dot - y.data[p * rows + r]).abs() < 1e-5, "{extent:?} pixel {p} row {r}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Curves: writes over the steps, lifetime over the endurance.
+
+use super::{ORDERS, Picture, Scale, Svg, order_style};
+use crate::order::Order;
+use crate::report::number::{SECONDS_A_YEAR, mark, span};
+use crate::report::{Report, StepWrites};
+
+const TOP: f64 = 54.0;
+const BOTTOM: f64 = 260.0;
+
+/// Writes in each step: the schedule's order as counted, natural and sorted as the mean of each layer.
+#[must_use]
+pub fn steps(report: &Report, counted: &StepWrites) -> Picture {
+    let mut svg = Svg::new(720.0, "Writes in each step of an inference");
+    let (left, right) = (62.0, 700.0);
+    let others: Vec<Order> = ORDERS.into_iter().filter(|o| *o != report.order).collect();
+    // A layer's mean, from its first step to its last.
+    let means = |order: Order| {
+        let mut parts = Vec::with_capacity(report.layers.len());
+        let mut first = 0u64;
+        for layer in &report.layers {
+            let writes = layer.orders.of(order).per_inference.writes as f64;
+            parts.push((first as f64, (first + layer.steps) as f64, writes / layer.steps.max(1) as f64));
+            first += layer.steps;
+        }
+        parts
+    };
+    let bins: Vec<(f64, f64, f64)> = counted
+        .writes
+        .iter()
+        .enumerate()
+        .map(|(i, writes)| {
+            let begin = i as u64 * counted.steps_per_bin;
+            let end = (begin + counted.steps_per_bin).min(report.steps);
+            (begin as f64, end as f64, *writes as f64 / end.saturating_sub(begin).max(1) as f64)
+        })
+        .collect();
+    let all = others.iter().flat_map(|o| means(*o)).chain(bins.iter().copied()).map(|(_, _, v)| v);
+    let y = Scale::log(all, BOTTOM, TOP);
+    let x = Scale::exact(report.steps as f64, left, right);
+    svg.y_axis(&y, left, right, "writes in a step");
+    for value in x.marks() {
+        svg.text(x.at(value), BOTTOM + 15.0, "axis", "middle", &mark(value));
+    }
+    svg.text((left + right) / 2.0, BOTTOM + 31.0, "axis", "middle", "step of the inference");
+    let stairs = |parts: &[(f64, f64, f64)]| {
+        let mut d = String::new();
+        for (i, (begin, end, value)) in parts.iter().enumerate() {
+            let go = if i == 0 { 'M' } else { 'L' };
+            d += &format!("{go}{:.1} {:.1}H{:.1}", x.at(*begin), y.at(*value), x.at(*end));
+        }
+        d
+    };
+    layer_marks(&mut svg, report, &x);
+    let chosen = stairs(&bins);
+    if !bins.is_empty() {
+        svg.path("area", &format!("{chosen}V{BOTTOM:.1}H{left:.1}z"));
+    }
+    for order in &others {
+        svg.path(&format!("line {}", order_style(*order).0), &stairs(&means(*order)));
+    }
+    svg.path(&format!("line {}", order_style(report.order).0), &chosen);
+    svg.line("base", (left, BOTTOM), (right, BOTTOM));
+    let name = |order: Order| {
+        let how = if order == report.order { "as counted" } else { "layer means" };
+        format!("{}, {how}", order_style(order).1)
+    };
+    legend(&mut svg, left, &ORDERS.map(|o| (o, name(o))));
+    svg.finish("writes-over-steps", BOTTOM + 38.0, "Curves: writes in each step, by order")
+}
+
+/// Short strokes where layers begin.
+fn layer_marks(svg: &mut Svg, report: &Report, x: &Scale) {
+    let mut first = 0u64;
+    for layer in &report.layers {
+        let at = x.at(first as f64);
+        svg.line("base", (at, BOTTOM), (at, BOTTOM + 4.0));
+        first += layer.steps;
+    }
+}
+
+fn legend(svg: &mut Svg, left: f64, names: &[(Order, String)]) {
+    let mut x = left;
+    for (order, name) in names {
+        svg.line(&format!("line {}", order_style(*order).0), (x, 34.0), (x + 22.0, 34.0));
+        svg.text(x + 28.0, 38.0, "", "start", name);
+        x += 50.0 + 5.9 * name.len() as f64;
+    }
+}
+
+/// Inferences until the worst cell is worn out, whatever a cell bears; and the device's own endurance, if it is known.
+#[must_use]
+pub fn lifetime(report: &Report) -> Picture {
+    let mut svg = Svg::new(720.0, "Lifetime of the core, by what a cell bears");
+    let (left, right) = (62.0, 610.0);
+    let known = report.endurance_writes;
+    let ends = [1e3, 1e9];
+    let x = Scale::log(ends.into_iter().chain(known), left, right);
+    let ends = [x.marks()[0], x.marks().last().copied().unwrap_or(1e9)];
+    let ends = [ends[0].min(1e3), ends[1].max(1e9)];
+    let worst = |order| report.orders.of(order).per_inference.max_cell_wear as f64;
+    let drawn: Vec<Order> = ORDERS.into_iter().filter(|o| worst(*o) > 0.0).collect();
+    let values = drawn.iter().flat_map(|o| ends.map(|e| (e / worst(*o)).max(1.0)));
+    let y = Scale::log(values, BOTTOM, TOP);
+    svg.x_axis(&x, TOP, BOTTOM, "endurance: what one PCM cell bears");
+    svg.y_axis(&y, left, right, "inferences");
+    for value in y.marks() {
+        let years = value / report.rate_per_second / SECONDS_A_YEAR;
+        svg.text(right + 8.0, y.at(value) + 4.0, "axis", "start", &span(years));
+    }
+    svg.text(right + 8.0, TOP - 16.0, "axis", "start", &format!("at {} a second", mark(report.rate_per_second)));
+    for order in &drawn {
+        let from = ends[0].max(worst(*order));
+        let d = format!(
+            "M{:.1} {:.1}L{:.1} {:.1}",
+            x.at(from),
+            y.at(from / worst(*order)),
+            x.at(ends[1]),
+            y.at(ends[1] / worst(*order))
+        );
+        svg.path(&format!("line {}", order_style(*order).0), &d);
+    }
+    if let Some(endurance) = known {
+        svg.line("bound", (x.at(endurance), TOP), (x.at(endurance), BOTTOM));
+        svg.text(x.at(endurance) + 6.0, TOP + 14.0, "", "start", &format!("this device: {}", mark(endurance)));
+        for order in drawn.iter().filter(|o| endurance >= worst(**o)) {
+            svg.mark(*order, x.at(endurance), y.at(endurance / worst(*order)), "");
+        }
+    }
+    legend(&mut svg, left, &ORDERS.map(|o| (o, order_style(o).1.to_owned())));
+    svg.finish("lifetime", BOTTOM + 38.0, "Curves: inferences until the worst cell is worn out, over its endurance")
+}

@@ -1,0 +1,138 @@
+//! The report as one page that stands alone: no script, nothing loaded, light and dark, fit to print.
+//!
+//! Every figure of the report stands in a `<data>` element with its place in the JSON object (`data-key`, a JSON pointer) and its exact value;
+//! it is read from there, so that page and JSON cannot differ. The page is also well-formed XML. The one thing left out is how long planning
+//! took: so the same plan gives the same page.
+
+mod parts;
+mod sections;
+
+use serde_json::Value;
+
+use super::chart::{self, Picture};
+use super::number::thousands;
+use super::{Report, chart::escape};
+use crate::level::DeviceProfile;
+use crate::order::Order;
+
+pub(crate) use parts::{Figures, document};
+
+/// All pictures of a report, in the order of the page.
+#[derive(Clone, Debug)]
+pub struct Pictures {
+    orders: Picture,
+    dots: Picture,
+    bars: Vec<Picture>,
+    wear: Vec<Picture>,
+    lifetime: Picture,
+    steps: Option<Picture>,
+    levels: Option<Picture>,
+    errors: Picture,
+}
+
+/// Cores whose wear is drawn; the others are in the table only.
+const CORES_DRAWN: usize = 8;
+
+impl Pictures {
+    /// Draws them.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        let groups = chart::groups(report);
+        let detail = report.detail.as_ref();
+        let wear = detail.map_or(&[][..], |d| &d.wear);
+        let wear = wear.iter().take(CORES_DRAWN).enumerate().map(|(i, w)| chart::wear(i, wear.len(), w));
+        Self {
+            orders: chart::orders(report),
+            dots: chart::writes_by_layer(report, &groups),
+            bars: sections::bars(report, &groups),
+            wear: wear.collect(),
+            lifetime: chart::lifetime(report),
+            steps: detail.and_then(|d| d.steps.as_ref()).map(|s| chart::steps(report, s)),
+            levels: detail.map(|d| chart::levels(&groups, &d.level_counts, report.bits)),
+            errors: chart::errors(report, &groups),
+        }
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Picture> {
+        let first = [&self.orders, &self.dots].into_iter().chain(&self.bars).chain(&self.wear);
+        first.chain([&self.lifetime]).chain(&self.steps).chain(&self.levels).chain([&self.errors])
+    }
+}
+
+/// The page.
+///
+/// # Errors
+/// When the report is no JSON: a figure that is not a number.
+pub fn page(report: &Report, device: &DeviceProfile, pictures: &Pictures) -> Result<String, serde_json::Error> {
+    let figures = Figures::new(serde_json::to_value(report)?);
+    let page = Page { report, device, pictures, figures };
+    let title = format!("{} on a {} core", network_name(&report.network), report.core);
+    let body = [
+        page.header(&title),
+        "<main>".to_owned(),
+        page.short(),
+        page.orders(),
+        page.layers(),
+        page.wear(),
+        page.lifetime(),
+        page.steps(),
+        page.levels(),
+        page.schedule(),
+        "</main>".to_owned(),
+        page.footer(),
+    ];
+    Ok(document(&title, &body.join("\n")))
+}
+
+/// The file's name, without folder and extension.
+fn network_name(path: &str) -> String {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    name.strip_suffix(".safetensors").unwrap_or(name).to_owned()
+}
+
+/// What the sections are made from.
+struct Page<'a> {
+    report: &'a Report,
+    device: &'a DeviceProfile,
+    pictures: &'a Pictures,
+    figures: Figures,
+}
+
+impl Page<'_> {
+    /// A whole number of the report.
+    fn n(&self, pointer: &str) -> String {
+        self.figures.show(pointer, &|v| v.as_u64().map(thousands))
+    }
+
+    /// A number of the report, written by `show`; `-` where there is none.
+    fn f(&self, pointer: &str, show: &dyn Fn(f64) -> String) -> String {
+        self.figures.show(pointer, &|v| v.as_f64().map(show))
+    }
+
+    /// A text of the report.
+    fn s(&self, pointer: &str) -> String {
+        self.figures.show(pointer, &|v| match v {
+            Value::String(text) => Some(text.clone()),
+            _ => None,
+        })
+    }
+
+    /// The JSON pointer of a figure of the schedule's order, per inference.
+    fn chosen(&self, figure: &str) -> String {
+        per_inference(self.report.order, figure)
+    }
+}
+
+/// The JSON name of an order.
+fn key(order: Order) -> &'static str {
+    match order {
+        Order::Natural => "natural",
+        Order::Sorted => "sorted",
+        Order::Optimal => "optimal",
+    }
+}
+
+fn per_inference(order: Order, figure: &str) -> String {
+    format!("/orders/{}/per_inference/{figure}", key(order))
+}

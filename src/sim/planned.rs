@@ -1,0 +1,230 @@
+//! Schedule, weights, model and data: opened, and proved to belong together.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::error::SimError;
+use super::noise::{Draw, NoiseModel};
+use super::programmed::{Cells, Stuck, StuckCell};
+use super::recording::{LayerRecord, Recording, ScheduleFile, plain};
+use super::run::{Networks, Simulation};
+use crate::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
+use crate::nn::core_layer::Extent;
+use crate::nn::model::build_for_core;
+use crate::plan::identity_crc;
+use crate::train::config::ConfigError;
+use crate::train::eval::{self, Opened, Recipe};
+use crate::train::trainer::TrainError;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The schedule.
+    pub schedule: PathBuf,
+    /// The weights that it was planned from.
+    pub weights: PathBuf,
+    /// Model, data set and scaling of the inputs, where the weights' metadata do not say them.
+    pub recipe: Recipe,
+    /// Directory of the data set.
+    pub data: Option<PathBuf>,
+    /// Device, when it is no preset.
+    pub device: Option<String>,
+    /// What the levels stand for, when the metadata do not say it.
+    pub reparam: Option<Reparam>,
+    /// Test images; none: all.
+    pub images: Option<usize>,
+    /// Noise of the cells.
+    pub noise: Option<NoiseModel>,
+    /// Seconds from the writes to the reading.
+    pub age_seconds: f64,
+    /// Cells that no write moves.
+    pub stuck: Vec<StuckCell>,
+    /// Bits of the converter behind the detectors.
+    pub adc: Option<u8>,
+    /// Bits of the converter of the inputs.
+    pub dac: Option<u8>,
+    /// How many cores are drawn.
+    pub seeds: u32,
+    /// The first one's seed.
+    pub seed: u64,
+    /// Images for the layers one at a time; 0: not asked for.
+    pub layer_images: usize,
+    /// Images of a batch.
+    pub batch: usize,
+}
+
+/// A schedule that has been proved to be of these weights, and all that does not change while images run.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub settings: Settings,
+    pub file: ScheduleFile,
+    pub recording: Recording,
+    pub quantizer: Quantizer,
+    pub device: DeviceProfile,
+    /// Extents of each planned layer.
+    pub extents: Vec<Extent>,
+    /// What the levels stand for, per planned layer: the weights or their tanh.
+    pub targets: Vec<Vec<f32>>,
+    /// Layers that the schedule does not have.
+    pub digital: Vec<String>,
+    /// Bits of the inputs that the weights were trained with.
+    pub trained_input_bits: Option<u8>,
+}
+
+impl Planned {
+    /// The core's cells for a noise and a seed.
+    pub fn cells<'a>(&'a self, stuck: &'a Stuck, noise: Option<&'a NoiseModel>, seed: u64) -> Cells<'a> {
+        let t = self.device.transmissions();
+        let floor = -t[0] / (t[t.len() - 1] - t[0]);
+        let draw = Draw::new(noise, seed, self.settings.age_seconds, floor);
+        Cells { states: self.quantizer.unit_values(), draw, stuck }
+    }
+}
+
+impl Simulation {
+    /// Opens everything, and proves that schedule, weights and model belong together.
+    ///
+    /// # Errors
+    /// [`SimError`]: what cannot be read, or what does not fit together, naming both sides.
+    pub fn open(settings: Settings) -> Result<Self, SimError> {
+        let Opened { file: weights, mut spec, set, norm, pcm } =
+            eval::open(&settings.weights, &settings.recipe, settings.data.as_deref())?;
+        let trained_input_bits = spec.pcm.as_ref().and_then(|p| p.input_bits);
+        let mut network = build_for_core(&spec).map_err(TrainError::from)?;
+        weights.load_into(&mut network).map_err(TrainError::from)?;
+        spec.pcm = None;
+        let mut float = build_for_core(&spec).map_err(TrainError::from)?;
+        let again = crate::train::checkpoint::File::open(&settings.weights).map_err(TrainError::from)?;
+        again.load_into(&mut float).map_err(TrainError::from)?;
+
+        let schedule = ScheduleFile::open(&settings.schedule)?;
+        let device = device(&settings, &schedule, pcm.as_ref().map(|p| p.device.as_str()))?;
+        let reparam = match (settings.reparam, &pcm) {
+            (Some(r), _) => r,
+            (None, Some(p)) if p.reparam == "tanh" => Reparam::Tanh,
+            _ => Reparam::None,
+        };
+        let quantizer = Quantizer::new(&device, reparam, ScaleMode::Row);
+        let shapes = network.all_cores().into_iter().map(|c| (c.name, c.layer.extent()));
+        let shapes: BTreeMap<String, Extent> = shapes.collect();
+        let expected = shapes.iter().map(|(name, e)| (name.clone(), (e.rows(), e.cols()))).collect();
+        let recording = schedule.record(&settings.schedule, &expected)?;
+
+        // What the levels stand for is what floating point multiplies with.
+        for core in float.all_cores() {
+            core.layer.weight.value.iter_mut().for_each(|w| *w = reparam.target(*w) as f32);
+        }
+        let mut targets: BTreeMap<String, Vec<f32>> =
+            float.all_cores().into_iter().map(|c| (c.name, c.layer.weight.value.clone())).collect();
+        let mut extents = Vec::new();
+        let mut planned = Vec::new();
+        for layer in &recording.layers {
+            let name = plain(&layer.name);
+            let (Some(extent), Some(target)) = (shapes.get(name), targets.remove(name)) else {
+                let problem = format!("layer `{name}` comes twice");
+                return Err(SimError::Schedule { path: settings.schedule.clone(), problem });
+            };
+            if layer.groups != extent.groups() {
+                let (layer, planned) = (name.to_owned(), layer.groups);
+                let schedule = settings.schedule.clone();
+                return Err(SimError::Groups { schedule, layer, planned, model: extent.groups() });
+            }
+            same_weights(&settings, layer, &quantizer, &target)?;
+            extents.push(*extent);
+            planned.push(target);
+        }
+        let digital = targets.into_keys().collect();
+        check_stuck(&settings, &recording, device.top_level())?;
+        let batch = settings.batch.max(1);
+        let planned = Planned {
+            settings,
+            file: schedule,
+            recording,
+            quantizer,
+            device,
+            extents,
+            targets: planned,
+            digital,
+            trained_input_bits,
+        };
+        Ok(Self { planned, networks: Networks { float, network, model: spec.name, set, norm, batch } })
+    }
+}
+
+/// The device: named, or else the schedule's, or else the weights'; its identity has to be the schedule's.
+fn device(settings: &Settings, schedule: &ScheduleFile, trained: Option<&str>) -> Result<DeviceProfile, SimError> {
+    let bits = schedule.identity.bits;
+    let preset = DeviceProfile::presets().any(|p| p == schedule.device);
+    let name = match (&settings.device, preset, trained) {
+        (Some(name), _, _) => name.as_str(),
+        (None, true, _) => schedule.device.as_str(),
+        (None, false, Some(trained)) => trained,
+        (None, false, None) => {
+            let problem =
+                format!("was planned for device `{}`, which is no preset: give --device FILE.toml", schedule.device);
+            return Err(SimError::Schedule { path: settings.schedule.clone(), problem });
+        }
+    };
+    let device = DeviceProfile::load(name, Some(bits))?;
+    let given_crc = identity_crc(&device);
+    if given_crc != schedule.identity.device_crc {
+        return Err(SimError::Device {
+            schedule: settings.schedule.clone(),
+            planned: schedule.device.clone(),
+            bits,
+            planned_crc: schedule.identity.device_crc,
+            given: name.to_owned(),
+            given_crc,
+        });
+    }
+    Ok(device)
+}
+
+/// Every weight has the level of the schedule at the schedule's scale; half-way between two levels, either will do.
+fn same_weights(
+    settings: &Settings,
+    layer: &LayerRecord,
+    quantizer: &Quantizer,
+    target: &[f32],
+) -> Result<(), SimError> {
+    const TIE: f64 = 1e-6;
+    let cuts: Vec<f64> = quantizer.relative_thresholds().collect();
+    for (i, (p, t)) in layer.placements.iter().zip(target).enumerate() {
+        let scale = layer.scales[i / layer.cols];
+        let u = if scale == 0.0 { 0.0 } else { f64::from(t.abs()) / f64::from(scale) };
+        let magnitude = usize::from(p.level.unsigned_abs());
+        let above = magnitude.checked_sub(1).is_none_or(|k| cuts.get(k).is_some_and(|c| u >= c * (1.0 - TIE)));
+        let below = cuts.get(magnitude).is_none_or(|c| u < c * (1.0 + TIE));
+        if above && below && (magnitude == 0 || (p.level < 0) == t.is_sign_negative()) {
+            continue;
+        }
+        let level = cuts.partition_point(|c| u >= *c) as i16;
+        return Err(SimError::OtherWeights {
+            schedule: settings.schedule.clone(),
+            weights: settings.weights.clone(),
+            layer: layer.name.clone(),
+            row: i / layer.cols,
+            col: i % layer.cols,
+            level: p.level,
+            weight: *t,
+            scale,
+            expected: if t.is_sign_negative() { -level } else { level },
+        });
+    }
+    Ok(())
+}
+
+fn check_stuck(settings: &Settings, recording: &Recording, top: i16) -> Result<(), SimError> {
+    for c in &settings.stuck {
+        let inside = usize::from(c.row) < recording.core_rows && usize::from(c.col) < recording.core_cols;
+        if !inside || c.level > top as u16 {
+            let (rows, cols) = (recording.core_rows, recording.core_cols);
+            let problem = format!(
+                "stuck cell ({}, {}) at level {}: the core is {rows}x{cols}, its levels are 0 to {top}",
+                c.row, c.col, c.level
+            );
+            return Err(ConfigError::Value { key: "--faults", problem }.into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,288 @@
+//! A simulation: one network, one schedule, the same images through arithmetic of three kinds.
+
+use std::sync::{Arc, PoisonError};
+
+use super::converter::Adc;
+use super::error::SimError;
+use super::on_core::{OnCore, Ranging};
+use super::outcome::{LayerOutcome, Outcome, Proof, Score};
+use super::planned::Planned;
+use super::programmed::{Cells, Stuck};
+use super::prove::prove;
+use super::recording::{LayerRecord, Recording, plain};
+use super::steps::StepProgram;
+use crate::nn::core_layer::Multiplier;
+use crate::nn::input_quant::InputQuantizer;
+use crate::nn::{Sequential, loss};
+use crate::train::data::{Dataset, Normalization, Split};
+use crate::train::eval::evaluate;
+
+/// Training images over which ranges of converters are taken.
+const RANGE_IMAGES: usize = 64;
+
+/// Told how far a simulation is.
+pub trait Watch {
+    /// So many images begin.
+    fn begin(&mut self, what: &str, images: usize);
+    /// So many of them are done.
+    fn done(&mut self, images: usize);
+}
+
+/// An open simulation.
+#[derive(Debug)]
+pub struct Simulation {
+    pub(super) planned: Planned,
+    pub(super) networks: Networks,
+}
+
+/// The network twice, and the images.
+#[derive(Debug)]
+pub(super) struct Networks {
+    /// Everything in floating point: no input quantizers.
+    pub float: Sequential,
+    /// With the input quantizers that the weights were trained with.
+    pub network: Sequential,
+    /// Architecture.
+    pub model: String,
+    pub set: Dataset,
+    pub norm: Normalization,
+    pub batch: usize,
+}
+
+/// The multipliers of all planned layers.
+pub(super) type Multipliers = Vec<Arc<OnCore>>;
+
+impl Networks {
+    /// Runs images through the network as it was trained, with the given multipliers for the planned layers.
+    pub fn run_on_core(
+        &mut self,
+        planned: &Planned,
+        split: &Arc<Split>,
+        of: impl Fn(usize) -> Option<Arc<dyn Multiplier>>,
+    ) -> loss::Score {
+        put(&mut self.network, &planned.recording, of);
+        evaluate(&mut self.network, split, &self.norm, self.batch, |_| {})
+    }
+
+    fn score(
+        &mut self,
+        planned: &Planned,
+        what: &str,
+        split: &Arc<Split>,
+        kind: Kind<'_>,
+        watch: &mut dyn Watch,
+    ) -> Score {
+        watch.begin(what, split.len());
+        let dynamic = |core: &Arc<OnCore>| core.clone() as Arc<dyn Multiplier>;
+        let network = match kind {
+            Kind::All(_) => &mut self.network,
+            Kind::Float | Kind::Alone(..) => &mut self.float,
+        };
+        put(network, &planned.recording, |i| match kind {
+            Kind::Float => None,
+            Kind::Alone(core, layer) => (i == layer).then(|| dynamic(&core[i])),
+            Kind::All(core) => Some(dynamic(&core[i])),
+        });
+        evaluate(network, split, &self.norm, self.batch, |done| watch.done(done)).into()
+    }
+}
+
+impl Simulation {
+    /// Runs everything.
+    ///
+    /// # Errors
+    /// [`SimError::Stepped`] when the firmware model contradicts the fast path.
+    pub fn run(self, watch: &mut dyn Watch) -> Result<Outcome, SimError> {
+        let Self { planned, mut networks } = self;
+        let settings = &planned.settings;
+        let images = settings.images.unwrap_or(usize::MAX).min(networks.set.test.len());
+        let test = front(&networks.set.test, images);
+        let stuck = Stuck::new(&settings.stuck, planned.recording.core_rows, planned.recording.core_cols);
+        let nothing_stuck = Stuck::default();
+        let exact = multipliers(&planned, &planned.cells(&nothing_stuck, None, 0));
+
+        let float = networks.score(&planned, "floating point", &test, Kind::Float, watch);
+        let quantized = networks.score(&planned, "quantized", &test, Kind::All(&exact), watch);
+        let converters = converters(&planned, &mut networks, &exact, &planned.cells(&nothing_stuck, None, 0));
+
+        let noise = settings.noise.as_ref();
+        let random = !planned.cells(&stuck, noise, 0).draw.exact();
+        // Without chance every core is the same.
+        let seeds = if random { settings.seeds.max(1) } else { 1 };
+        let mut core_scores = Vec::new();
+        let mut first = None;
+        let mut proof = Proof::default();
+        for i in 0..seeds {
+            let seed = settings.seed.wrapping_add(u64::from(i));
+            let cells = planned.cells(&stuck, noise, seed);
+            let core = put_on_core(&planned, &cells, &converters);
+            if i == 0 {
+                proof = prove(&planned, &mut networks, &cells, &core, &converters, &test)?;
+            }
+            let same =
+                core.iter().zip(&exact).all(|(a, b)| a.steps.is_none() && a.dac.is_none() && a.weights == b.weights);
+            core_scores.push(if same {
+                quantized
+            } else {
+                networks.score(&planned, &format!("core, seed {seed}"), &test, Kind::All(&core), watch)
+            });
+            first.get_or_insert(core);
+        }
+        let core = first.unwrap_or_default();
+        let (layers, layers_float) = layers(&planned, &mut networks, &core, watch);
+        let mean = core_scores.iter().map(|s| s.top1_percent).sum::<f64>() / core_scores.len() as f64;
+        let squares = core_scores.iter().map(|s| (s.top1_percent - mean).powi(2)).sum::<f64>();
+        let deviation = (squares / (core_scores.len().max(2) - 1) as f64).sqrt();
+        let one_scale = planned.recording.layers.iter().all(|l| l.one_scale);
+        Ok(Outcome {
+            version: 1,
+            schedule: planned.settings.schedule,
+            weights: planned.settings.weights,
+            model: networks.model,
+            dataset: networks.set.name,
+            core: format!("{}x{}", planned.recording.core_rows, planned.recording.core_cols),
+            device: planned.device.name,
+            bits: planned.recording.bits,
+            scale: if one_scale { "layer" } else { "row" },
+            noise: planned.settings.noise,
+            age_seconds: planned.settings.age_seconds,
+            stuck_cells: planned.settings.stuck.len(),
+            adc_bits: planned.settings.adc,
+            dac_bits: planned.settings.dac.or(planned.trained_input_bits),
+            digital_layers: planned.digital,
+            float,
+            quantized,
+            core_scores,
+            seed: planned.settings.seed,
+            core_top1_mean_percent: mean,
+            core_top1_deviation_percent: deviation,
+            proof,
+            layers,
+            layers_float,
+        })
+    }
+}
+
+/// Ordinary products with what the cells hold; no converters.
+fn multipliers(planned: &Planned, cells: &Cells<'_>) -> Multipliers {
+    let layers = planned.recording.layers.iter();
+    layers.map(|l| Arc::new(OnCore { weights: scaled(l, cells), steps: None, dac: None })).collect()
+}
+
+/// The core with its converters.
+fn put_on_core(planned: &Planned, cells: &Cells<'_>, converters: &[Converters]) -> Multipliers {
+    let layers = planned.recording.layers.iter().zip(converters);
+    layers
+        .map(|(layer, c)| {
+            let steps = c.adc.map(|adc| (StepProgram::new(layer, &cells.layer(layer), cells.compensation(layer)), adc));
+            let weights = if steps.is_some() { Vec::new() } else { scaled(layer, cells) };
+            let dac = c.dac.map(|(bits, min, max)| InputQuantizer::with_range(bits, min, max));
+            Arc::new(OnCore { weights, steps, dac })
+        })
+        .collect()
+}
+
+/// Ranges of the converters that are asked for, from a few training images through the quantized network.
+fn converters(planned: &Planned, networks: &mut Networks, exact: &Multipliers, cells: &Cells<'_>) -> Vec<Converters> {
+    let dac = planned.settings.dac.filter(|bits| Some(*bits) != planned.trained_input_bits);
+    if planned.settings.adc.is_none() && dac.is_none() {
+        return vec![Converters::default(); exact.len()];
+    }
+    let program = |l: &LayerRecord| planned.settings.adc.map(|_| StepProgram::new(l, &cells.layer(l), 1.0));
+    let ranging: Vec<Arc<Ranging>> = exact
+        .iter()
+        .zip(&planned.recording.layers)
+        .map(|(core, l)| Arc::new(Ranging::new(core.clone(), program(l))))
+        .collect();
+    let some = front(&networks.set.train, RANGE_IMAGES);
+    networks.run_on_core(planned, &some, |i| Some(ranging[i].clone() as Arc<dyn Multiplier>));
+    ranging
+        .iter()
+        .map(|r| {
+            let seen = *r.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            Converters {
+                adc: planned.settings.adc.map(|bits| Adc::new(bits, seen.sum)),
+                dac: dac.map(|bits| (bits, seen.min, seen.max)),
+            }
+        })
+        .collect()
+}
+
+/// Each layer alone on the core.
+fn layers(
+    planned: &Planned,
+    networks: &mut Networks,
+    core: &Multipliers,
+    watch: &mut dyn Watch,
+) -> (Vec<LayerOutcome>, Option<Score>) {
+    let images = planned.settings.layer_images.min(networks.set.test.len());
+    let test = front(&networks.set.test, images);
+    let float =
+        (images > 0).then(|| networks.score(planned, "floating point, fewer images", &test, Kind::Float, watch));
+    let mut out = Vec::new();
+    for i in 0..core.len() {
+        let name = planned.recording.layers[i].name.clone();
+        let alone =
+            float.map(|_| networks.score(planned, &format!("{name} alone"), &test, Kind::Alone(core, i), watch));
+        let weights = match &core[i].steps {
+            None => core[i].weights.clone(),
+            Some((program, _)) => program.weights(),
+        };
+        out.push(LayerOutcome {
+            relative_weight_error: relative_error(&planned.targets[i], &weights),
+            cross_entropy_lost: alone.zip(float).map(|(a, f)| a.cross_entropy - f.cross_entropy),
+            name,
+            alone,
+        });
+    }
+    (out, float)
+}
+
+/// Which arithmetic.
+#[derive(Clone, Copy)]
+enum Kind<'a> {
+    Float,
+    All(&'a Multipliers),
+    Alone(&'a Multipliers, usize),
+}
+
+/// A layer's converters.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Converters {
+    pub adc: Option<Adc>,
+    /// Bits, smallest and largest input.
+    pub dac: Option<(u8, f32, f32)>,
+}
+
+/// The weights that the core multiplies with, scaled.
+fn scaled(layer: &LayerRecord, cells: &Cells<'_>) -> Vec<f32> {
+    let gain = f64::from(cells.compensation(layer));
+    let mut out = Vec::with_capacity(layer.placements.len());
+    for (unit, scale) in cells.layer(layer).chunks(layer.cols.max(1)).zip(&layer.scales) {
+        out.extend(unit.iter().map(|u| (u * f64::from(*scale) * gain) as f32));
+    }
+    out
+}
+
+/// Gives every planned layer its multiplier.
+fn put(network: &mut Sequential, recording: &Recording, of: impl Fn(usize) -> Option<Arc<dyn Multiplier>>) {
+    for core in network.all_cores() {
+        let planned = recording.layers.iter().position(|l| plain(&l.name) == core.name);
+        core.layer.multiplier = planned.and_then(&of);
+    }
+}
+
+/// The first images.
+pub(super) fn front(split: &Arc<Split>, images: usize) -> Arc<Split> {
+    if images >= split.len() { split.clone() } else { Arc::new(split.subset(|i| i < images)) }
+}
+
+/// `||q - t|| / ||t||`.
+fn relative_error(t: &[f32], q: &[f32]) -> f64 {
+    let (mut error, mut norm) = (0.0, 0.0);
+    for (t, q) in t.iter().zip(q) {
+        error += (f64::from(*t) - f64::from(*q)).powi(2);
+        norm += f64::from(*t).powi(2);
+    }
+    if norm == 0.0 { 0.0 } else { (error / norm).sqrt() }
+}

@@ -1,0 +1,241 @@
+//! `--report` and `--svg`: the page and its pictures.
+
+use std::process::Command;
+
+use roxmltree::{Document, ParsingOptions};
+use serde_json::Value;
+
+use crate::support::program::Sandbox;
+use crate::support::repository;
+use crate::support::weights::{Weights, random};
+
+fn xml(text: &str) -> Document<'_> {
+    let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
+    Document::parse_with_options(text, options).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn page(sandbox: &Sandbox, args: &[&str]) -> (Value, String) {
+    let report = sandbox.report(&[args, &["--report", "page.html"]].concat());
+    (report, String::from_utf8(sandbox.read("page.html")).unwrap())
+}
+
+/// Every figure of the page is the JSON object's; returns how many there are.
+fn figures_agree(page: &str, report: &Value) -> usize {
+    let document = xml(page);
+    let figures: Vec<_> = document.descendants().filter(|n| n.has_tag_name("data")).collect();
+    for figure in &figures {
+        let key = figure.attribute("data-key").unwrap();
+        let shown = figure.attribute("value").unwrap();
+        let value = report.pointer(key).unwrap_or_else(|| panic!("{key} is not in the JSON object"));
+        match value {
+            Value::String(text) => assert_eq!(text, shown, "{key}"),
+            other => assert_eq!(other, &serde_json::from_str::<Value>(shown).unwrap(), "{key}"),
+        }
+        assert!(!figure.text().unwrap().is_empty(), "{key}");
+    }
+    figures.len()
+}
+
+#[test]
+fn the_page_stands_alone_and_has_the_figures_of_the_json() {
+    let sandbox = Sandbox::with_network();
+    let sections = [
+        "Three orders",
+        "Layer by layer",
+        "Wear of the cells",
+        "Lifetime",
+        "Writes over the steps",
+        "Levels and error",
+    ];
+    for args in
+        [&["--device", "gst-optical", "--rate", "30"][..], &["--order", "natural", "--no-verify", "--core", "70x3"]]
+    {
+        let (report, text) = page(&sandbox, args);
+        assert!(figures_agree(&text, &report) > 100, "{args:?}");
+        let document = xml(&text);
+        let names: Vec<_> = document.descendants().filter(|n| n.has_tag_name("h2")).filter_map(|n| n.text()).collect();
+        for section in sections {
+            assert!(names.iter().any(|name| name.starts_with(section)), "{section} is not in {names:?}");
+        }
+        // Nothing is loaded: no script, no link, no image, no address but the name of SVG.
+        for node in document.descendants().filter(|n| n.is_element()) {
+            assert!(!["script", "link", "img", "iframe", "object"].contains(&node.tag_name().name()));
+            for name in ["src", "href", "onload", "style"] {
+                assert_eq!(node.attribute(name), None);
+            }
+        }
+        assert!(!text.replace("http://www.w3.org/2000/svg", "").contains("://"));
+        assert!(!text.contains("url(") && !text.contains("@import"));
+        assert!(text.len() < 1_000_000);
+        let pictures = document.descendants().filter(|n| n.has_tag_name("svg"));
+        assert!(pictures.clone().count() >= 10);
+        for picture in pictures {
+            assert!(picture.attribute("aria-label").is_some_and(|label| !label.is_empty()));
+            for attribute in picture.descendants().filter(|n| !n.has_tag_name("svg")).flat_map(|n| n.attributes()) {
+                assert!(!attribute.value().contains("NaN") && !attribute.value().contains("inf"), "{attribute:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_drawn_is_what_the_json_says() {
+    let sandbox = Sandbox::with_network();
+    let (report, text) = page(&sandbox, &["--core", "9x4"]);
+    let detail = &report["detail"];
+    let sum = |v: &Value| v.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum::<u64>();
+    // Writes over the steps, wear of the cells and levels of the weights add up to the totals.
+    assert_eq!(sum(&detail["steps"]["writes"]), report["orders"]["optimal"]["per_inference"]["writes"]);
+    for order in ["natural", "sorted", "optimal"] {
+        let maps = &detail["wear"][0]["orders"][order];
+        let cells = |sign: &str| maps[sign].as_array().unwrap().iter().map(&sum).sum::<u64>();
+        assert_eq!(maps["plus"].as_array().unwrap().len(), 9);
+        assert_eq!(maps["plus"][0].as_array().unwrap().len(), 4);
+        assert_eq!(cells("plus") + cells("minus"), report["orders"][order]["per_inference"]["writes"], "{order}");
+    }
+    for (counts, layer) in detail["level_counts"].as_array().unwrap().iter().zip(report["layers"].as_array().unwrap()) {
+        assert_eq!(counts.as_array().unwrap().len(), 31);
+        assert_eq!(sum(counts), layer["weights"]);
+    }
+    // The bars of the orders are as long as the writes are many.
+    let document = xml(&text);
+    let chart = document
+        .descendants()
+        .find(|n| n.attribute("aria-label").is_some_and(|l| l.starts_with("Bars: writes per inference of the natural")))
+        .unwrap();
+    let width = |class: &str| -> f64 {
+        let bar = chart.descendants().find(|n| n.has_tag_name("rect") && n.attribute("class") == Some(class)).unwrap();
+        bar.attribute("width").unwrap().parse().unwrap()
+    };
+    let writes = |order: &str| report["orders"][order]["per_inference"]["writes"].as_f64().unwrap();
+    assert!((width("sor") / width("nat") - writes("sorted") / writes("natural")).abs() < 0.002);
+}
+
+#[test]
+fn lifetimes_follow_the_rate() {
+    let sandbox = Sandbox::with_network();
+    let report = sandbox.report(&["--device", "gst-optical", "--rate", "0.5"]);
+    assert_eq!((&report["rate_per_second"], &report["detail"]), (&0.5.into(), &Value::Null));
+    let inferences = report["lifetime_inferences"]["sorted"].as_f64().unwrap();
+    let years = report["lifetime_years"]["sorted"].as_f64().unwrap();
+    assert!(inferences > 0.0 && (years * 365.25 * 86_400.0 * 0.5 / inferences - 1.0).abs() < 1e-12);
+    assert_eq!(sandbox.report(&[])["lifetime_years"]["sorted"], Value::Null, "elight's endurance is not known");
+    for rate in ["0", "-1", "nan", "inf", "often"] {
+        sandbox.plan(&[&format!("--rate={rate}")]).fails(2, &["--rate", "a number above 0"]);
+    }
+}
+
+#[test]
+fn pictures_are_files_of_their_own() {
+    let sandbox = Sandbox::with_network();
+    sandbox.plan(&["-q", "--svg", "pictures/all"]).success();
+    let mut names: Vec<String> = std::fs::read_dir(sandbox.path("pictures/all"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let expected = [
+        "error-by-layer",
+        "layer-energy",
+        "layer-time",
+        "layer-worst-cell",
+        "layer-writes",
+        "levels",
+        "lifetime",
+        "wear",
+        "writes-by-layer-and-order",
+        "writes-by-order",
+        "writes-over-steps",
+    ];
+    assert_eq!(names, expected.map(|name| format!("{name}.svg")));
+    for name in names {
+        let text = String::from_utf8(sandbox.read(&format!("pictures/all/{name}"))).unwrap();
+        let document = xml(&text);
+        assert!(document.root_element().has_tag_name(("http://www.w3.org/2000/svg", "svg")), "{name}");
+        assert!(document.descendants().any(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "style"))), "{name}");
+    }
+}
+
+#[test]
+fn the_same_plan_gives_the_same_page() {
+    let sandbox = Sandbox::with_network();
+    let (_, first) = page(&sandbox, &["--threads", "1"]);
+    let (_, second) = page(&sandbox, &["--threads", "3"]);
+    assert_eq!(first, second);
+}
+
+#[test]
+fn pages_appear_whole_or_not_at_all() {
+    let sandbox = Sandbox::with_network().file("page.html", "as it was");
+    sandbox.plan(&["--report", "none/page.html"]).fails(1, &["none/page.html", "its folder does not exist"]);
+    sandbox.plan(&["--report", "."]).fails(1, &["it is a folder"]);
+    sandbox.plan(&["--report", "net.safetensors"]).fails(1, &["net.safetensors", "overwrite the weights"]);
+    sandbox.plan(&["--report", "net.elight"]).fails(1, &["net.elight", "overwrite the schedule"]);
+    sandbox.plan(&["--svg", "page.html"]).fails(1, &["--svg page.html", "cannot make this folder"]);
+    sandbox.plan(&["--report", "page.html", "--bits", "4", "--include", "nothing*"]).fails(1, &["nothing*"]);
+    assert_eq!(sandbox.read("page.html"), b"as it was");
+    assert_eq!(sandbox.files(), ["net.safetensors", "page.html"]);
+}
+
+#[test]
+fn pages_of_odd_networks() {
+    // Names that HTML would take for something else, a layer of zeros, one weight, many layers, 8 bits.
+    let mut weights =
+        Weights::new().f32("a<b>&'.weight", &[3, 3], &random(9, 1)).f32("zero.weight", &[9, 10], &[0.0; 90]);
+    for i in 0..60 {
+        weights = weights.random(&format!("block.{i}.with.a.very.long.name.indeed.weight"), &[4 + i, 5], i as u64);
+    }
+    let sandbox = Sandbox::with(&weights);
+    for args in [&["--bits", "8"][..], &["--bits", "1", "--core", "1x1"], &["--reach", "lane", "--core", "80x90"]] {
+        let (report, text) = page(&sandbox, args);
+        figures_agree(&text, &report);
+        assert!(text.contains("23 small layers") && text.contains("a&lt;b&gt;"), "{args:?}");
+        assert!(text.len() < 1_000_000, "{args:?}: {}", text.len());
+    }
+    let zeros = Sandbox::with(&Weights::one(&[20, 30], &[0.0; 600]));
+    let (report, text) = page(&zeros, &["--device", "gst-optical"]);
+    figures_agree(&text, &report);
+}
+
+#[test]
+fn a_browser_shows_the_page() {
+    let Some(browser) = ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find(|name| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success()))
+    else {
+        println!("skipped: no Chromium is installed; the other tests look at the page as XML");
+        return;
+    };
+    let sandbox = Sandbox::with_network();
+    page(&sandbox, &["--device", "gst-optical"]);
+    let address = format!("file://{}", sandbox.path("page.html").display());
+    let output = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--window-size=900,1200", "--virtual-time-budget=2000"])
+        .arg(format!("--user-data-dir={}", sandbox.path("profile").display()))
+        .arg(format!("--screenshot={}", sandbox.path("page.png").display()))
+        .arg(&address)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let picture = sandbox.read("page.png");
+    // Width and height of the PNG; a page that shows something takes more than an empty one.
+    assert_eq!((&picture[16..20], &picture[20..24]), (&900u32.to_be_bytes()[..], &1200u32.to_be_bytes()[..]));
+    assert!(picture.len() > 30_000, "an almost empty picture: {} bytes", picture.len());
+}
+
+#[test]
+fn a_large_network_makes_a_small_page() {
+    let weights = repository("../shared/models/efficientnet-lite0.safetensors");
+    if !weights.exists() {
+        println!("skipped: {} is not here", weights.display());
+        return;
+    }
+    let sandbox = Sandbox::empty();
+    let weights = weights.to_str().unwrap().to_owned();
+    sandbox
+        .run([&weights, "--core", "64x64", "-q", "-o", "net.elight", "--report", "page.html", "--no-verify"])
+        .success();
+    let text = String::from_utf8(sandbox.read("page.html")).unwrap();
+    assert!(text.len() < 1_000_000, "{} bytes", text.len());
+    xml(&text);
+}

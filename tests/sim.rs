@@ -1,0 +1,188 @@
+//! `elight-sim`: as a user meets it, and that what it computes is what the schedule programs.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use elight::nn::model::{ModelSpec, build};
+use elight::nn::{Shape, init};
+use elight::train::checkpoint;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const DIGITS: &str = "fixtures/digits-mlp-4bit.safetensors";
+
+fn run(binary: &str, args: &[&str]) -> Output {
+    Command::new(binary).current_dir(env!("CARGO_MANIFEST_DIR")).args(args).output().unwrap()
+}
+
+fn plan(weights: &str, to: &Path, more: &[&str]) {
+    let to = to.to_str().unwrap();
+    let out = run(env!("CARGO_BIN_EXE_elight-plan"), &[&[weights, "-q", "-o", to], more].concat());
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+fn sim(args: &[&str]) -> Output {
+    run(env!("CARGO_BIN_EXE_elight-sim"), args)
+}
+
+fn json(args: &[&str]) -> Value {
+    let out = sim(&[args, &["--json", "--quiet"]].concat());
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+fn fails_with(args: &[&str], messages: &[&str]) {
+    let out = sim(args);
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert!(!out.status.success() && !err.contains("panicked"), "{args:?}: {err}");
+    for message in messages {
+        assert!(err.contains(message), "{args:?}: expected `{message}` in {err}");
+    }
+}
+
+/// A folder with the schedule of the shipped network for a 9x9 core.
+fn digits() -> (TempDir, String) {
+    let dir = TempDir::new().unwrap();
+    let schedule = dir.path().join("digits.elight");
+    plan(DIGITS, &schedule, &["--core", "9x9"]);
+    (dir, schedule.to_str().unwrap().to_owned())
+}
+
+/// A network of random weights for the digits.
+fn random(dir: &TempDir, model: &str, seed: u64) -> PathBuf {
+    let spec = ModelSpec {
+        name: model.into(),
+        input: Shape::new(1, 8, 8, 1),
+        classes: 10,
+        hidden: vec![],
+        dropout: 0.0,
+        pcm: None,
+    };
+    let mut network = build(&spec).unwrap();
+    init::initialize(&mut network, seed);
+    let path = dir.path().join(format!("{model}-{seed}.safetensors"));
+    checkpoint::save(&path, &mut network, &Default::default()).unwrap();
+    path
+}
+
+#[test]
+fn the_ideal_core_is_the_quantized_network() {
+    let (_dir, schedule) = digits();
+    let found = json(&[&schedule, "--weights", DIGITS]);
+    // What `elight-train eval` finds (tests/train_cli.rs).
+    assert_eq!(found["quantized"]["correct"], 353);
+    assert_eq!(found["core_scores"][0], found["quantized"]);
+    assert_eq!(found["core_scores"].as_array().unwrap().len(), 1, "without chance one core is enough");
+    assert_eq!(found["proof"]["integer_outputs"], 64 + 128 + 10);
+    assert_eq!(found["dac_bits"], 4);
+    let out = sim(&[&schedule, "--weights", DIGITS, "--quiet"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(text.contains("quantized") && text.contains("98.33 %") && text.contains("one layer at a time"), "{text}");
+}
+
+/// Convolutions of all kinds, residual blocks, a core of another shape and another order: every run steps an image through the
+/// firmware model, and fails where it differs.
+#[test]
+fn convolutions_are_stepped_too() {
+    let dir = TempDir::new().unwrap();
+    for (model, core, more) in [
+        ("cnn", "5x7", "--order=natural"),
+        ("resnet20", "64x64", "--scale=layer"),
+        ("resnet18", "16x9", "--reach=lane"),
+    ] {
+        if model == "resnet18" && cfg!(debug_assertions) {
+            continue; // eleven million weights take too long without optimisation
+        }
+        let weights = random(&dir, model, 1);
+        let weights = weights.to_str().unwrap();
+        let schedule = dir.path().join("s.elight");
+        plan(weights, &schedule, &["--core", core, "--no-verify", more]);
+        let args = [schedule.to_str().unwrap(), "--weights", weights, "--model", model, "--dataset", "digits"];
+        let few = ["--images", "3", "--layer-images", "0", "--seeds", "1"];
+        let exact = json(&[&args[..], &few].concat());
+        assert_eq!(exact["core_scores"][0], exact["quantized"], "{model}");
+        let noisy = json(
+            &[&args[..], &few, &["--noise", "electrical-pcm", "--drift", "3600", "--adc", "8", "--dac", "8"]].concat(),
+        );
+        for found in [exact, noisy] {
+            assert!(found["proof"]["outputs"].as_u64().unwrap() > 1000);
+            assert!(found["proof"]["largest_difference"].as_f64().unwrap() < 1e-4);
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_cores_on_any_number_of_threads() {
+    let (_dir, schedule) = digits();
+    let args = [&schedule, "--weights", DIGITS, "--noise", "electrical-pcm", "--adc", "7", "--drift", "1000"];
+    let one = json(&[&args[..], &["--threads", "1"]].concat());
+    assert_eq!(one, json(&[&args[..], &["--threads", "3"]].concat()));
+    let other = json(&[&args[..], &["--seed", "2"]].concat());
+    // Seeds 1, 2, 3 and 2, 3, 4: shifted by one.
+    assert_eq!(one["core_scores"][1], other["core_scores"][0]);
+    assert_ne!(one["core_scores"], other["core_scores"]);
+}
+
+/// Noise costs what its size says, and fine converters cost nothing.
+#[test]
+fn noise_and_converters_cost_accuracy() {
+    let (dir, schedule) = digits();
+    let loss = |more: &[&str]| {
+        let found = json(&[&[&schedule, "--weights", DIGITS, "--layer-images", "0", "--seeds", "1"], more].concat());
+        let of = |s: &Value| s["cross_entropy"].as_f64().unwrap();
+        of(&found["core_scores"][0]) - of(&found["quantized"])
+    };
+    let file = dir.path().join("noise.toml");
+    let noise = |sigma: f64| {
+        std::fs::write(&file, format!("name='n'\ntitle='t'\nsource='s'\n[programming]\nsigma=[{sigma},0.0,0.0]"))
+            .unwrap();
+        loss(&["--noise", file.to_str().unwrap()])
+    };
+    assert!(noise(0.0001).abs() < 1e-3);
+    assert!(noise(0.2) > 0.1);
+    assert!(loss(&["--adc", "20"]).abs() < 1e-3);
+    assert!(loss(&["--adc", "3"]) > 0.1);
+    assert!(loss(&["--dac", "1"]) > 0.1);
+}
+
+#[test]
+fn mistakes_are_explained() {
+    let (dir, schedule) = digits();
+    let base = [schedule.as_str(), "--weights", DIGITS];
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    // Weights that were changed after the plan: the error names both files, the layer and the level on either side.
+    let mut changed = std::fs::read(DIGITS).unwrap();
+    let end = changed.len();
+    changed[end - 64..].iter_mut().for_each(|b| *b ^= 0x80);
+    let changed_path = dir.path().join("changed.safetensors");
+    std::fs::write(&changed_path, changed).unwrap();
+    let changed = changed_path.to_str().unwrap();
+    fails_with(&[&schedule, "--weights", changed], &["is not of", "changed.safetensors", "layer `layers.", "at level"]);
+    let cnn = random(&dir, "cnn", 1);
+    let args = [&schedule, "--weights", cnn.to_str().unwrap(), "--model", "cnn", "--dataset", "digits"];
+    fails_with(&args, &["layer `layers.0.weight` of the schedule is not a layer of the weights"]);
+    fails_with(&[&base[..], &["--model", "cnn"]].concat(), &["does not hold this model", "conv_layers.0.weight"]);
+    fails_with(&[&base[..], &["--model", "vgg9"]].concat(), &["model `vgg9` is not known"]);
+    fails_with(&[&base[..], &["--dataset", "mnist", "--data", "/nowhere"]].concat(), &["found none of"]);
+    fails_with(&[&base[..], &["--device", "gst-optical"]].concat(), &["planned for device `elight`", "`gst-optical`"]);
+    fails_with(&[DIGITS, "--weights", DIGITS], &["is not a schedule"]);
+    fails_with(&["/nowhere.elight", "--weights", DIGITS], &["cannot read /nowhere.elight"]);
+    let mut damaged = std::fs::read(&schedule).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    let damaged_path = dir.path().join("damaged.elight");
+    std::fs::write(&damaged_path, damaged).unwrap();
+    fails_with(&[damaged_path.to_str().unwrap(), "--weights", DIGITS], &["the controller refuses it"]);
+    let head = "name='x'\ntitle='y'\nsource='z'\n";
+    let unknown = file("unknown.toml", &format!("{head}[programming]\nsigmas=[0.1,0.0,0.0]"));
+    fails_with(&[&base[..], &["--noise", &unknown]].concat(), &["unknown.toml", "sigmas"]);
+    let negative = file("negative.toml", &format!("{head}[programming]\nsigma=[-0.1,0.0,0.0]"));
+    fails_with(&[&base[..], &["--noise", &negative]].concat(), &["negative.toml", "is -0.1, expected a number of 0"]);
+    fails_with(&[&base[..], &["--noise", "loud"]].concat(), &["noise `loud`", "electrical-pcm, optical-pcm"]);
+    fails_with(&[&base[..], &["--drift", "5"]].concat(), &["--drift needs a noise model"]);
+    fails_with(&[&base[..], &["--drift", "-5", "--noise", "electrical-pcm"]].concat(), &["--drift is -5, expected"]);
+}
