@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use firmware_model::link::host::{Stream, Timing};
-use firmware_model::link::messages::{Answer, FaultReport, Hello, KEY, Request, RunState, ScheduleId, Start, Started, Status};
+use firmware_model::link::messages::{
+    Answer, FaultReport, Hello, KEY, Request, RunState, ScheduleId, Start, Started, Status,
+};
 use firmware_model::photonic_core::Identity;
 use firmware_model::seal::{schedule_id, seal};
 use serde::Serialize;
@@ -284,14 +286,23 @@ impl Job<'_> {
         let refuse = |why: String| Err(LoadError::Refused(why));
         let format = firmware_model::wire::MAGIC[7];
         if hello.format != format {
-            return refuse(format!("it knows schedules of format version {}, this is version {format}: update the older", hello.format));
+            return refuse(format!(
+                "it knows schedules of format version {}, this is version {format}: update the older",
+                hello.format
+            ));
         }
         if (hello.rows, hello.cols) != (want.rows, want.cols) {
             let (r, c) = (hello.rows, hello.cols);
-            return refuse(format!("the schedule is for a {}x{} core, it has {r}x{c}: plan with --core {r}x{c}", want.rows, want.cols));
+            return refuse(format!(
+                "the schedule is for a {}x{} core, it has {r}x{c}: plan with --core {r}x{c}",
+                want.rows, want.cols
+            ));
         }
         if hello.bits != want.bits {
-            return refuse(format!("the schedule is for {}-bit cells, its cells have {}: plan with --bits {}", want.bits, hello.bits, hello.bits));
+            return refuse(format!(
+                "the schedule is for {}-bit cells, its cells have {}: plan with --bits {}",
+                want.bits, hello.bits, hello.bits
+            ));
         }
         if hello.device_crc != want.device_crc {
             return refuse(format!(
@@ -306,7 +317,9 @@ impl Job<'_> {
             ));
         }
         match (hello.keyed, self.options.key) {
-            (true, None) => refuse("it takes only schedules sealed with its key: give the key's file with --key".to_owned()),
+            (true, None) => {
+                refuse("it takes only schedules sealed with its key: give the key's file with --key".to_owned())
+            }
             (false, Some(_)) if !self.options.set_key => {
                 refuse("it has no key: set this one, for ever, with --set-key, or load without --key".to_owned())
             }
@@ -334,7 +347,12 @@ impl Job<'_> {
         Ok(first)
     }
 
-    fn inference<L: Line + ?Sized>(&mut self, session: &mut Session<'_, L>, number: u32, window: u16) -> Result<(), Broken> {
+    fn inference<L: Line + ?Sized>(
+        &mut self,
+        session: &mut Session<'_, L>,
+        number: u32,
+        window: u16,
+    ) -> Result<(), Broken> {
         let run = fresh_number();
         let started = session.start(Start { run, schedule: self.schedule.id, inference: number })?;
         if started == Started::Ended {
@@ -401,16 +419,14 @@ impl Job<'_> {
             // Cells that the schedule never programs are where they were before, and after.
             (None, now) => now.clone(),
         };
-        let fail = |why: String| Err(LoadError::Verification(why));
         let mut planned = None;
         if let Some(levels) = levels {
             let mut cells = Cells::at(levels);
             for _ in 0..self.options.inferences {
-                inference(&self.schedule.bytes, identity, self.schedule.ram, &mut cells).map_err(|why| {
-                    LoadError::Schedule { path: self.schedule.path.clone(), why }
-                })?;
+                inference(&self.schedule.bytes, identity, self.schedule.ram, &mut cells)
+                    .map_err(|why| LoadError::Schedule { path: self.schedule.path.clone(), why })?;
             }
-            self.compare_levels(&cells, &outcome).or_else(fail)?;
+            self.compare_levels(&cells, &outcome).map_err(LoadError::Verification)?;
             planned = self.before.is_some().then_some(cells);
         }
         let cols = usize::from(identity.cols);
@@ -418,19 +434,21 @@ impl Job<'_> {
         if let (Some(cells), Some(before)) = (&planned, &self.before) {
             let slack = u64::from(self.breaks) + outcome.status.corrections;
             if let Some(now) = &outcome.wear {
-                let difference = |now: &[u32; 2], then: &[u32; 2]| [0, 1].map(|side| now[side].wrapping_sub(then[side]));
-                let counts: Vec<[u32; 2]> = now.iter().zip(&before.wear).map(|(now, then)| difference(now, then)).collect();
+                let difference =
+                    |now: &[u32; 2], then: &[u32; 2]| [0, 1].map(|side| now[side].wrapping_sub(then[side]));
+                let counts: Vec<[u32; 2]> =
+                    now.iter().zip(&before.wear).map(|(now, then)| difference(now, then)).collect();
                 for (i, (counted, planned)) in counts.iter().zip(&cells.writes).enumerate() {
                     for side in 0..2 {
                         let (counted, planned) = (u64::from(counted[side]), u64::from(planned[side]));
                         let faulty = outcome.faults.iter().any(|fault| fault.cell as usize == 2 * i + side);
                         if !faulty && !(planned..=planned + slack).contains(&counted) {
-                            return fail(format!(
+                            return Err(LoadError::Verification(format!(
                                 "{} cell ({}, {}) was written {counted} times by the device's count, {planned} by the plan",
                                 ["plus", "minus"][side],
                                 i / cols,
                                 i % cols
-                            ));
+                            )));
                         }
                     }
                 }
@@ -440,7 +458,8 @@ impl Job<'_> {
             let planned = cells.total();
             // After a break each cell of the batch that was interrupted may count once more.
             if outcome.faults.is_empty() && (sum < planned || slack == 0 && sum > planned) {
-                return fail(format!("the device counted {sum} level steps, the plan has {planned}"));
+                let why = format!("the device counted {sum} level steps, the plan has {planned}");
+                return Err(LoadError::Verification(why));
             }
             counted = Some(sum);
         }

@@ -91,7 +91,9 @@ impl<'l, L: Line + ?Sized> Session<'l, L> {
         loop {
             let heard = self.hear(stream, |answer| match answer {
                 Answer::Refused(why) => Err(LoadError::refused(*why)),
-                other => read(other).ok_or_else(|| LoadError::Refused(format!("its answer is of another kind: {other:?}"))),
+                other => {
+                    read(other).ok_or_else(|| LoadError::Refused(format!("its answer is of another kind: {other:?}")))
+                }
             })?;
             match heard {
                 Some(Heard::Answer(Ok(answer))) => return Ok(answer),
@@ -204,7 +206,11 @@ impl<'l, L: Line + ?Sized> Session<'l, L> {
     }
 
     /// Numbers of `N` bytes, page by page until none is left, or `count` are there.
-    fn pages<const N: usize>(&mut self, count: usize, request: impl Fn(u32) -> Request<'static>) -> Result<Vec<[u8; N]>, Broken> {
+    fn pages<const N: usize>(
+        &mut self,
+        count: usize,
+        request: impl Fn(u32) -> Request<'static>,
+    ) -> Result<Vec<[u8; N]>, Broken> {
         let mut all: Vec<[u8; N]> = Vec::new();
         while all.len() < count {
             let page = self.ask(&request(all.len() as u32), |answer| match answer {

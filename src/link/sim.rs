@@ -136,8 +136,7 @@ pub fn with_device<T>(
         inputs: &mut inputs,
     };
     let physics = Physics { sigma: ills.noise, seed: ills.seed, ..Physics::IDEAL };
-    let core = SimCells::new((identity.rows, identity.cols), &transmissions, physics, memory, Mains)
-        .ok_or_else(|| wrong("no such core"))?;
+    let core = SimCells::new(&identity, &transmissions, physics, memory, Mains).ok_or_else(|| wrong("no such core"))?;
 
     let capacity = 2 * (weights * 12 + 2048 + LOG).next_multiple_of(BLOCK);
     let (mut bytes, mut erased) = (vec![0xFF; capacity], vec![true; capacity / WORD]);

@@ -39,10 +39,12 @@ impl FromStr for Target {
                 _ => Err(format!("`{address}` is no HOST:PORT, as in tcp:127.0.0.1:4000")),
             },
             Some(("serial", rest)) if !rest.is_empty() => match rest.rsplit_once(':') {
-                Some((port, baud)) if !port.is_empty() && baud.bytes().all(|b| b.is_ascii_digit()) => match baud.parse() {
-                    Ok(baud) if baud > 0 => Ok(Self::Serial { port: port.to_owned(), baud }),
-                    _ => Err(format!("`{baud}` is no number of bits a second, as in serial:/dev/ttyACM0:115200")),
-                },
+                Some((port, baud)) if !port.is_empty() && baud.bytes().all(|b| b.is_ascii_digit()) => {
+                    match baud.parse() {
+                        Ok(baud) if baud > 0 => Ok(Self::Serial { port: port.to_owned(), baud }),
+                        _ => Err(format!("`{baud}` is no number of bits a second, as in serial:/dev/ttyACM0:115200")),
+                    }
+                }
                 _ => Ok(Self::Serial { port: rest.to_owned(), baud: BAUD }),
             },
             _ => Err(expected.to_owned()),
@@ -73,7 +75,9 @@ mod tests {
         let serial = |port: &str, baud| Ok(Target::Serial { port: port.to_owned(), baud });
         assert_eq!(read("serial:/dev/ttyACM0"), serial("/dev/ttyACM0", BAUD));
         assert_eq!(read("serial:/dev/ttyACM0:9600"), serial("/dev/ttyACM0", 9600));
-        for wrong in ["", "simulator", "tcp:", "tcp:4000", "tcp::1", "tcp:host:99999", "serial:", "serial:/dev/tty:0", "udp:a:1"] {
+        for wrong in
+            ["", "simulator", "tcp:", "tcp:4000", "tcp::1", "tcp:host:99999", "serial:", "serial:/dev/tty:0", "udp:a:1"]
+        {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

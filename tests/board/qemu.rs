@@ -1,7 +1,6 @@
 //! An emulated board: QEMU's mps2-an386 with an image of ours, a file for what survives a reset, and a serial line.
 
 use std::fs::File;
-use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What `.ci/board.sh` has built.
 pub fn built(file: &str) -> PathBuf {
-    let dir = std::env::var_os("ELIGHT_BOARD").expect("these tests are run by .ci/board.sh, which builds what they need");
+    let dir =
+        std::env::var_os("ELIGHT_BOARD").expect("these tests are run by .ci/board.sh, which builds what they need");
     let path = Path::new(&dir).join(file);
     assert!(path.exists(), "{} is not built: run .ci/board.sh", path.display());
     path
@@ -47,15 +47,6 @@ impl Window {
         Self { path }
     }
 
-    /// A copy of another window's first bytes, those that anything is kept in.
-    pub fn copy_of(&self, dir: &Path) -> Self {
-        let copy = Self::new(dir);
-        let used = map::CELLS + map::MAX_CELLS * 8;
-        let mut bytes = vec![0; used];
-        File::open(&self.path).and_then(|mut file| file.read_exact(&mut bytes)).expect("the window");
-        File::options().write(true).open(&copy.path).and_then(|mut file| file.write_all(&bytes)).expect("the copy");
-        copy
-    }
 
     /// Level and pulses of every PCM cell: plus and minus of each weight cell, row by row.
     pub fn cells(&self, count: usize) -> Vec<[(u8, u32); 2]> {
@@ -114,11 +105,6 @@ impl Board {
         let mut emulator = command.stdin(Stdio::null()).spawn().expect("qemu-system-arm: .ci/board.sh installs it");
         let line = accept(&listener, &mut emulator);
         Self { emulator, line }
-    }
-
-    /// Whether the power has failed.
-    pub fn is_dead(&mut self) -> bool {
-        self.emulator.try_wait().expect("the emulator's state").is_some()
     }
 
     /// Cuts the power now.

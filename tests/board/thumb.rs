@@ -86,9 +86,9 @@ fn long(address: u32, h: u16, l: u16) -> Effect {
     }
     let destination = lo >> 8 & 0xF;
     match h {
-        0xE92D => Effect::Takes(4 * l.count_ones()),                    // push.w
-        0xF84D if l & 0x0F00 == 0x0D00 => Effect::Takes(lo & 0xFF),     // str rt, [sp, #-n]!
-        0xE96D => Effect::Takes(4 * (lo & 0xFF)),                       // strd rt, rt2, [sp, #-n]!
+        0xE92D => Effect::Takes(4 * l.count_ones()),                // push.w
+        0xF84D if l & 0x0F00 == 0x0D00 => Effect::Takes(lo & 0xFF), // str rt, [sp, #-n]!
+        0xE96D => Effect::Takes(4 * (lo & 0xFF)),                   // strd rt, rt2, [sp, #-n]!
         0xED2D | 0xED6D if l & 0x0E00 == 0x0A00 => Effect::Takes(4 * (lo & 0xFF)), // vpush
         // sub sp, sp, #constant; the long form of it
         _ if h & 0xFBEF == 0xF1AD && destination == 13 => {
@@ -100,7 +100,9 @@ fn long(address: u32, h: u16, l: u16) -> Effect {
         // add sp, sp, #constant gives back.
         _ if (h & 0xFBEF == 0xF10D || h & 0xFBFF == 0xF20D) && destination == 13 => Effect::Other,
         // Any other arithmetic with the stack pointer as its result.
-        _ if (h & 0xF800 == 0xF000 || h & 0xFE00 == 0xEA00) && destination == 13 && h & 0x0010 == 0 => Effect::SetsStack,
+        _ if (h & 0xF800 == 0xF000 || h & 0xFE00 == 0xEA00) && destination == 13 && h & 0x0010 == 0 => {
+            Effect::SetsStack
+        }
         // Loads into the program counter: from the stack they return.
         0xF85D if l == 0xFB04 => Effect::Other,
         _ if h & 0xFF70 == 0xF850 && l & 0xF000 == 0xF000 => Effect::Indirect,
@@ -139,8 +141,12 @@ impl CallGraph {
             let name = symbol.name().unwrap_or_default();
             let address = symbol.address() as u32;
             match name.get(..2) {
-                Some("$t") => drop(marks.insert(address, true)),
-                Some("$d") => drop(marks.insert(address, false)),
+                Some("$t") => {
+                    marks.insert(address, true);
+                }
+                Some("$d") => {
+                    marks.insert(address, false);
+                }
                 _ if symbol.kind() == SymbolKind::Text && symbol.is_definition() => {
                     let name = format!("{:#}", rustc_demangle::demangle(name));
                     functions.insert(address & !1, Function { name, ..Function::default() });
@@ -178,7 +184,9 @@ impl CallGraph {
                 match effect {
                     Effect::Other => {}
                     Effect::Takes(bytes) => function.frame += bytes,
-                    Effect::Goes(to) if is_call && Some(to) == inside => drop(function.calls.insert(to)),
+                    Effect::Goes(to) if is_call && Some(to) == inside => {
+                        function.calls.insert(to);
+                    }
                     Effect::Goes(_) => function.calls.extend(target),
                     Effect::Indirect => function.indirect.push(at),
                     Effect::SetsStack => function.sets_stack.push(at),
@@ -191,11 +199,6 @@ impl CallGraph {
     /// Start of the function that the address belongs to.
     pub fn function_at(&self, address: u32) -> Option<u32> {
         self.functions.range(..=address).next_back().map(|(start, _)| *start)
-    }
-
-    /// Start of the function whose name ends so.
-    pub fn named(&self, end: &str) -> Option<u32> {
-        self.functions.iter().find(|(_, f)| f.name.ends_with(end)).map(|(start, _)| *start)
     }
 
     /// The deepest chain of calls from `root` on: bytes, and the functions.
@@ -240,5 +243,66 @@ impl CallGraph {
         let depth = (function.frame + deepest.0, chain);
         known.insert(root, depth.clone());
         Ok(depth)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes as an assembler gives them, and what they do.
+    #[test]
+    fn instructions_are_understood() {
+        let effect = |first, second| instruction(0x1000, first, second);
+        assert_eq!(effect(0xB5B0, 0), (2, Effect::Takes(16))); // push {r4, r5, r7, lr}
+        assert_eq!(effect(0xB08A, 0), (2, Effect::Takes(40))); // sub sp, #40
+        assert_eq!(effect(0xB00A, 0), (2, Effect::Other)); // add sp, #40
+        assert_eq!(effect(0xE92D, 0x0FF0), (4, Effect::Takes(32))); // push.w {r4-r11}
+        assert_eq!(effect(0xF84D, 0x8D04), (4, Effect::Takes(4))); // str r8, [sp, #-4]!
+        assert_eq!(effect(0xE96D, 0x0102), (4, Effect::Takes(8))); // strd r0, r1, [sp, #-8]!
+        assert_eq!(effect(0xED2D, 0x8B10), (4, Effect::Takes(64))); // vpush {d8-d15}
+        assert_eq!(effect(0xF5AD, 0x7D00), (4, Effect::Takes(512))); // sub.w sp, sp, #512
+        assert_eq!(effect(0xF2AD, 0x4D04), (4, Effect::Takes(1028))); // subw sp, sp, #1028
+        assert_eq!(effect(0xF50D, 0x7D00), (4, Effect::Other)); // add.w sp, sp, #512
+        assert_eq!(effect(0xF1A7, 0x0D10), (4, Effect::SetsStack)); // sub.w sp, r7, #16
+        assert_eq!(effect(0x46A5, 0), (2, Effect::SetsStack)); // mov sp, r4
+        assert_eq!(effect(0x466F, 0), (2, Effect::Other)); // mov r7, sp
+        assert_eq!(effect(0x4770, 0), (2, Effect::Other)); // bx lr
+        assert_eq!(effect(0x4798, 0), (2, Effect::Indirect)); // blx r3
+        assert_eq!(effect(0x4718, 0), (2, Effect::Indirect)); // bx r3
+        assert_eq!(effect(0xF000, 0xF802), (4, Effect::Goes(0x1008))); // bl .+8
+        assert_eq!(effect(0xF7FF, 0xFFFE), (4, Effect::Goes(0x1000))); // bl to itself
+        assert_eq!(effect(0xF7FF, 0xBFFE), (4, Effect::Goes(0x1000))); // b.w to itself
+        assert_eq!(effect(0xE7FE, 0), (2, Effect::Goes(0x1000))); // b to itself
+        assert_eq!(effect(0xD1FE, 0), (2, Effect::Goes(0x1000))); // bne to itself
+        assert_eq!(effect(0xF3BF, 0x8F5F), (4, Effect::Other)); // dmb
+        assert_eq!(effect(0xF85D, 0xFB04), (4, Effect::Other)); // pop {pc}
+        assert_eq!(effect(0xF85F, 0xF004), (4, Effect::Indirect)); // ldr pc, [pc, #-4]
+    }
+
+    fn graph(functions: &[(u32, u32, &[u32])]) -> CallGraph {
+        let function = |&(start, frame, calls): &(u32, u32, &[u32])| {
+            (
+                start,
+                Function {
+                    name: format!("f{start}"),
+                    frame,
+                    calls: calls.iter().copied().collect(),
+                    ..Function::default()
+                },
+            )
+        };
+        CallGraph { functions: functions.iter().map(function).collect() }
+    }
+
+    #[test]
+    fn the_deepest_chain_is_found_and_recursion_refused() {
+        let calls = graph(&[(0, 8, &[10, 20]), (10, 100, &[]), (20, 40, &[30]), (30, 64, &[])]);
+        assert_eq!(calls.depth(0), Ok((112, vec![0, 20, 30])));
+        let loops = graph(&[(0, 8, &[10]), (10, 4, &[20]), (20, 4, &[10])]);
+        assert!(loops.depth(0).is_err_and(|why| why.contains("calls itself")));
+        let mut unknown = graph(&[(0, 8, &[10]), (10, 4, &[])]);
+        unknown.functions.get_mut(&10).expect("it").indirect.push(14);
+        assert!(unknown.depth(0).is_err_and(|why| why.contains("not known")));
     }
 }

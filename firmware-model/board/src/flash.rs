@@ -1,6 +1,7 @@
 //! The controller's flash: a NOR flash of `BYTES` bytes over the window of memory that survives a reset.
 //!
-//! As in a real one, writing only clears bits, and only erasing a whole sector sets them. For another board, take the driver of its
+//! As in a real one, writing only clears bits, and only erasing a whole sector sets them. The window keeps every bit inverted, so that memory
+//! full of zeros is a new, blank flash. For another board, take the driver of its
 //! flash: most chips' crates have one that implements [`NorFlash`].
 
 use embedded_storage::nor_flash::{
@@ -51,7 +52,7 @@ impl<const BYTES: usize> ReadNorFlash for Flash<BYTES> {
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
         check_read(self, offset, bytes.len()).map_err(FlashError)?;
         for (i, byte) in (offset as usize..).zip(bytes) {
-            *byte = (self.words.read(i / WORD) >> (8 * (i % WORD))) as u8;
+            *byte = (!self.words.read(i / WORD) >> (8 * (i % WORD))) as u8;
         }
         Ok(())
     }
@@ -68,7 +69,7 @@ impl<const BYTES: usize> NorFlash for Flash<BYTES> {
     fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
         check_erase(self, from, to).map_err(FlashError)?;
         for i in from as usize / WORD..to as usize / WORD {
-            self.words.write(i, u32::MAX);
+            self.words.write(i, 0);
         }
         Ok(())
     }
@@ -76,7 +77,7 @@ impl<const BYTES: usize> NorFlash for Flash<BYTES> {
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
         check_write(self, offset, bytes.len()).map_err(FlashError)?;
         for (i, word) in (offset as usize / WORD..).zip(bytes.as_chunks().0) {
-            self.words.write(i, self.words.read(i) & u32::from_le_bytes(*word));
+            self.words.write(i, self.words.read(i) | !u32::from_le_bytes(*word));
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ use cortex_m_rt::exception;
 use firmware_model::device::{Device, Memory};
 use firmware_model::link::server::Server;
 use firmware_model::trace::Silent;
+use static_cell::StaticCell;
 
 use crate::flash::Flash;
 use crate::photonic_core::MemoryCore;
@@ -53,7 +54,9 @@ impl<const R: usize, const C: usize, const CELLS: usize, const DECODER: usize> B
     }
 }
 
-impl<const R: usize, const C: usize, const CELLS: usize, const DECODER: usize> Default for Buffers<R, C, CELLS, DECODER> {
+impl<const R: usize, const C: usize, const CELLS: usize, const DECODER: usize> Default
+    for Buffers<R, C, CELLS, DECODER>
+{
     fn default() -> Self {
         Self::new()
     }
@@ -62,14 +65,17 @@ impl<const R: usize, const C: usize, const CELLS: usize, const DECODER: usize> D
 /// Brings the controller up in `place`, and serves the host for ever.
 pub fn run<const R: usize, const C: usize, const CELLS: usize, const DECODER: usize, const F: usize>(
     buffers: &'static mut Buffers<R, C, CELLS, DECODER>,
-    place: &'static mut Option<Controller<R, C, F>>,
+    place: &'static StaticCell<Controller<R, C, F>>,
 ) -> ! {
     let Buffers { decoder, levels, wear, outputs } = buffers;
     let memory = Memory { decoder, levels, wear, outputs };
     let core = MemoryCore::open(&device::TRANSMISSIONS);
-    if let Ok(device) = Device::boot(core, Flash::open(), device::profile(R as u16, C as u16), memory, Silent) {
+    let profile = device::profile(R as u16, C as u16);
+    // The controller is built where it stays: it is too large to be moved over the stack more than it must.
+    if let Ok(device) = Device::boot(core, Flash::open(), profile, memory, Silent)
+        && let Some(server) = place.try_init_with(|| Server::new(device, WINDOW))
+    {
         let mut uart = Uart::start(115_200);
-        let server = place.insert(Server::new(device, WINDOW));
         loop {
             server.poll(&mut uart);
             uart.sleep();
@@ -81,7 +87,10 @@ pub fn run<const R: usize, const C: usize, const CELLS: usize, const DECODER: us
 
 /// A fault, or an interrupt of the serial port.
 #[exception]
-#[allow(unsafe_code, reason = "cortex-m-rt asks for it, as a handler may interrupt anything; this one shares only an atomic queue")]
+#[allow(
+    unsafe_code,
+    reason = "cortex-m-rt asks for it, as a handler may interrupt anything; this one shares only an atomic queue"
+)]
 unsafe fn DefaultHandler(irq: i16) {
     if irq < 0 {
         // Starting again brings everything back: the journal is made for it.

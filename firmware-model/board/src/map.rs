@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! bytes from the start
-//! 0x000000  flash    up to 512 KB, as a NOR flash sees them
+//! 0x000000  flash    up to 512 KB of a NOR flash, every bit inverted: zeros are blank
 //! 0x080000  cells    two words for each weight cell, row by row: its plus cell and its minus cell
 //!                    word = level | pulses << 8 | stuck << 31; setting a cell is one store
 //! 0x100000  routes   a word for each weight cell: the column of the row's inputs that feeds it, all ones when dark

@@ -34,7 +34,10 @@ impl<const R: usize, const C: usize> MemoryCore<R, C> {
     #[must_use]
     pub const fn open(transmissions: &'static [f32]) -> Self {
         const { assert!(R * C <= MAX_CELLS) };
-        #[expect(unsafe_code, reason = "PSRAM of the mps2-an386; the linker puts nothing there, and the parts do not overlap")]
+        #[expect(
+            unsafe_code,
+            reason = "PSRAM of the mps2-an386; the linker puts nothing there, and the parts do not overlap"
+        )]
         unsafe {
             Self {
                 cells: Words::new(),

@@ -4,6 +4,7 @@
 
 use cortex_m_rt::entry;
 use elight_board::{Buffers, Controller, run};
+use static_cell::StaticCell;
 
 /// Rows and columns of the core.
 const SIDE: usize = 64;
@@ -15,6 +16,6 @@ const FLASH: usize = 512 << 10;
 #[entry]
 fn main() -> ! {
     static mut BUFFERS: Buffers<SIDE, SIDE, { SIDE * SIDE }, DECODER> = Buffers::new();
-    static mut CONTROLLER: Option<Controller<SIDE, SIDE, FLASH>> = None;
-    run(BUFFERS, CONTROLLER)
+    static CONTROLLER: StaticCell<Controller<SIDE, SIDE, FLASH>> = StaticCell::new();
+    run(BUFFERS, &CONTROLLER)
 }
