@@ -12,7 +12,7 @@ use elight::order::program::Program;
 use elight::order::quantile;
 use elight::order::tally::Counter;
 use elight::order::{Order, Reach};
-use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, Unobserved, identity_crc};
+use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, Trade, Unobserved, identity_crc};
 use elight::replay::SimBuffers;
 use elight::schedule::records::{Encoder, Memory, RecordFormat, Records, Survey, walk};
 use elight::schedule::writer::ScheduleSpec;
@@ -51,7 +51,7 @@ fn layer() -> Layer {
     let levels = Quantizer::new(&device, Reparam::None, ScaleMode::Layer).quantize(ROWS, COLS, &weights);
     let profiles = vec![Profiles::of(&levels.levels, ROWS, COLS, device.top_level())];
     let arrangement = quantile::arrange(&profiles, CORE.rows, CORE.cols, &Closure::Cycle, 1);
-    let format = ScheduleSpec::format(CORE.cols as u16, device.bits, wire::Reach::Row);
+    let format = ScheduleSpec::format(CORE.cols as u16, device.bits, 1, wire::Reach::Row);
     Layer { device, weights, levels, profiles, arrangement, format }
 }
 
@@ -111,9 +111,12 @@ fn schedule(layer: &Layer) -> (Network, PlanOptions, Vec<u8>) {
         quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Layer },
         reach: Reach::Row,
         order: Order::Optimal,
+        fanout: 1,
+        effort: elight::order::shared::Effort::Good,
         seed: 1,
         segment_bytes: plan::SEGMENT_BYTES,
         condition: Condition::default(),
+        trade: Trade::default(),
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("bench.elight");

@@ -20,6 +20,8 @@ pub mod plan;
 
 pub mod held;
 
+pub mod faults;
+
 pub mod replay;
 
 pub mod link;

@@ -8,13 +8,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use firmware_model::controller::Controller;
-use firmware_model::photonic_core::{Identity, Output};
+use firmware_model::photonic_core::{Core, Identity, Output};
 use firmware_model::sim::{DARK, Fault, PcmWear, SimConfig, SimCore, SimMemory, Wear};
-use firmware_model::wire::{End, MAX_HEADER};
+use firmware_model::wire::{End, Layer, MAX_HEADER};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use thiserror::Error;
 
+use crate::faults::CellRange;
 use crate::level::{DeviceProfile, Quantizer};
 use crate::order::tally::{PairWear, Totals, counts_resets};
 use crate::plan::{CoreSize, Observer, Stimulus, identity_crc};
@@ -34,13 +35,65 @@ pub enum ReplayError {
     },
     /// The controller refuses it.
     #[error("the controller refuses the schedule: {0}")]
-    Controller(#[from] firmware_model::error::Error<Fault>),
+    Controller(#[from] firmware_model::error::Error<ReplayFault>),
     /// The simulated core cannot be built.
     #[error("the simulated core: {0}")]
     Core(#[from] Fault),
     /// The user stopped it.
     #[error("interrupted while replaying")]
     Interrupted,
+}
+
+/// What the core of a replay does not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ReplayFault {
+    /// What no core does.
+    #[error("{0}")]
+    Core(Fault),
+    /// What this core cannot do.
+    #[error("cell ({row}, {col}) is to be written to level {level}, which it cannot hold")]
+    CannotHold {
+        /// Core row.
+        row: u16,
+        /// Lane.
+        col: u16,
+        /// The level.
+        level: i16,
+    },
+}
+
+/// A simulated core with faulty cells.
+struct FaultyCore<'a, 's> {
+    core: SimCore<'s>,
+    cols: usize,
+    ranges: &'a [CellRange],
+}
+
+impl Core for FaultyCore<'_, '_> {
+    type Fault = ReplayFault;
+
+    fn begin_layer(&mut self, layer: &Layer<'_>) -> Result<(), ReplayFault> {
+        self.core.begin_layer(layer).map_err(ReplayFault::Core)
+    }
+
+    fn assign(&mut self, row: u16, output: Option<Output>) -> Result<(), ReplayFault> {
+        self.core.assign(row, output).map_err(ReplayFault::Core)
+    }
+
+    fn program(&mut self, row: u16, col: u16, level: i16) -> Result<(), ReplayFault> {
+        match self.ranges.get(usize::from(row) * self.cols + usize::from(col)) {
+            Some(range) if !range.holds(level, level) => Err(ReplayFault::CannotHold { row, col, level }),
+            _ => self.core.program(row, col, level).map_err(ReplayFault::Core),
+        }
+    }
+
+    fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), ReplayFault> {
+        self.core.route(row, col, input).map_err(ReplayFault::Core)
+    }
+
+    fn step(&mut self) -> Result<(), ReplayFault> {
+        self.core.step().map_err(ReplayFault::Core)
+    }
 }
 
 /// What a replay has shown.
@@ -135,6 +188,10 @@ pub struct Promise<'a> {
     pub end: End,
     /// Signed level of each weight cell before the first inference.
     pub origin: &'a [i16],
+    /// Core rows that share an input.
+    pub fanout: usize,
+    /// What each weight cell can hold; empty: every level.
+    pub ranges: &'a [CellRange],
     /// Working memory that the header asks for, bytes.
     pub ram: usize,
     /// Outputs of each inference.
@@ -189,9 +246,9 @@ fn replay_core(
     sums: &mut [Vec<i64>],
     observer: &dyn Observer,
 ) -> Result<bool, ReplayError> {
-    let (rows, cols) = (core.rows as u16, core.cols as u16);
-    let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: identity_crc(device) };
-    let config = SimConfig { rows, cols, bits: device.bits, fanout: 1, cost: Some(device.cost) };
+    let (rows, cols, fanout) = (core.rows as u16, core.cols as u16, promise.fanout as u16);
+    let identity = Identity { rows, cols, bits: device.bits, fanout, device_crc: identity_crc(device) };
+    let config = SimConfig { rows, cols, bits: device.bits, fanout, cost: Some(device.cost) };
     let mut buffers = SimBuffers::erased(rows, cols, sums.first().map_or(0, Vec::len));
     buffers.levels.copy_from_slice(promise.origin);
     // Exactly what the header asks for, as a controller would have it (the header frame itself needs some at first).
@@ -200,6 +257,7 @@ fn replay_core(
     for (inference, (stimulus, sums)) in stimuli.iter().zip(sums).enumerate() {
         let before = buffers.wear.clone();
         let sim = buffers.core(config, &stimulus.values, &stimulus.inputs)?;
+        let sim = FaultyCore { core: sim, cols: core.cols, ranges: promise.ranges };
         let mut controller = Controller::new(sim, identity, &mut memory);
         feed(schedule, &mut controller, observer)?;
         let end = controller.finish()?;
@@ -218,7 +276,7 @@ fn replay_core(
 
 fn feed(
     schedule: &Path,
-    controller: &mut Controller<'_, SimCore<'_>>,
+    controller: &mut Controller<'_, FaultyCore<'_, '_>>,
     observer: &dyn Observer,
 ) -> Result<(), ReplayError> {
     let unreadable = |source| ReplayError::Read { path: schedule.to_owned(), source };

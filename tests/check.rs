@@ -5,7 +5,7 @@ use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode, Scales};
 use elight::order::program::{IDLE, Program};
 use elight::order::tally::{Cost, PairWear};
 use elight::order::{Order, Reach};
-use elight::plan::{Condition, CoreSize, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved, plan};
+use elight::plan::{Condition, CoreSize, PlanOptions, Quantization, SEGMENT_BYTES, Trade, Unobserved, plan};
 use elight::schedule::records::{Encoder, Memory, Records, Survey, walk};
 use elight::schedule::writer::{LayerSpec, RowSlot, ScheduleSpec, ScheduleWriter};
 use elight::weights::{Filter, Layout, Network};
@@ -97,9 +97,12 @@ fn planned_figures_are_counted_again() {
                     quantization,
                     reach,
                     order,
+                    fanout: 1,
+                    effort: elight::order::shared::Effort::Good,
                     seed: 1,
                     segment_bytes: SEGMENT_BYTES,
                     condition: Condition::default(),
+                    trade: Trade::default(),
                 };
                 let outcome = plan(&network, &options, &path, &[], &Unobserved).unwrap();
                 let mut file = std::fs::File::open(&path).unwrap();
@@ -244,7 +247,7 @@ impl Draft {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut format = ScheduleSpec::format(self.core.1 as u16, 3, self.reach);
+        let mut format = ScheduleSpec::format(self.core.1 as u16, 3, 1, self.reach);
         if self.reach == wire::Reach::Row {
             (format.window, format.lists) = (64, wire::Lists::Cell);
         }
@@ -594,9 +597,12 @@ fn speed() {
             quantization,
             reach,
             order,
+            fanout: 1,
+            effort: elight::order::shared::Effort::Good,
             seed,
             segment_bytes: SEGMENT_BYTES,
             condition: Condition::default(),
+            trade: Trade::default(),
         };
         plan(&network, &options, &path, &[], &Unobserved).unwrap();
         let begun = std::time::Instant::now();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
 use elight::order::tally::ElightAccounting;
 use elight::order::{Order, Reach};
-use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved};
+use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, SEGMENT_BYTES, Trade, Unobserved};
 use elight::weights::{Filter, Layout, Network};
 use serde_json::Value;
 use support::repository;
@@ -28,9 +28,12 @@ fn check(path: &Path, order: Order) {
         quantization: Quantization { reparam: Reparam::Tanh, scale: ScaleMode::Layer },
         reach: Reach::Row,
         order,
+        fanout: 1,
+        effort: elight::order::shared::Effort::Good,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,
         condition: Condition::default(),
+        trade: Trade::default(),
     };
     let folder = tempfile::tempdir().unwrap();
     let outcome = plan::plan(&network, &options, &folder.path().join("plan.elight"), &[], &Unobserved).unwrap();

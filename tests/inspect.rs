@@ -5,7 +5,7 @@ mod support;
 use elight::inspect::{Content, Inspection, Request, inspect};
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use elight::order::{Order, Reach};
-use elight::plan::{Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved, plan};
+use elight::plan::{Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Trade, Unobserved, plan};
 use elight::weights::{Filter, Layout, Network};
 use support::program::{Sandbox, network};
 use support::weights::random;
@@ -25,9 +25,12 @@ fn planned(order: Order, reach: Reach) -> Planned {
         quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Row },
         reach,
         order,
+        fanout: 1,
+        effort: elight::order::shared::Effort::Good,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,
         condition: Condition::default(),
+        trade: Trade::default(),
     };
     let outcome = plan(&network, &options, &sandbox.path("net.elight"), &[], &Unobserved).unwrap();
     let schedule = sandbox.read("net.elight");

@@ -17,7 +17,7 @@ use embedded_storage::nor_flash::NorFlash;
 
 use crate::controller::Controller;
 use crate::error::{Error, Refusal};
-use crate::hardware::{Hardware, Profile};
+use crate::hardware::{Hardware, Profile, largest_tolerance};
 use crate::journal::{Journal, Ledger, MAX_FAULTS, MAX_TRIES};
 use crate::link::messages::{
     Ack, Failure, FaultReport, Hello, KEY, Position, Refused, RunState, SCHEMA, Start, Started, Status,
@@ -92,7 +92,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
             || !(crate::pcm::MIN_BITS..=crate::pcm::MAX_BITS).contains(&identity.bits)
             || device_crc(profile.transmissions) != identity.device_crc
             || !(1..=MAX_TRIES).contains(&verify.tries)
-            || !(verify.tolerance > 0.0 && verify.tolerance < f32::INFINITY)
+            || !(verify.tolerance > 0.0 && verify.tolerance <= largest_tolerance(profile.transmissions))
         {
             return Err(OpenFault::Profile);
         }
@@ -124,9 +124,10 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
 
     /// What the device is, for a host that opens a session.
     #[must_use]
-    pub fn hello(&self, packet: u16, window: u16) -> Hello {
+    pub fn hello(&self, session: u32, packet: u16, window: u16) -> Hello {
         let identity = self.profile.identity;
         Hello {
+            session,
             rows: identity.rows,
             cols: identity.cols,
             bits: identity.bits,
@@ -141,6 +142,15 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
             max_faults: MAX_FAULTS as u16,
             last: self.position(),
         }
+    }
+
+    /// A session number that differs from those of all sessions before, as good as certainly also from those before a power cut.
+    pub(crate) fn session(&self, hello: u32, count: u32) -> u32 {
+        let mut digest = CRC32.digest();
+        for number in [hello, count, self.controller.core().checkpoints(), self.ledger().writes as u32] {
+            digest.update(&number.to_le_bytes());
+        }
+        digest.finalize()
     }
 
     /// Whether a host with this schema hash understands the device.
@@ -320,6 +330,12 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
         }
         self.state = State::Idle;
         Ok(())
+    }
+
+    /// What the core is.
+    #[must_use]
+    pub const fn profile(&self) -> &Profile<'m> {
+        &self.profile
     }
 
     /// The hardware.

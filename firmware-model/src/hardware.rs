@@ -124,8 +124,17 @@ pub trait Port {
 pub struct Verify {
     /// How often a PCM cell is written at most before it is reported as faulty: at least 1.
     pub tries: u8,
-    /// How far the transmission read back may be from that of the level, in transmission.
+    /// How far the transmission read back may be from that of the level, in transmission: at most [`largest_tolerance`].
     pub tolerance: f32,
+}
+
+/// Half of the smallest step between the transmissions of neighbouring levels: with a larger tolerance a cell could pass for two
+/// levels. 0 where the transmissions do not increase.
+#[must_use]
+pub fn largest_tolerance(transmissions: &[f32]) -> f32 {
+    let steps = transmissions.iter().zip(transmissions.iter().skip(1)).map(|(low, high)| high - low);
+    let smallest = steps.fold(f32::INFINITY, |smallest, step| if step < smallest { step } else { smallest });
+    if smallest > 0.0 && smallest < f32::INFINITY { smallest / 2.0 } else { 0.0 }
 }
 
 /// What the controller has to know of its core.

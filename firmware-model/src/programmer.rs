@@ -325,8 +325,8 @@ const fn of_side(level: i16, side: Side) -> u8 {
 /// Why a device does not start. `E` is the flash's error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenFault<E> {
-    /// The profile is none: transmissions and bits do not belong together, the device CRC is another, or tries or tolerance
-    /// are not positive, or there are more than 16 tries.
+    /// The profile is none: transmissions and bits do not belong together, or do not increase; the device CRC is another; tries are not 1
+    /// to 16; the tolerance is not positive, or so large that a cell could pass for two levels.
     Profile,
     /// The memory lent for levels or wear is not that of the core.
     Memory,

@@ -1,14 +1,17 @@
-//! The seeds of the fuzz target `decoder` are good schedules, one for each of its cores: without them the fuzzer would
-//! hardly find a header. `ELIGHT_BLESS=1` writes them anew.
+//! The seeds of the fuzz targets `decoder`, `link` and `journal`: without good schedules and sessions the fuzzer would hardly find
+//! a header. `ELIGHT_BLESS=1` writes them anew.
 
 mod support;
 
 use std::path::Path;
 
 use firmware_model::controller::Controller;
-use firmware_model::wire::{Lists, Reach};
+use firmware_model::link::messages::{Request, SCHEMA, Start, ToDevice};
+use firmware_model::link::packet::Outgoing;
+use firmware_model::photonic_core::device_crc;
+use firmware_model::wire::{Header, Lists, Reach};
 use support::random::{Shape, encode};
-use support::{Recorder, identity, stream};
+use support::{Recorder, header_body, identity, stream};
 
 /// The cores of `fuzz/fuzz_targets/decoder.rs`, in its order, and a kind of schedule for each.
 const CORES: [(u16, u16, u8); 8] =
@@ -44,7 +47,6 @@ fn shape(core: usize) -> Shape {
 
 #[test]
 fn seeds_are_good_schedules() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/decoder");
     for core in 0..CORES.len() {
         let shape = shape(core);
         let bytes = stream(&encode(&shape).bodies);
@@ -56,11 +58,79 @@ fn seeds_are_good_schedules() {
         let mended = core % 2;
         let mut seed = vec![(mended | core << 1 | 6 << 4) as u8];
         seed.extend(&bytes);
-        let path = folder.join(format!("core-{core}"));
-        if std::env::var_os("ELIGHT_BLESS").is_some() {
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(&path, &seed).unwrap();
-        }
-        assert!(std::fs::read(&path).unwrap() == seed, "{}: bless it with ELIGHT_BLESS=1", path.display());
+        bless("decoder", &format!("core-{core}"), &seed);
     }
+}
+
+/// Writes a seed, or compares it with the one that is there.
+fn bless(target: &str, name: &str, seed: &[u8]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
+    let path = folder.join(name);
+    if std::env::var_os("ELIGHT_BLESS").is_some() {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(&path, seed).unwrap();
+    }
+    assert!(std::fs::read(&path).unwrap() == seed, "{}: bless it with ELIGHT_BLESS=1", path.display());
+}
+
+/// A schedule for the device of `fuzz/fuzz_targets/bench.rs`: 4x4, 4 bits, transmissions 1/16 to 16/16.
+fn schedule_for_the_bench() -> Vec<u8> {
+    let shape = Shape { max_frame: 600, ..shape(2) };
+    let transmissions: Vec<f32> = (1..=16).map(|level| level as f32 / 16.0).collect();
+    let header = Header { device_crc: device_crc(&transmissions), ..shape.header() };
+    let mut bodies = encode(&shape).bodies;
+    bodies[0] = header_body(0, &header);
+    let bytes = stream(&bodies);
+    let mut memory = vec![0; 32_768];
+    let mut controller = Controller::new(Recorder::default(), identity(&header), &mut memory);
+    controller.feed(&bytes).and_then(|_| controller.finish()).unwrap();
+    bytes
+}
+
+/// The seeds of `link`: a good session on the wire, its messages, and a schedule, whole and to be mended.
+#[test]
+fn seeds_of_the_link_are_good_sessions() {
+    let schedule = schedule_for_the_bench();
+    let ask = |number, request| ToDevice::Ask { session: 1, number, request };
+    let start = Start { run: 5, schedule: [1; 16], inference: 0 };
+    let requests = [
+        Request::Hello { schema: SCHEMA },
+        Request::Inputs { first: 0, values: &[1, 0, 2, 0] },
+        Request::Capture { step: 1 },
+        Request::Start(start),
+        Request::Status,
+        Request::Wear { first: 0 },
+        Request::Levels { first: 3 },
+        Request::LevelsDigest,
+        Request::Faults { first: 0 },
+        Request::Outputs { first: 0 },
+        Request::SetKey { key: [7; 32] },
+    ];
+    let mut messages: Vec<ToDevice<'_>> = (1..).zip(requests).map(|(number, request)| ask(number, request)).collect();
+    let data = (0..).zip(schedule.chunks(200)).map(|(seq, bytes)| ToDevice::Data { run: 5, seq, bytes });
+    messages.splice(4..4, data);
+    let (mut wire, mut packed) = (vec![0], vec![1]);
+    for message in &messages {
+        let mut out = Outgoing::new();
+        out.set(message);
+        wire.extend(out.rest());
+        let mut buffer = [0; 254];
+        let bytes = postcard::to_slice(message, &mut buffer).unwrap();
+        packed.push(bytes.len() as u8);
+        packed.extend_from_slice(bytes);
+    }
+    bless("link", "wire", &wire);
+    bless("link", "messages", &packed);
+    bless("link", "schedule", &[&[2 | 15 << 4], &schedule[..]].concat());
+    bless("link", "mended", &[&[3 | 7 << 4], &schedule[..]].concat());
+}
+
+/// The seeds of `journal`: a good flash with a change here and there.
+#[test]
+fn seeds_of_the_journal_change_a_good_flash() {
+    bless("journal", "unchanged", &[1]);
+    bless("journal", "blank", &[0]);
+    bless("journal", "levels-mended", &[3, 0x44, 1, 5, 0x64, 0x25, 9]);
+    bless("journal", "record", &[1, 0x10, 0x26, 0]);
+    bless("journal", "record-mended", &[3, 0x10, 0x26, 0, 0x08, 2, 3]);
 }

@@ -5,12 +5,13 @@
 //! past them; bits 1 to 3, the identity of the core; bits 4 to 7, the size of the chunks.
 #![no_main]
 
+mod mend;
+
 use elight::replay::SimBuffers;
 use firmware_model::controller::Controller;
 use firmware_model::error::Error;
 use firmware_model::photonic_core::Identity;
 use firmware_model::sim::SimConfig;
-use firmware_model::wire::{CRC, FRAME_OVERHEAD, MAGIC};
 use libfuzzer_sys::fuzz_target;
 
 /// Device CRC of all seeds.
@@ -23,36 +24,13 @@ fuzz_target!(|data: &[u8]| {
     let Some((&how, stream)) = data.split_first() else { return };
     let mended;
     let stream = if how & 1 == 1 {
-        mended = mend(stream);
+        mended = mend::schedule(stream);
         &mended
     } else {
         stream
     };
     run(CORES[usize::from(how >> 1 & 7)], stream, 1 << (how >> 4));
 });
-
-/// A schedule whose framing is right whatever the bytes are: magic, and frames whose lengths stay inside the data, whose
-/// numbers follow each other and whose CRCs are theirs.
-fn mend(data: &[u8]) -> Vec<u8> {
-    let mut stream = MAGIC.to_vec();
-    let mut rest = data.get(MAGIC.len()..).unwrap_or_default();
-    let mut seq = 0u8;
-    while rest.len() > FRAME_OVERHEAD {
-        let len = usize::from(u16::from_le_bytes([rest[0], rest[1]])).clamp(1, rest.len() - FRAME_OVERHEAD);
-        let start = stream.len();
-        stream.extend((len as u16).to_le_bytes());
-        stream.extend(&rest[2..2 + len]);
-        // Numbers up to 127 take one byte; later frames keep what they have.
-        if seq < 128 {
-            stream[start + 2] = seq;
-            seq += 1;
-        }
-        let crc = CRC.checksum(&stream[start..]);
-        stream.extend(crc.to_le_bytes());
-        rest = &rest[FRAME_OVERHEAD + len..];
-    }
-    stream
-}
 
 fn run((rows, cols, bits): (u16, u16, u8), stream: &[u8], chunk: usize) {
     let mut buffers = SimBuffers::erased(rows, cols, 4096);

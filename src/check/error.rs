@@ -273,6 +273,24 @@ pub enum Problem {
         /// The cell's level.
         found: i16,
     },
+    /// A faulty cell is asked for what it cannot hold.
+    #[error(
+        "the cell is programmed to level {level}, but by its faults it can hold only levels from {lowest} to {highest}"
+    )]
+    CannotHold {
+        /// The level.
+        level: i16,
+        /// The lowest that it can hold.
+        lowest: i16,
+        /// The highest.
+        highest: i16,
+    },
+    /// A dead cell is used.
+    #[error("the cell is programmed to level {level}, but it is dead by its faults")]
+    DeadCell {
+        /// The level.
+        level: i16,
+    },
     /// A weight twice.
     #[error("column {column} of output row {output} is multiplied a second time, expected once")]
     MultipliedAgain {

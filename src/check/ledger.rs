@@ -6,6 +6,7 @@
 //! set aside, and added when the last levels are known.
 
 use super::findings::{Counted, ElightCount};
+use crate::faults::CellRange;
 
 /// `[plus, minus]`.
 type Pair = [u64; 2];
@@ -60,6 +61,10 @@ pub(super) struct Ledger {
     /// Cells first programmed in the layer at hand.
     firsts: Vec<usize>,
     elight: ElightCount,
+    /// What each cell can hold; empty: every level.
+    ranges: Vec<CellRange>,
+    /// The first cell that was programmed to a level that it cannot hold, and the level.
+    pub(super) refused: Option<(usize, i16)>,
 }
 
 /// Writes by one inference.
@@ -70,19 +75,24 @@ pub(super) struct Inference {
 }
 
 impl Ledger {
-    /// A core of so many weight cells, all erased.
-    pub(super) fn new(cells: usize) -> Self {
+    /// A core of so many weight cells, all erased. `ranges`: what each can hold; empty: every level.
+    pub(super) fn new(cells: usize, ranges: &[CellRange]) -> Self {
         Self {
             cells: vec![Cell::default(); cells],
             layers: Vec::new(),
             counted: Counted::default(),
             firsts: Vec::new(),
             elight: ElightCount::default(),
+            ranges: ranges.to_vec(),
+            refused: None,
         }
     }
 
     /// A cell is programmed to an absolute level.
     pub(super) fn program(&mut self, number: usize, level: i16) {
+        if self.ranges.get(number).is_some_and(|range| level < range.lowest || level > range.highest) {
+            self.refused.get_or_insert((number, level));
+        }
         let cell = &mut self.cells[number];
         cell.elight.1 += u64::from(cell.elight.0.abs_diff(level));
         cell.elight.0 = level;
@@ -222,7 +232,7 @@ mod tests {
                 .enumerate()
                 .map(|(i, &(cell, level))| (i * layers / programs.len(), cell, level))
                 .collect();
-            let mut ledger = Ledger::new(cells);
+            let mut ledger = Ledger::new(cells, &[]);
             for layer in 0..layers {
                 for &(_, cell, level) in programs.iter().filter(|(l, _, _)| *l == layer) {
                     ledger.program(cell, level);

@@ -38,6 +38,7 @@ mod findings;
 
 use std::io::Read;
 
+use crate::faults::CellRange;
 use crate::level::{DeviceProfile, Reparam, ScaleMode};
 use crate::weights::Network;
 
@@ -59,6 +60,8 @@ pub struct Part<'a> {
     pub schedule: &'a mut dyn Read,
     /// Signed level of each weight cell before the first load, core row by core row; none: the core is erased.
     pub origin: Option<Vec<i16>>,
+    /// The signed levels that each weight cell can hold, core row by core row; none: every level.
+    pub ranges: Option<&'a [CellRange]>,
 }
 
 /// Checks a schedule against the weights that it should multiply with and the device that it is for.
@@ -74,7 +77,8 @@ pub fn check_schedule(
     device: &DeviceProfile,
     options: &Options,
 ) -> Result<Findings, CheckError> {
-    let mut found = check_parts(&mut [Part { schedule, origin: None }], network, device, options).map_err(|e| e.1)?;
+    let mut found =
+        check_parts(&mut [Part { schedule, origin: None, ranges: None }], network, device, options).map_err(|e| e.1)?;
     // One part, one result.
     Ok(found.swap_remove(0))
 }

@@ -53,6 +53,8 @@ pub(super) struct Row {
     pub(super) output: Option<usize>,
     /// The levels of its weights.
     pub(super) own: Vec<Own>,
+    /// Columns that may be left out, as their cells cannot hold their weights; ascending.
+    pub(super) optional: Vec<usize>,
     /// Columns multiplied so far.
     done: Columns,
     /// Columns that were inside the window when they were used.
@@ -267,7 +269,7 @@ impl Row {
     /// Ends the tile row: whatever is not multiplied has to be zero. Returns how many weights were left out.
     pub(super) fn end(&self) -> Result<u64, Problem> {
         let left = || self.own.iter().enumerate().filter(|(column, _)| !self.done.has(*column));
-        let mut missing = left().filter(|(_, own)| !own.is(0));
+        let mut missing = left().filter(|(column, own)| !own.is(0) && self.optional.binary_search(column).is_err());
         let Some((column, own)) = missing.next() else {
             return Ok(left().count() as u64);
         };

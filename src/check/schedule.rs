@@ -4,12 +4,13 @@ use super::bound::Bound;
 use super::bytes::{Bits, CRC, Frames, Kind, ranged};
 use super::error::{Place, Problem};
 use super::findings::{ElightCount, Findings, LayerFindings};
-use super::format::{Header, Layer, TileRow, agree};
+use super::format::{Header, Layer, Reach, TileRow, agree};
 use super::ledger::Ledger;
 use super::levels::{Levels, same_scale};
 use super::row::{Row, Rules, Window};
 use super::shared::Lanes;
 use super::{Options, Part};
+use crate::faults::CellRange;
 use crate::level::{DeviceProfile, ScaleMode};
 use crate::weights::{LayerInfo, Matrix, Network};
 
@@ -28,11 +29,15 @@ pub(super) fn check(
     let header = Header::parse(frames.next(Kind::Header, &mut place.frame)?)?;
     header_fits(&header, network, device)?;
     frames.max_frame = header.max_frame;
+    if let Some(ranges) = part.ranges {
+        agree("weight cells", (header.rows * header.cols) as u64, ranges.len() as u64, "the faults")?;
+    }
     let mut checker = Checker {
         frames,
         levels: Levels::new(device, options.reparam),
         scale: options.scale,
-        ledger: Ledger::new(header.rows * header.cols),
+        ledger: Ledger::new(header.rows * header.cols, part.ranges.unwrap_or_default()),
+        ranges: part.ranges,
         bound: Bound::new(header.rows, header.cols, header.top()),
         rows: (0..header.rows).map(|_| Row::default()).collect(),
         lanes: Lanes::default(),
@@ -50,12 +55,24 @@ pub(super) fn check(
         }
         checker.place.layer = None;
     }
-    let erased = vec![0; checker.header.rows * checker.header.cols];
+    let mut erased = vec![0; checker.header.rows * checker.header.cols];
+    for (level, range) in erased.iter_mut().zip(part.ranges.unwrap_or_default()) {
+        // As far down as it goes: a dead cell is never looked at.
+        *level = if range.lowest > 0 && !range.is_dead() {
+            range.lowest
+        } else {
+            range.highest.min(0).max(range.lowest.min(0))
+        };
+    }
     let mut findings = checker.findings(layers, &erased);
     checker.end(&findings)?;
     if let Some(origin) = &part.origin {
         agree("weight cells", erased.len() as u64, origin.len() as u64, "the earlier schedule")?;
-        findings = checker.findings(findings.layers, origin);
+        let mut origin = origin.clone();
+        for (level, range) in origin.iter_mut().zip(part.ranges.unwrap_or_default()) {
+            *level = if range.is_dead() { 0 } else { (*level).max(range.lowest).min(range.highest) };
+        }
+        findings = checker.findings(findings.layers, &origin);
     }
     Ok(Findings { frames: checker.frames.count, bytes: checker.frames.bytes, ..findings })
 }
@@ -85,6 +102,7 @@ struct Checker<'a> {
     levels: Levels,
     scale: ScaleMode,
     ledger: Ledger,
+    ranges: Option<&'a [CellRange]>,
     bound: Bound,
     rows: Vec<Row>,
     /// Of the row group at hand, where rows share inputs.
@@ -167,6 +185,11 @@ impl Checker<'_> {
                 scale_fits(found, own_scale, Some(output))?;
             }
             self.levels.derive(weights, own_scale, &mut row.own);
+            row.optional.clear();
+            if let Some(ranges) = self.ranges.filter(|_| self.header.reach == Reach::Lane) {
+                let cells = core_row * self.header.cols..(core_row + 1) * self.header.cols;
+                row.optional = self.levels.hold(&mut row.own, &ranges[cells]);
+            }
             row.begin(output, rules);
         }
         self.place.core_row = None;
@@ -215,6 +238,14 @@ impl Checker<'_> {
                     rows[core_row].shared_record(lanes, leads, bits, rules, first_cell, ledger, place)?;
                 } else {
                     rows[core_row].record(bits, window, rules, first_cell, ledger, place)?;
+                }
+                if let (Some((cell, level)), Some(ranges)) = (self.ledger.refused, self.ranges) {
+                    let CellRange { lowest, highest } = ranges[cell];
+                    self.place.cell = Some(cell % self.header.cols);
+                    return Err(match ranges[cell].is_dead() {
+                        true => Problem::DeadCell { level },
+                        false => Problem::CannotHold { level, lowest, highest },
+                    });
                 }
                 self.records -= 1;
                 if self.records == 0 {

@@ -2,6 +2,7 @@
 
 use super::device_error::DeviceError;
 use super::device_file::{Provenance, RawDevice};
+use firmware_model::hardware::Verify;
 use firmware_model::pcm::{MAX_BITS, MIN_BITS, WriteCost, top_level};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -64,6 +65,9 @@ pub struct DeviceProfile {
     /// Publications count switching cycles, mostly over the full contrast. To charge every level step as one of them is
     /// the careful reading: a lifetime computed so is a lower limit.
     pub endurance_writes: Option<f64>,
+    /// How a controller that can read cells back programs and verifies: by default 5 tries, and a tolerance of half the smallest step
+    /// between two levels.
+    pub verify: Verify,
     /// Which figures were read, derived or assumed, by the key of the device file.
     pub provenance: BTreeMap<String, Provenance>,
     /// Transmission by level, `2^bits` of them, strictly increasing.
@@ -130,6 +134,7 @@ impl DeviceProfile {
             bits,
             transmission,
             cost,
+            verify: raw.verify.resolve(origin, &transmissions)?,
             provenance: raw.provenance,
             transmissions,
         })

@@ -216,6 +216,29 @@ pub enum DeviceError {
         /// What was found.
         got: f64,
     },
+    /// Tries of program and verify that no controller makes.
+    #[error("{origin}: [verify] `tries` is {got}, expected 1 to {most}")]
+    Tries {
+        /// What the text is.
+        origin: String,
+        /// What was found.
+        got: i64,
+        /// The most.
+        most: i64,
+    },
+    /// A tolerance within which a cell could pass for two levels.
+    #[error(
+        "{origin}: [verify] `tolerance` is {got}, expected above 0 and at most {most}, half of the smallest step between two levels; \
+         leave the key out for that"
+    )]
+    Tolerance {
+        /// What the text is.
+        origin: String,
+        /// What was found.
+        got: f64,
+        /// The most.
+        most: f32,
+    },
     /// A provenance of a number that the file does not have.
     #[error("{origin}: [provenance] speaks of `{key}`, which this device does not set; its numbers are {known}")]
     Provenance {

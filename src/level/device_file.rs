@@ -2,6 +2,7 @@
 
 use super::device::Transmission;
 use super::device_error::DeviceError;
+use firmware_model::hardware::{Verify, largest_tolerance};
 use firmware_model::pcm::{Price, WriteCost, top_level};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ pub(super) struct RawDevice {
     endurance_writes: Option<f64>,
     pub(super) transmission: RawTransmission,
     pub(super) write: RawWrite,
+    #[serde(default)]
+    pub(super) verify: RawVerify,
     #[serde(default)]
     pub(super) provenance: BTreeMap<String, Provenance>,
 }
@@ -55,6 +58,14 @@ pub(super) struct RawWrite {
     time_set_us: Option<f64>,
     energy_set_pj_per_level: Option<f64>,
     time_set_us_per_level: Option<f64>,
+}
+
+/// `[verify]`: how a controller programs and verifies.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawVerify {
+    tries: Option<i64>,
+    tolerance: Option<f64>,
 }
 
 /// How a device is written.
@@ -117,6 +128,8 @@ impl RawDevice {
             ("beta_per_level", t.beta_per_level.is_some()),
             ("contrast_db", t.contrast_db.is_some()),
             ("table", t.table.is_some()),
+            ("tries", self.verify.tries.is_some()),
+            ("tolerance", self.verify.tolerance.is_some()),
         ];
         let written = self.write.numbers().map(|(_, key, number)| (key, number.is_some()));
         own.into_iter().chain(written).filter_map(|(key, set)| set.then_some(key)).collect()
@@ -141,6 +154,30 @@ impl RawDevice {
             }
             endurance => Ok(endurance),
         }
+    }
+}
+
+/// Tries when the file does not say: assumed.
+const DEFAULT_TRIES: u8 = 5;
+/// Most tries: what the controller's journal has room for.
+const MAX_TRIES: i64 = 16;
+
+impl RawVerify {
+    /// The rules of program and verify, for a device with these transmissions.
+    pub(super) fn resolve(&self, origin: &str, transmissions: &[f64]) -> Result<Verify, DeviceError> {
+        let tries = self.tries.unwrap_or(DEFAULT_TRIES.into());
+        if !(1..=MAX_TRIES).contains(&tries) {
+            return Err(DeviceError::Tries { origin: origin.to_owned(), got: tries, most: MAX_TRIES });
+        }
+        // In the controller's single precision, so that it accepts what is accepted here.
+        let transmissions: Vec<f32> = transmissions.iter().map(|&t| t as f32).collect();
+        let most = largest_tolerance(&transmissions);
+        let tolerance = self.tolerance.map_or(most, |tolerance| tolerance as f32);
+        if self.tolerance.is_some() && !(tolerance > 0.0 && tolerance <= most) {
+            let got = self.tolerance.unwrap_or_default();
+            return Err(DeviceError::Tolerance { origin: origin.to_owned(), got, most });
+        }
+        Ok(Verify { tries: tries as u8, tolerance })
     }
 }
 

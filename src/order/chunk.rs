@@ -4,7 +4,10 @@
 //! chunk. With `N = Q C` there is one way to do so. Otherwise `Q C - N` places stay idle, and where they are spent decides how
 //! many chunks straddle a level: a dynamic program over (cell, idle places spent) finds the cheapest cut.
 
+mod sparse;
+
 use super::timeline::{Ends, distance};
+use sparse::Sparse;
 
 /// A cut of one row, in buffers that are used again from row to row.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +24,7 @@ pub struct Cut {
     leave: Vec<i16>,
     /// First position behind the run of equal levels that a position lies in.
     run_end: Vec<u32>,
+    sparse: Sparse,
 }
 
 /// What a chunk costs a cell.
@@ -81,6 +85,18 @@ impl Cut {
 
     /// The cheapest cut of a sorted row between what lies before and after it. `top`: the highest level.
     pub fn cheapest(&mut self, sorted: &[i16], top: i16, steps: usize, past: Ends<'_>, future: Ends<'_>, cells: usize) {
+        self.tabulated(top, past, future, cells, |cut, cost| cut.solve(sorted, cells, steps, cost));
+    }
+
+    /// Runs a search with the exact cost between two frontiers.
+    fn tabulated(
+        &mut self,
+        top: i16,
+        past: Ends<'_>,
+        future: Ends<'_>,
+        cells: usize,
+        search: impl FnOnce(&mut Self, &TabulatedCost<'_>),
+    ) {
         let levels = 2 * top as usize + 1;
         let (mut enter, mut leave) = (std::mem::take(&mut self.enter), std::mem::take(&mut self.leave));
         for (table, ends) in [(&mut enter, &past), (&mut leave, &future)] {
@@ -90,7 +106,7 @@ impl Cut {
                 ends.reach_all(x, row);
             }
         }
-        self.solve(sorted, cells, steps, &TabulatedCost { enter: &enter, leave: &leave, cells, top, past, future });
+        search(self, &TabulatedCost { enter: &enter, leave: &leave, cells, top, past, future });
         (self.enter, self.leave) = (enter, leave);
     }
 

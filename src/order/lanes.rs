@@ -4,6 +4,7 @@
 //! where the one before it ended. Rows stay where they are stored, so cells are independent and the result is the optimum.
 
 use super::direction::{Arrangement, Closure, choose_directions};
+use super::program::IDLE;
 use super::timeline::{Chunks, Timeline, distance};
 
 /// What each lane of each row of a layer must visit: one interval per row and cell.
@@ -13,7 +14,7 @@ pub struct LaneRanges {
     cells: usize,
     lo: Vec<i16>,
     hi: Vec<i16>,
-    /// Weights in each lane; the same for all rows.
+    /// Weights in each lane: the same for all rows, or row by row.
     len: Vec<u32>,
 }
 
@@ -41,6 +42,22 @@ impl LaneRanges {
         Self { rows, cells, lo, hi, len }
     }
 
+    /// The same where some weights are left out: their level is [`IDLE`].
+    #[must_use]
+    pub fn of_some(levels: &[i16], rows: usize, cols: usize, cells: usize) -> Self {
+        let (mut lo, mut hi, mut len) = (vec![0; rows * cells], vec![0; rows * cells], vec![0; rows * cells]);
+        for (row, levels) in levels.chunks_exact(cols).enumerate() {
+            for (column, &level) in levels.iter().enumerate().filter(|(_, level)| **level != IDLE) {
+                let at = row * cells + column % cells;
+                if len[at] == 0 {
+                    (lo[at], hi[at]) = (level, level);
+                }
+                (lo[at], hi[at], len[at]) = (level.min(lo[at]), level.max(hi[at]), len[at] + 1);
+            }
+        }
+        Self { rows, cells, lo, hi, len }
+    }
+
     /// Output rows.
     #[must_use]
     pub fn rows(&self) -> usize {
@@ -51,7 +68,8 @@ impl LaneRanges {
     #[must_use]
     pub fn chunks(&self, row: usize) -> Chunks<'_> {
         let range = row * self.cells..(row + 1) * self.cells;
-        Chunks { lo: &self.lo[range.clone()], hi: &self.hi[range], len: &self.len }
+        let len = if self.len.len() == self.cells { &self.len } else { &self.len[range.clone()] };
+        Chunks { lo: &self.lo[range.clone()], hi: &self.hi[range], len }
     }
 }
 

@@ -9,12 +9,17 @@ pub mod tally;
 pub mod bound;
 pub mod chunk;
 pub mod direction;
+pub mod faulty;
+pub mod fixed;
 pub mod lanes;
 mod links;
 pub mod quantile;
 pub mod rows;
 pub mod search;
 pub mod seats;
+pub mod shared;
+pub mod slack;
+pub mod visits;
 
 use serde::{Deserialize, Serialize};
 

@@ -16,6 +16,8 @@ pub struct Profiles {
     top: i16,
     /// `below[row][v + B]`: weights of the row with a level below `v`, for v in -B..=B+1; row-major, `2 B + 2` a row.
     below: Vec<u32>,
+    /// Steps of a tile row, where they are not the least.
+    steps: Option<usize>,
 }
 
 impl Profiles {
@@ -27,7 +29,37 @@ impl Profiles {
         for (row, table) in levels.chunks_exact(cols.max(1)).zip(below.chunks_exact_mut(stride)) {
             count_below(row, top, table);
         }
-        Self { rows, cols, top, below }
+        Self { rows, cols, top, below, steps: None }
+    }
+
+    /// Leaves out the weights of level 0, as their products are zero, and grants so many steps a tile row.
+    pub fn relax(&mut self, steps: usize) {
+        let (stride, zero) = (2 * self.top as usize + 2, self.top as usize);
+        for table in self.below.chunks_exact_mut(stride) {
+            let zeros = table[zero + 1] - table[zero];
+            for below in &mut table[zero + 1..] {
+                *below -= zeros;
+            }
+        }
+        self.steps = Some(steps);
+    }
+
+    /// Whether [`Profiles::relax`] was called: rows may have many idle places.
+    #[must_use]
+    pub fn is_relaxed(&self) -> bool {
+        self.steps.is_some()
+    }
+
+    /// Steps of a tile row on core rows of so many cells: each cell serves at most this many weights.
+    #[must_use]
+    pub fn steps(&self, cells: usize) -> usize {
+        self.steps.unwrap_or(self.cols.div_ceil(cells))
+    }
+
+    /// Weights of a row that need a place.
+    #[must_use]
+    pub fn count(&self, row: usize) -> usize {
+        self.below(row).last().map_or(0, |&n| n as usize)
     }
 
     /// Output rows.
@@ -78,7 +110,7 @@ impl Profiles {
         let mut runs = self.runs(row);
         let mut run = runs.next();
         for (c, q) in out.iter_mut().enumerate().take(cells) {
-            let position = ((2 * c as u64 + 1) * self.cols as u64 / (2 * cells as u64)) as u32;
+            let position = ((2 * c as u64 + 1) * self.count(row) as u64 / (2 * cells as u64)) as u32;
             while let Some((_, r)) = &run
                 && r.end <= position
             {

@@ -3,7 +3,9 @@
 //! Whatever the order, a row's work on its core row comes down to two tables of `steps x cells`. Everything behind the order
 //! (the tally of writes, the encoder) reads these tables and nothing else.
 
+use super::shared::arrange::DARK;
 use super::timeline::Chunks;
+use super::visits::Run;
 
 /// A cell that rests: its input is dark, its level stays.
 pub const IDLE: i16 = i16::MIN;
@@ -51,6 +53,15 @@ impl Program {
         }
     }
 
+    /// The columns of a row group step by step: `columns` is step-major, `steps x cells`, and [`DARK`] where a lane is not lit.
+    pub fn shared(&mut self, row: &[i16], cells: usize, columns: &[u32]) {
+        (self.steps, self.cells) = (columns.len() / cells, cells);
+        self.level.clear();
+        self.level.extend(columns.iter().map(|&column| if column == DARK { IDLE } else { row[column as usize] }));
+        self.input.clear();
+        self.input.extend_from_slice(columns);
+    }
+
     /// ELight's order, the levels alone: each cell ascending. What a tally needs, in half the time of [`Program::lanes`].
     pub fn ascending_levels(&mut self, row: &[i16], cells: usize, top: i16) {
         (self.steps, self.cells) = (row.len().div_ceil(cells), cells);
@@ -78,7 +89,7 @@ impl Program {
     }
 
     /// Each cell works through the weights of its lane by level, upwards where `rising(cell)`, else downwards; equal levels
-    /// in the order of their columns. With every cell rising this is ELight's order.
+    /// in the order of their columns. With every cell rising this is ELight's order. Weights of level [`IDLE`] are left out.
     pub fn lanes(&mut self, row: &[i16], cells: usize, top: i16, rising: impl Fn(usize) -> bool) {
         self.reset(row.len().div_ceil(cells), cells);
         let levels = 2 * top as usize + 1;
@@ -87,13 +98,13 @@ impl Program {
             self.next.clear();
             self.next.resize(levels + 1, 0);
             let key = |level: i16| if rising(cell) { (level + top) as usize } else { (top - level) as usize };
-            for &level in row[cell..].iter().step_by(cells) {
+            for &level in row[cell..].iter().step_by(cells).filter(|level| **level != IDLE) {
                 self.next[key(level) + 1] += 1;
             }
             for i in 1..=levels {
                 self.next[i] += self.next[i - 1];
             }
-            for (t, &level) in row[cell..].iter().step_by(cells).enumerate() {
+            for (t, &level) in row[cell..].iter().step_by(cells).enumerate().filter(|(_, level)| **level != IDLE) {
                 let step = &mut self.next[key(level)];
                 let at = *step as usize * cells + cell;
                 *step += 1;
@@ -128,6 +139,73 @@ impl Program {
             }
             from = to;
         }
+        self.feed();
+    }
+
+    /// Each cell works through its levels, so many weights at each; columns as in [`Program::chunks`].
+    pub fn served(
+        &mut self,
+        row: &[i16],
+        (steps, cells): (usize, usize),
+        top: i16,
+        served: impl IntoIterator<Item = (usize, Vec<(i16, u32)>)>,
+    ) {
+        self.reset(steps, cells);
+        self.sort_columns(row, top);
+        for (cell, runs) in served {
+            let own = runs.iter().flat_map(|&(level, count)| std::iter::repeat_n(level, count as usize));
+            for (at, level) in self.level[cell..].iter_mut().step_by(cells).zip(own) {
+                *at = level;
+            }
+        }
+        self.feed();
+    }
+
+    /// Each cell works through its runs; within a level, columns go to the cells in ascending order as time goes on. Weights of level 0 that
+    /// no run has room for are left out.
+    pub fn runs<'a>(&mut self, row: &[i16], steps: usize, top: i16, cells: impl ExactSizeIterator<Item = &'a [Run]>) {
+        self.place(steps, cells);
+        self.sort_columns(row, top);
+        self.feed();
+    }
+
+    /// The same, but every weight keeps its lane.
+    pub fn lane_runs<'a>(
+        &mut self,
+        row: &[i16],
+        steps: usize,
+        top: i16,
+        cells: impl ExactSizeIterator<Item = &'a [Run]>,
+    ) {
+        let width = cells.len();
+        self.place(steps, cells);
+        for cell in 0..width.min(row.len()) {
+            let lane: Vec<i16> = row[cell..].iter().step_by(width).copied().collect();
+            self.sort_columns(&lane, top);
+            for at in (cell..self.level.len()).step_by(width) {
+                if self.level[at] != IDLE {
+                    let next = &mut self.next[(self.level[at] + top) as usize];
+                    self.input[at] = self.columns[*next as usize] * width as u32 + cell as u32;
+                    *next += 1;
+                }
+            }
+        }
+    }
+
+    fn place<'a>(&mut self, steps: usize, cells: impl ExactSizeIterator<Item = &'a [Run]>) {
+        let width = cells.len();
+        self.reset(steps, width);
+        for (cell, runs) in cells.enumerate() {
+            for run in runs {
+                let steps = self.level[run.first as usize * width + cell..].iter_mut().step_by(width);
+                steps.take(run.count as usize).for_each(|level| *level = run.level);
+            }
+        }
+    }
+
+    /// Gives every active cell the next column of its level; columns are sorted.
+    fn feed(&mut self) {
+        let top = (self.next.len() as i16 - 2) / 2;
         for (level, input) in self.level.iter().zip(&mut self.input) {
             if *level != IDLE {
                 let next = &mut self.next[(level + top) as usize];

@@ -8,6 +8,7 @@
 
 use super::chunk::Cut;
 use super::direction::{Arrangement, Closure, choose_directions};
+use super::fixed;
 use super::profile::Profiles;
 use super::rows::{Path, Signatures, deal};
 use super::search::{Span, improve};
@@ -19,35 +20,43 @@ const RECUTS: usize = 2;
 const QUICK_CUT: usize = 1 << 14;
 /// Exchanges tried for each row: a few nanoseconds a weight for long rows. Beyond that little is found; short rows, which
 /// have nothing but their order to gain from, want a few all the same.
-fn tries_per_row(layer: &Profiles) -> usize {
+pub(super) fn tries_per_row(layer: &Profiles) -> usize {
     (layer.cols() / 16).clamp(24, 48)
 }
 
-/// Arranges layers on a core of `core_rows x cells`, each as a sequence of tile rows of `ceil(cols / cells)` steps.
+/// Arranges layers on a core of `core_rows x cells`, each as a sequence of tile rows of [`Profiles::steps`] steps.
 ///
 /// Memory: that of the timeline. Time: near-linear in the number of rows (see [`Path::new`]).
 #[must_use]
 pub fn arrange(layers: &[Profiles], core_rows: usize, cells: usize, closure: &Closure, seed: u64) -> Arrangement {
-    let mut spans = Vec::new();
-    let mut stages = 0;
-    for layer in layers {
-        let tile_rows = layer.rows().div_ceil(core_rows);
-        spans.push(Span { first: stages, tile_rows, rows: layer.rows() });
-        stages += tile_rows;
+    let begin = |typical| arrange_from(typical, layers, core_rows, cells, closure, seed);
+    if !layers.iter().any(Profiles::is_relaxed) {
+        return begin(Vec::new());
     }
-    let mut work = Work {
-        layers,
-        spans,
-        timeline: Timeline::new(core_rows, cells, stages),
-        closure,
-        cut: Cut::default(),
-        sorted: Vec::new(),
-    };
-    let paths = work.place();
+    // Rows with many idle places begin alike: at the levels of a typical row, or at levels that would never change if there were steps
+    // enough.
+    let first = begin(typical_levels(layers, cells));
+    match fixed::levels(layers, core_rows, cells) {
+        Some(levels) => Some(begin(levels)).filter(|second| second.writes < first.writes).unwrap_or(first),
+        None => first,
+    }
+}
+
+/// `typical`: levels at which the cells of a core row begin, for relaxed rows; empty where there are none.
+fn arrange_from(
+    typical: Vec<i16>,
+    layers: &[Profiles],
+    core_rows: usize,
+    cells: usize,
+    closure: &Closure,
+    seed: u64,
+) -> Arrangement {
+    let mut work = Work::new(layers, core_rows, cells, closure);
+    let paths = work.place(&typical);
     work.direct();
     let budgets: Vec<usize> =
         layers.iter().map(|l| if l.rows() < 2 { 0 } else { l.rows() * tries_per_row(l) }).collect();
-    let has_idle_places = layers.iter().any(|l| steps(l, cells) * cells > l.cols());
+    let has_idle_places = layers.iter().any(|l| l.steps(cells) * cells > l.cols() || l.is_relaxed());
     if has_idle_places {
         for _ in 0..RECUTS {
             work.recut(QUICK_CUT);
@@ -65,10 +74,34 @@ pub fn arrange(layers: &[Profiles], core_rows: usize, cells: usize, closure: &Cl
     Arrangement { timeline: work.timeline, rising: directions.0, writes: directions.1 }
 }
 
-/// Steps of a tile row: each cell serves at most this many weights.
-#[must_use]
-pub fn steps(layer: &Profiles, cells: usize) -> usize {
-    layer.cols().div_ceil(cells)
+/// The levels that the cells of a core row would hold if every row of these layers were spread over them evenly: where rows with many
+/// idle places begin, so that they look alike.
+fn typical_levels(layers: &[Profiles], cells: usize) -> Vec<i16> {
+    let Some(top) = layers.first().map(Profiles::top) else { return vec![0; cells] };
+    // Weights by level, every row with the same share in all.
+    let mut counts = vec![0u64; 2 * top as usize + 1];
+    for layer in layers {
+        for row in 0..layer.rows() {
+            for (level, run) in layer.runs(row) {
+                counts[(level + top) as usize] += ((run.len() as u64) << 20) / layer.count(row) as u64;
+            }
+        }
+    }
+    let total = counts.iter().sum::<u64>();
+    let mut by_level = (-top..=top).zip(counts);
+    let (mut level, mut below) = (0, 0);
+    let quantile = |cell: usize| {
+        let position = (2 * cell as u64 + 1) * total / (2 * cells as u64);
+        while below <= position
+            && let Some((next, count)) = by_level.next()
+        {
+            if count > 0 {
+                (level, below) = (next, below + count);
+            }
+        }
+        level
+    };
+    (0..cells).map(quantile).collect()
 }
 
 struct Work<'a> {
@@ -80,19 +113,60 @@ struct Work<'a> {
     sorted: Vec<i16>,
 }
 
-impl Work<'_> {
+/// About how many writes an inference of relaxed layers takes, without the search: to compare numbers of steps.
+#[must_use]
+pub fn estimate(layers: &[Profiles], core_rows: usize, cells: usize) -> u64 {
+    let begin = |typical: &[i16]| {
+        let mut work = Work::new(layers, core_rows, cells, &Closure::Cycle);
+        work.place(typical);
+        work.direct();
+        work.recut(QUICK_CUT);
+        work.direct().1
+    };
+    let first = begin(&typical_levels(layers, cells));
+    fixed::levels(layers, core_rows, cells).map_or(first, |levels| first.min(begin(&levels)))
+}
+
+impl<'a> Work<'a> {
+    fn new(layers: &'a [Profiles], core_rows: usize, cells: usize, closure: &'a Closure) -> Self {
+        let mut spans = Vec::new();
+        let mut stages = 0;
+        for layer in layers {
+            let tile_rows = layer.rows().div_ceil(core_rows);
+            spans.push(Span { first: stages, tile_rows, rows: layer.rows() });
+            stages += tile_rows;
+        }
+        Self {
+            layers,
+            spans,
+            timeline: Timeline::new(core_rows, cells, stages),
+            closure,
+            cut: Cut::default(),
+            sorted: Vec::new(),
+        }
+    }
+
     /// Deals the rows of every layer to slots, with their narrowest cuts.
-    fn place(&mut self) -> Vec<Path> {
+    fn place(&mut self, typical: &[i16]) -> Vec<Path> {
         let (core_rows, cells) = (self.timeline.core_rows(), self.timeline.cells());
         let mut ends = vec![None; core_rows];
         let mut paths = Vec::new();
+        if !typical.is_empty() {
+            (0..core_rows).for_each(|core_row| self.timeline.set_boundary(core_row, typical, typical));
+        }
         for (layer, span) in self.layers.iter().zip(&self.spans) {
             let signatures = Signatures::new(layer, cells.min(64));
             let path = Path::new(&signatures, layer.rows(), (4 * layer.cols()).clamp(256, 8192));
             for (core_row, chain) in deal(&path, &signatures, core_rows, &mut ends).iter().enumerate() {
                 for (t, &row) in chain.iter().enumerate() {
                     layer.sorted_levels(row as usize, &mut self.sorted);
-                    self.cut.narrowest(&self.sorted, cells, steps(layer, cells));
+                    let steps = layer.steps(cells);
+                    if layer.is_relaxed() {
+                        let boundary = self.timeline.past(0, core_row);
+                        self.cut.cheapest_sparse(&self.sorted, layer.top(), steps, boundary, boundary, cells);
+                    } else {
+                        self.cut.narrowest(&self.sorted, cells, steps);
+                    }
                     let chunks = Chunks { lo: &self.cut.lo, hi: &self.cut.hi, len: &self.cut.len };
                     self.timeline.set(span.first + t, core_row, row, chunks);
                 }
@@ -112,9 +186,9 @@ impl Work<'_> {
         let cells = self.timeline.cells();
         for core_row in 0..self.timeline.core_rows() {
             for (layer, span) in self.layers.iter().zip(&self.spans) {
-                let steps = steps(layer, cells);
-                let idle_places = steps * cells - layer.cols();
-                if idle_places == 0 || cells * (idle_places + 1) > most_states {
+                let steps = layer.steps(cells);
+                let idle_places = (steps * cells).saturating_sub(layer.cols());
+                if !layer.is_relaxed() && (idle_places == 0 || cells * (idle_places + 1) > most_states) {
                     self.timeline.refresh_past(core_row, span.first, span.first + span.tile_rows - 1);
                     continue;
                 }
@@ -124,7 +198,11 @@ impl Work<'_> {
                         layer.sorted_levels(row as usize, &mut self.sorted);
                         let (past, future) =
                             (self.timeline.past(stage, core_row), self.timeline.future(stage, core_row));
-                        self.cut.cheapest(&self.sorted, layer.top(), steps, past, future, cells);
+                        if layer.is_relaxed() {
+                            self.cut.cheapest_sparse(&self.sorted, layer.top(), steps, past, future, cells);
+                        } else {
+                            self.cut.cheapest(&self.sorted, layer.top(), steps, past, future, cells);
+                        }
                         let chunks = Chunks { lo: &self.cut.lo, hi: &self.cut.hi, len: &self.cut.len };
                         self.timeline.set(stage, core_row, row, chunks);
                     }

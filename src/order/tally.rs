@@ -315,6 +315,8 @@ pub struct Counter {
     wear: Vec<PairWear>,
     /// Level of each cell before the first load; none: all are erased.
     origin: Option<Vec<i16>>,
+    /// Level of each cell of the erased core; none: all are at 0.
+    erased: Option<Vec<i16>>,
 }
 
 impl Counter {
@@ -325,6 +327,7 @@ impl Counter {
             tally: Tally { cells, cost, rows: vec![RowTally::new(cells, cost); core_rows], layers: Vec::new() },
             wear: vec![PairWear::default(); core_rows * cells],
             origin: None,
+            erased: None,
         }
     }
 
@@ -332,6 +335,13 @@ impl Counter {
     #[must_use]
     pub fn starting_from(mut self, origin: Vec<i16>) -> Self {
         self.origin = Some(origin);
+        self
+    }
+
+    /// On the erased core cells are at these levels: not all of a faulty one go to 0.
+    #[must_use]
+    pub fn erased_at(mut self, levels: Vec<i16>) -> Self {
+        self.erased = Some(levels);
         self
     }
 
@@ -410,7 +420,7 @@ impl Counter {
     pub fn finish(self) -> Totals {
         let last = self.levels();
         let cost = self.tally.cost;
-        let erased = vec![0; last.len()];
+        let erased = self.erased.clone().unwrap_or_else(|| vec![0; last.len()]);
         let first = self.with_origins(self.origin.as_ref().unwrap_or(&erased), &cost);
         let later = self.with_origins(&last, &cost);
         let layers: Vec<(Costs, ElightAccounting)> = first

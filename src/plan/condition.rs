@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::faults::{CellRange, CoreFaults};
 use crate::held::Held;
 
 /// What a plan finds. The default: one core, erased.
@@ -11,11 +12,13 @@ pub struct Condition {
     pub cores: usize,
     /// What each core holds after an earlier schedule; none: all are erased.
     pub from: Option<Vec<Held>>,
+    /// Faults of each core; none: all are intact.
+    pub faults: Option<Vec<CoreFaults>>,
 }
 
 impl Default for Condition {
     fn default() -> Self {
-        Self { cores: 1, from: None }
+        Self { cores: 1, from: None, faults: None }
     }
 }
 
@@ -23,19 +26,49 @@ impl Condition {
     /// Most cores.
     pub const MOST_CORES: usize = 64;
 
-    /// Signed level of each weight cell of a core before the first load; none: it is erased.
+    /// Signed level of each weight cell of a core before the first load; none: it is erased, and intact.
     #[must_use]
     pub fn origin_of(&self, core: usize) -> Option<Vec<i16>> {
-        Some(self.from.as_ref()?.get(core)?.levels().to_vec())
+        let erased = self.erased_of(core);
+        let Some(held) = self.from.as_ref().and_then(|held| held.get(core)) else { return erased };
+        let mut levels = held.levels().to_vec();
+        if let Some(faults) = self.faults.as_ref().and_then(|faults| faults.get(core)) {
+            for (level, range) in levels.iter_mut().zip(faults.cells()) {
+                *level = if range.is_dead() { 0 } else { (*level).clamp(range.lowest, range.highest) };
+            }
+        }
+        Some(levels)
+    }
+
+    /// Signed level of each weight cell of a core that is erased as far as it can be; none: all are 0.
+    #[must_use]
+    pub fn erased_of(&self, core: usize) -> Option<Vec<i16>> {
+        Some(self.faults.as_ref()?.get(core)?.erased())
     }
 
     /// Signed level of each weight cell before the first load, core after core; `cells` a core.
     #[must_use]
     pub fn origin(&self, cells: usize) -> Vec<i16> {
-        match &self.from {
-            None => vec![0; self.cores * cells],
-            Some(held) => held.iter().flat_map(|held| held.levels().iter().copied()).collect(),
-        }
+        (0..self.cores).flat_map(|core| self.origin_of(core).unwrap_or_else(|| vec![0; cells])).collect()
+    }
+
+    /// The files of the faults, for messages.
+    #[must_use]
+    pub fn fault_files(&self) -> String {
+        let files = self.faults.iter().flatten().map(|core| core.path().display().to_string());
+        files.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What every weight cell can hold, core after core; none: all are intact.
+    #[must_use]
+    pub fn ranges(&self) -> Option<Vec<CellRange>> {
+        Some(self.faults.as_ref()?.iter().flat_map(|core| core.cells().iter().copied()).collect())
+    }
+
+    /// Weight cells that should rest, core after core; none: none of them.
+    #[must_use]
+    pub fn weak(&self) -> Option<Vec<bool>> {
+        Some(self.faults.as_ref()?.iter().flat_map(|core| core.weak().iter().copied()).collect())
     }
 }
 

@@ -8,18 +8,24 @@ use std::path::PathBuf;
 
 use firmware_model::wire::End;
 
-use super::PlanOptions;
+use super::{Condition, PlanOptions};
 use crate::order::tally::{Cost, Costs, Counter, ElightAccounting, RowTally, Totals};
 
 /// The counters of one order, one for each core.
 pub struct Counters(Vec<Counter>);
 
 impl Counters {
-    pub fn new(options: &PlanOptions) -> Self {
+    /// `intact`: as if there were no faults.
+    pub fn new(options: &PlanOptions, intact: bool) -> Self {
+        let condition =
+            Condition { faults: options.condition.faults.clone().filter(|_| !intact), ..options.condition.clone() };
         let (rows, cols) = (options.core.rows, options.core.cols);
         let counter = |core| {
-            let counter = Counter::new(rows, cols, options.device.cost);
-            match options.condition.origin_of(core) {
+            let mut counter = Counter::new(rows, cols, options.device.cost);
+            if let Some(levels) = condition.erased_of(core) {
+                counter = counter.erased_at(levels);
+            }
+            match condition.origin_of(core) {
                 None => counter,
                 Some(origin) => counter.starting_from(origin),
             }

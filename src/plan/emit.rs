@@ -9,13 +9,14 @@ use rayon::prelude::*;
 
 use super::PlanOptions;
 use super::cores::Counters;
-use super::segment::Segment;
+use super::segment::{Arranged, Segment};
 use crate::level::{LevelMatrix, Scales};
-use crate::order::program::Program;
+use crate::order::profile::Profiles;
+use crate::order::program::{IDLE, Program};
 use crate::order::tally::{RowTally, Totals};
-use crate::order::timeline::EMPTY;
+use crate::order::visits::Visits;
 use crate::order::{Order, Reach};
-use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Survey, walk};
+use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Sink, Survey, walk, walk_shared};
 use crate::schedule::writer::{LayerSpec, RowSlot, ScheduleWriter};
 use crate::weights::{LayerInfo, Network};
 
@@ -73,14 +74,15 @@ pub struct Emitted {
 
 impl<'a> Emitter<'a> {
     pub fn new(network: &'a Network, options: &'a PlanOptions, format: RecordFormat, stimuli: &'a [Stimulus]) -> Self {
-        let counters = || Counters::new(options);
+        // With reach `row`, the stored and ELight's order are those of intact cores: they cannot go around faults.
+        let intact = options.reach == Reach::Row;
         Self {
             network,
             options,
             format,
-            natural: counters(),
-            sorted: counters(),
-            optimal: counters(),
+            natural: Counters::new(options, intact),
+            sorted: Counters::new(options, intact),
+            optimal: Counters::new(options, false),
             stimuli,
             expected: vec![Vec::new(); stimuli.len()],
             inputs: 0,
@@ -109,6 +111,7 @@ impl<'a> Emitter<'a> {
             levels,
             segment,
             first_stage: segment.stage(layer),
+            index: segment.index(layer),
             top: self.options.device.top_level(),
         };
         let coding = work.survey();
@@ -130,16 +133,17 @@ impl<'a> Emitter<'a> {
                 .collect();
             for (core, (writer, done)) in writers.iter_mut().zip(&mut stages).enumerate() {
                 let slots = &slots[core * core_rows..][..core_rows];
-                let written = write_tile_rows(*done, levels, work.steps(), slots, writer)?;
-                self.loads[core].steps += (written.tile_rows * work.steps()) as u64;
-                self.loads[core].weights += (written.rows * levels.cols) as u64;
+                let steps = |i: usize| work.stage_steps(some.start + i, core);
+                let written = write_tile_rows(*done, levels, &steps, slots, writer)?;
+                self.loads[core].steps += written.steps as u64;
+                self.loads[core].weights += written.weights as u64;
                 *done += written.tile_rows;
             }
         }
         for counters in [&mut self.natural, &mut self.sorted, &mut self.optimal] {
             counters.end_layer();
         }
-        self.steps += (work.stages() * work.steps()) as u64;
+        self.steps += work.layer_steps() as u64;
         for (expected, stimulus) in self.expected.iter_mut().zip(self.stimuli) {
             expected.extend(multiply(info, levels, &stimulus.values, &stimulus.inputs[self.inputs..]));
         }
@@ -175,6 +179,8 @@ impl<'a> Emitter<'a> {
 /// One core row's records in one stage.
 struct Slot {
     output: u32,
+    /// Weights multiplied.
+    weights: usize,
     records: Records,
 }
 
@@ -184,6 +190,8 @@ struct LayerWork<'a> {
     levels: &'a LevelMatrix,
     segment: &'a Segment,
     first_stage: usize,
+    /// Number of the layer within the segment.
+    index: usize,
     top: i16,
 }
 
@@ -192,18 +200,57 @@ impl LayerWork<'_> {
         self.levels.cols.div_ceil(self.options.core.cols)
     }
 
-    /// Tile rows of the cores, side by side.
-    fn stages(&self) -> usize {
-        self.levels.rows.div_ceil(self.options.all_rows())
+    /// The list of levels of each cell, where the order has one.
+    fn visits(&self, order: Order) -> Option<&Visits> {
+        self.segment.visits.as_ref().filter(|_| order == Order::Optimal)
     }
 
-    /// Output row of an order in a slot, if any.
+    /// Tile rows of the cores, side by side.
+    fn stages(&self) -> usize {
+        match (&self.segment.faulty, &self.segment.arrangement) {
+            (_, Arranged::Shared(arrangement)) => arrangement.bundles(self.index).tile_rows(arrangement.sharing),
+            (Some(faulty), _) => faulty.arranged.first_stage[self.index + 1] - self.first_stage,
+            (None, _) => self.levels.rows.div_ceil(self.options.all_rows()),
+        }
+    }
+
+    /// Steps of a core in a stage, in the order of the schedule.
+    fn stage_steps(&self, stage: usize, core: usize) -> usize {
+        match &self.segment.faulty {
+            Some(faulty) => faulty.arranged.steps(self.first_stage + stage, core),
+            None => self.visits(self.options.order).map_or(self.steps(), |v| v.steps(self.first_stage + stage)),
+        }
+    }
+
+    /// Steps of the cores side by side.
+    fn layer_steps(&self) -> usize {
+        match &self.segment.faulty {
+            Some(faulty) => faulty.arranged.layer_steps(self.index),
+            None => (0..self.stages()).map(|stage| self.stage_steps(stage, 0)).sum(),
+        }
+    }
+
+    /// First step of a stage since the layer began, on the core of a core row.
+    fn first_step(&self, order: Order, stage: usize, core_row: usize) -> u64 {
+        let core = core_row / self.options.core.rows;
+        match (&self.segment.faulty, self.visits(order)) {
+            (Some(_), _) | (_, Some(_)) if order == Order::Optimal => {
+                (0..stage).map(|before| self.stage_steps(before, core)).sum::<usize>() as u64
+            }
+            _ => (stage * self.steps()) as u64,
+        }
+    }
+
+    /// Output row of an order in a slot, if any. Where inputs are shared, all orders have the rows in the same places.
     fn output(&self, order: Order, stage: usize, core_row: usize) -> Option<u32> {
-        let row = match order {
-            Order::Optimal => self.segment.arrangement.timeline.row(self.first_stage + stage, core_row),
+        let row = match (&self.segment.arrangement, order) {
+            (Arranged::Shared(arrangement), _) => {
+                return arrangement.bundles(self.index).row(arrangement.sharing, stage, core_row);
+            }
+            (Arranged::Cells(_), Order::Optimal) => self.segment.row(self.first_stage + stage, core_row)?,
             _ => (stage * self.options.all_rows() + core_row) as u32,
         };
-        (row != EMPTY && (row as usize) < self.levels.rows).then_some(row)
+        ((row as usize) < self.levels.rows).then_some(row)
     }
 
     /// Stages in which a core has something to do.
@@ -216,36 +263,78 @@ impl LayerWork<'_> {
     /// The program of an order for one slot, and the output row that it computes.
     fn program(&self, order: Order, tile_row: usize, core_row: usize, program: &mut Program) -> Option<u32> {
         let cells = self.options.core.cols;
-        let (stage, timeline) = (self.first_stage + tile_row, &self.segment.arrangement.timeline);
         let row = self.output(order, tile_row, core_row)?;
         let levels = self.levels.row(row as usize);
-        match (order, self.options.reach) {
+        match (order, &self.segment.arrangement) {
             (Order::Natural, _) if self.options.order != order => program.natural_levels(levels, cells),
             (Order::Natural, _) => program.natural(levels, cells),
-            (Order::Sorted, _) if self.options.order != order => program.ascending_levels(levels, cells, self.top),
-            (Order::Sorted, _) => program.lanes(levels, cells, self.top, |_| true),
-            (Order::Optimal, Reach::Lane) => {
-                let rising = self.segment.arrangement.rising(stage, core_row);
-                program.lanes(levels, cells, self.top, |cell| rising[cell]);
+            (Order::Sorted, _) if self.options.order != order && self.options.condition.faults.is_none() => {
+                program.ascending_levels(levels, cells, self.top);
             }
-            (Order::Optimal, Reach::Row) => {
-                let rising = self.segment.arrangement.rising(stage, core_row);
-                program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, core_row), rising);
+            (Order::Sorted, _) => program.lanes(levels, cells, self.top, |_| true),
+            (Order::Optimal, _) if let Some(visits) = &self.segment.visits => {
+                let stage = self.first_stage + tile_row;
+                let runs = (0..cells).map(|cell| visits.runs(stage, core_row, cell));
+                program.runs(levels, visits.steps(stage), self.top, runs);
+            }
+            (Order::Optimal, Arranged::Shared(arrangement)) => {
+                program.shared(levels, cells, arrangement.columns(self.index, tile_row, core_row));
+            }
+            (Order::Optimal, Arranged::Cells(arrangement)) => {
+                let stage = self.first_stage + tile_row;
+                match (self.options.reach, &self.segment.faulty) {
+                    (Reach::Lane, _) => {
+                        let rising = arrangement.rising(stage, core_row);
+                        program.lanes(levels, cells, self.top, |cell| rising[cell]);
+                    }
+                    (Reach::Row, None) => {
+                        let (rising, timeline) = (arrangement.rising(stage, core_row), &arrangement.timeline);
+                        program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, core_row), rising);
+                    }
+                    (Reach::Row, Some(faulty)) => {
+                        let profile = Profiles::of(levels, 1, levels.len(), self.top);
+                        let runs: Vec<(i16, u32)> =
+                            profile.runs(0).map(|(level, at)| (level, at.end - at.start)).collect();
+                        let served = faulty.arranged.served(&faulty.rows, &runs, (stage, core_row));
+                        let steps = self.stage_steps(tile_row, core_row / self.options.core.rows);
+                        program.served(levels, (steps, cells), self.top, served);
+                    }
+                }
             }
         }
         Some(row)
+    }
+
+    /// Walks the program of a core row for its records.
+    fn walk(&self, core_row: usize, program: &Program, memory: &mut Memory, sink: &mut impl Sink) {
+        let cols = self.levels.cols;
+        if self.options.fanout > 1 {
+            walk_shared(program, core_row.is_multiple_of(self.options.fanout), cols, self.format, sink);
+        } else {
+            walk(program, cols, self.format, memory, sink);
+        }
     }
 
     /// Chooses the coding from a few slots.
     fn survey(&self) -> Coding {
         let mut survey = Survey::new(top_level(self.format.bits));
         let (mut program, mut memory) = (Program::default(), Memory::default());
-        for core_row in 0..self.options.all_rows().min(SURVEYED_ROWS) {
-            if self.program(self.options.order, 0, core_row, &mut program).is_some() {
-                walk(&program, self.levels.cols, self.format, &mut memory, &mut survey);
+        // Around faults the first core rows may have nothing to do.
+        let rows = match &self.segment.faulty {
+            None => self.options.all_rows().min(SURVEYED_ROWS),
+            Some(_) => self.options.all_rows(),
+        };
+        let mut surveyed = 0;
+        for core_row in 0..rows {
+            if surveyed < SURVEYED_ROWS && self.program(self.options.order, 0, core_row, &mut program).is_some() {
+                surveyed += 1;
+                self.walk(core_row, &program, &mut memory, &mut survey);
             }
         }
-        survey.coding()
+        let coding = survey.coding();
+        // Shared inputs have no Rice codes.
+        let index = if self.options.fanout > 1 { vec![0; coding.index.len()] } else { coding.index };
+        Coding { index, ..coding }
     }
 
     /// Counts some of a core row's slots in the natural, sorted and optimal order, and encodes those of the chosen one.
@@ -259,18 +348,21 @@ impl LayerWork<'_> {
         let (mut program, mut memory) = (Program::default(), Memory::default());
         let mut slots = Vec::with_capacity(tile_rows.len());
         for tile_row in tile_rows {
-            let first_step = (tile_row * self.steps()) as u64;
             let mut written = None;
             let tallies =
                 [(Order::Natural, &mut *natural), (Order::Sorted, &mut *sorted), (Order::Optimal, &mut *optimal)];
             for (order, tally) in tallies {
                 let Some(output) = self.program(order, tile_row, core_row, &mut program) else { continue };
-                tally.slot(&program, first_step);
+                tally.slot(&program, self.first_step(order, tile_row, core_row));
                 if order == self.options.order {
                     let mut records = Records::default();
                     let mut encoder = Encoder::new(coding, self.format.bits, &mut records);
-                    walk(&program, self.levels.cols, self.format, &mut memory, &mut encoder);
-                    written = Some(Slot { output, records });
+                    self.walk(core_row, &program, &mut memory, &mut encoder);
+                    let weights = match (&self.options.condition.faults, self.visits(order)) {
+                        (None, None) => self.levels.cols,
+                        _ => program.level.iter().filter(|level| **level != IDLE).count(),
+                    };
+                    written = Some(Slot { output, weights, records });
                 }
             }
             slots.push(written);
@@ -306,14 +398,15 @@ fn begin_layer<W: Write>(
 /// What was written of some tile rows.
 struct Written {
     tile_rows: usize,
-    rows: usize,
+    steps: usize,
+    weights: usize,
 }
 
 /// Writes those tile rows of a core in which it has something to do; `slots[core_row]` has them all, and the first written one is number `first`.
 fn write_tile_rows<W: Write>(
     first: usize,
     levels: &LevelMatrix,
-    steps: usize,
+    steps: &dyn Fn(usize) -> usize,
     slots: &[Vec<Option<Slot>>],
     writer: &mut ScheduleWriter<W>,
 ) -> io::Result<Written> {
@@ -321,7 +414,7 @@ fn write_tile_rows<W: Write>(
         Scales::Layer(_) => None,
         Scales::Rows(scales) => scales.get(output as usize).copied(),
     };
-    let mut written = Written { tile_rows: 0, rows: 0 };
+    let mut written = Written { tile_rows: 0, steps: 0, weights: 0 };
     for i in 0..slots.first().map_or(0, Vec::len) {
         let row_slots: Vec<Option<RowSlot<'_>>> = slots
             .iter()
@@ -330,11 +423,11 @@ fn write_tile_rows<W: Write>(
                 Some(RowSlot { output: slot.output, scale: own_scale(slot.output), records: &slot.records })
             })
             .collect();
-        let rows = row_slots.iter().flatten().count();
-        if rows > 0 {
-            writer.tile_row((first + written.tile_rows) as u32, steps as u32, &row_slots)?;
+        if row_slots.iter().any(Option::is_some) {
+            writer.tile_row((first + written.tile_rows) as u32, steps(i) as u32, &row_slots)?;
             written.tile_rows += 1;
-            written.rows += rows;
+            written.steps += steps(i);
+            written.weights += slots.iter().filter_map(|row| row[i].as_ref()).map(|slot| slot.weights).sum::<usize>();
         }
     }
     Ok(written)
@@ -346,7 +439,8 @@ fn multiply(info: &LayerInfo, levels: &LevelMatrix, values: &[i32], inputs: &[i3
         .into_par_iter()
         .map(|row| {
             let inputs = &inputs[info.input_base(row)..][..levels.cols];
-            let products = levels.row(row).iter().zip(inputs).map(|(&level, &input)| {
+            let multiplied = levels.row(row).iter().zip(inputs).filter(|(level, _)| **level != IDLE);
+            let products = multiplied.map(|(&level, &input)| {
                 let value = i64::from(values[usize::from(level.unsigned_abs())]);
                 i64::from(level.signum()) * value * i64::from(input)
             });

@@ -21,6 +21,37 @@ pub enum PlanError {
         /// What was given.
         got: String,
     },
+    /// A fanout that is none.
+    #[error("fanout `{got}`: expected `cell`, `column`, or the number of neighbouring rows that share an input")]
+    FanoutText {
+        /// What was given.
+        got: String,
+    },
+    /// A fanout that does not fit the core.
+    #[error("fanout {got} does not divide the {} rows of a {core} core: give a divisor, `cell` or `column`", core.rows)]
+    Fanout {
+        /// What was given.
+        got: usize,
+        /// The core.
+        core: CoreSize,
+    },
+    /// ELight's order on a core whose rows share inputs.
+    #[error(
+        "order `sorted` moves every weight by itself, which a core cannot do where {fanout} rows share an input: \
+         plan another order, or for --fanout cell"
+    )]
+    SortedShared {
+        /// Rows that share an input.
+        fanout: usize,
+    },
+    /// Faults on a core whose rows share inputs.
+    #[error(
+        "{fanout} rows share an input: plans around faults are for cores with an input for each cell (--fanout cell)"
+    )]
+    FaultyShared {
+        /// Rows that share an input.
+        fanout: usize,
+    },
     /// Blocks larger than the core.
     #[error(
         "tensor `{tensor}` has {k}x{k} blocks, which do not fit a core of {core}: plan for a core of at least {k}x{k}"
@@ -59,9 +90,44 @@ pub enum PlanError {
         /// What it could say.
         expected: &'static str,
     },
+    /// Extra steps that are no percentage.
+    #[error(
+        "extra steps `{got}`: expected 0 to 1000 percent, as in --extra-steps 50%, or `fixed` for levels that never change"
+    )]
+    ExtraSteps {
+        /// What was given.
+        got: String,
+    },
+    /// Extra steps for an order that cannot use them.
+    #[error("--extra-steps and --sweep need {needs}: only then may cells idle and weights sit in any lane")]
+    ExtraStepsOrder {
+        /// The options that it needs.
+        needs: &'static str,
+    },
+    /// Fixed levels on a core with too few cells in a row.
+    #[error(
+        "--extra-steps fixed: the network has {needed} levels without 0, each needs a cell of its own in every core row, and the core is {core}: use a core of at least {needed} columns, fewer bits, or a percentage"
+    )]
+    FixedLevels {
+        /// Levels that occur.
+        needed: usize,
+        /// The core.
+        core: CoreSize,
+    },
     /// The device profile cannot be used.
     #[error(transparent)]
     Device(#[from] crate::level::DeviceError),
+    /// The faults cannot be planned around.
+    #[error(transparent)]
+    Faults(#[from] crate::faults::FaultError),
+    /// Orders that leave every weight where it is stored cannot go around faults without changing weights.
+    #[error(
+        "--faults with --order {order} needs --reach lane: weights stay in their lanes and take the best level that their cells can hold"
+    )]
+    FaultyOrder {
+        /// The order.
+        order: &'static str,
+    },
     /// The schedule cannot be written.
     #[error("cannot write {path}: {source}; nothing was left behind, and an older file of that name is untouched")]
     Output {

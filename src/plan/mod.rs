@@ -19,6 +19,8 @@ mod options;
 mod output;
 mod read;
 mod segment;
+mod sweep;
+mod trade;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -27,9 +29,10 @@ use std::time::Instant;
 use firmware_model::photonic_core::device_crc;
 use firmware_model::wire::End;
 
+use crate::faults::{CellRange, Loss};
 use crate::level::{DeviceProfile, LevelMatrix, Quantizer};
-use crate::order::Order;
 use crate::order::tally::Totals;
+use crate::order::{Order, Reach};
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
 use crate::weights::{LayerKind, Network};
 
@@ -37,8 +40,10 @@ pub use condition::{Condition, core_path};
 pub use cores::CoreOutcome;
 pub use emit::Stimulus;
 pub use error::PlanError;
-pub use options::{CoreSize, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
+pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 pub use output::OutputFile;
+pub use sweep::{SweepPoint, sweep};
+pub use trade::{ExtraSteps, MOST_EXTRA_STEPS, Trade};
 
 use segment::Segment;
 
@@ -102,10 +107,23 @@ pub struct Outcome {
     pub frames: u64,
     /// Memory that a decoder needs, bytes.
     pub decoder_ram_bytes: u32,
+    /// What faults have cost; none without faults.
+    pub faults: Option<FaultOutcome>,
     /// Outputs that the replay must show, for each stimulus.
     pub expected_outputs: Vec<Vec<i64>>,
     /// Time of planning and writing.
     pub seconds: f64,
+}
+
+/// What faults have cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FaultOutcome {
+    /// Weights that are not multiplied at their own level, and by how much: with reach `lane` only.
+    pub loss: Loss,
+    /// Writes per inference of the plan for intact cores; with reach `row` only.
+    pub intact_writes: Option<u64>,
+    /// Steps of the plan for intact cores.
+    pub intact_steps: u64,
 }
 
 impl Outcome {
@@ -137,6 +155,8 @@ pub fn plan(
 ) -> Result<Outcome, PlanError> {
     let begun = Instant::now();
     check_blocks(network, options.core)?;
+    check_order(options)?;
+    check_trade(options)?;
     let spec = schedule_spec(network, options);
     let cores = options.condition.cores;
     let paths: Vec<PathBuf> = (0..cores).map(|core| core_path(output, core, cores)).collect();
@@ -168,7 +188,13 @@ pub fn plan(
         outcomes.push(CoreOutcome { path: path.clone(), end, bytes, frames, totals });
     }
     OutputFile::keep_all(files, &paths)?;
+    let faults = options.condition.faults.is_some().then(|| FaultOutcome {
+        loss: planner.loss,
+        intact_writes: (options.reach == Reach::Row).then_some(planner.intact_writes),
+        intact_steps: planner.intact_steps(),
+    });
     Ok(Outcome {
+        faults,
         layers: planner.outcomes,
         lower_bound_writes: planner.bound.writes(),
         natural: emitted.natural,
@@ -195,13 +221,40 @@ fn check_blocks(network: &Network, core: CoreSize) -> Result<(), PlanError> {
     Ok(())
 }
 
+fn check_trade(options: &PlanOptions) -> Result<(), PlanError> {
+    let needs = match (options.trade.extra_steps, options.order) {
+        (None, _) => return Ok(()),
+        (_, Order::Optimal) => trade::needs(options),
+        _ => Some("--order optimal"),
+    };
+    needs.map_or(Ok(()), |needs| Err(PlanError::ExtraStepsOrder { needs }))
+}
+
+fn check_order(options: &PlanOptions) -> Result<(), PlanError> {
+    if options.fanout > 1 && options.order == Order::Sorted {
+        return Err(PlanError::SortedShared { fanout: options.fanout });
+    }
+    if options.fanout > 1 && options.condition.faults.is_some() {
+        return Err(PlanError::FaultyShared { fanout: options.fanout });
+    }
+    match (options.order, options.reach) {
+        (Order::Natural, Reach::Row) if options.condition.faults.is_some() => {
+            Err(PlanError::FaultyOrder { order: "natural" })
+        }
+        (Order::Sorted, Reach::Row) if options.condition.faults.is_some() => {
+            Err(PlanError::FaultyOrder { order: "sorted" })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn schedule_spec(network: &Network, options: &PlanOptions) -> ScheduleSpec {
     let (rows, cols) = (options.core.rows as u16, options.core.cols as u16);
     let layers = network.layers();
     ScheduleSpec {
         rows,
         cols,
-        format: ScheduleSpec::format(cols, options.device.bits, options.schedule_reach().into()),
+        format: ScheduleSpec::format(cols, options.device.bits, options.fanout as u16, options.schedule_reach().into()),
         layers: layers.len() as u32,
         most_cols: layers.iter().map(|l| l.cols).max().unwrap_or(0),
         longest_name: layers.iter().map(|l| l.name.len()).max().unwrap_or(0),
@@ -230,6 +283,10 @@ struct Planner<'a> {
     kept_bytes: usize,
     outcomes: Vec<LayerOutcome>,
     bound: segment::Bound,
+    /// What each cell can hold, where weights have to stay with it.
+    held: Option<Vec<CellRange>>,
+    loss: Loss,
+    intact_writes: u64,
 }
 
 impl<'a> Planner<'a> {
@@ -243,6 +300,9 @@ impl<'a> Planner<'a> {
             kept_bytes: 0,
             outcomes: Vec::new(),
             bound: segment::Bound::new(options),
+            held: if options.reach == Reach::Lane { options.condition.ranges() } else { None },
+            loss: Loss::default(),
+            intact_writes: 0,
         }
     }
 
@@ -251,8 +311,25 @@ impl<'a> Planner<'a> {
     }
 
     /// Reads and quantizes a layer; returns the levels and the relative error of the weights.
-    fn read(&self, layer: usize) -> Result<(LevelMatrix, f64), PlanError> {
-        Ok(read::quantize(self.network, layer, &self.quantizer)?)
+    fn read(&self, layer: usize) -> Result<(LevelMatrix, f64, Loss), PlanError> {
+        let (mut levels, error) = read::quantize(self.network, layer, &self.quantizer)?;
+        let loss = self.held.as_ref().map(|ranges| {
+            crate::faults::hold(&mut levels, ranges, self.options.core.cols, self.quantizer.unit_values())
+        });
+        Ok((levels, error, loss.unwrap_or_default()))
+    }
+
+    /// The same in the first pass.
+    fn read_first(&mut self, layer: usize) -> Result<(LevelMatrix, f64), PlanError> {
+        let (levels, error, loss) = self.read(layer)?;
+        self.loss.merge(loss);
+        Ok((levels, error))
+    }
+
+    /// Steps of intact cores.
+    fn intact_steps(&self) -> u64 {
+        let (core, all_rows) = (self.options.core, self.options.all_rows());
+        self.network.layers().iter().map(|l| (l.rows.div_ceil(all_rows) * l.cols.div_ceil(core.cols)) as u64).sum()
     }
 
     /// Keeps a layer's levels for the second pass if there is room.

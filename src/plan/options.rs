@@ -8,8 +8,9 @@ use std::str::FromStr;
 use firmware_model::pcm::{MAX_BITS, MIN_BITS};
 use firmware_model::wire;
 
-use super::{Condition, PlanError};
+use super::{Condition, PlanError, Trade};
 use crate::level::{DeviceProfile, Reparam, ScaleMode};
+use crate::order::shared::{Effort, Sharing};
 use crate::order::{Order, Reach};
 
 /// Size of a core: R rows (outputs), C columns (lanes).
@@ -49,10 +50,14 @@ pub struct PlanOptions {
     pub device: DeviceProfile,
     /// How weights become levels.
     pub quantization: Quantization,
+    /// Neighbouring core rows that share the input of each lane; divides the core's rows. 1: every weight cell has its own input.
+    pub fanout: usize,
     /// Which lanes a weight may move to, in the optimal order.
     pub reach: Reach,
     /// The order to write.
     pub order: Order,
+    /// How much work goes into the order where inputs are shared.
+    pub effort: Effort,
     /// Seed of the search.
     pub seed: u64,
     /// Memory for arranging layers together, bytes; [`SEGMENT_BYTES`] unless there is a reason. With less, a network falls into more
@@ -60,12 +65,32 @@ pub struct PlanOptions {
     pub segment_bytes: usize,
     /// The cores as they are.
     pub condition: Condition,
+    /// What is traded for what.
+    pub trade: Trade,
 }
 
 /// Memory for arranging layers together, bytes: enough for networks of some ten million weights in one piece.
 pub const SEGMENT_BYTES: usize = 8 << 20;
 
 impl PlanOptions {
+    /// Options for a core of intact cells, with the defaults of `elight-plan` for everything else.
+    #[must_use]
+    pub fn new(core: CoreSize, device: DeviceProfile) -> Self {
+        Self {
+            core,
+            device,
+            quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Row },
+            fanout: 1,
+            reach: Reach::Row,
+            order: Order::Optimal,
+            effort: Effort::Good,
+            seed: 1,
+            segment_bytes: SEGMENT_BYTES,
+            condition: Condition::default(),
+            trade: Trade::default(),
+        }
+    }
+
     /// Rows of all cores together.
     #[must_use]
     pub fn all_rows(&self) -> usize {
@@ -76,6 +101,61 @@ impl PlanOptions {
     #[must_use]
     pub fn schedule_reach(&self) -> Reach {
         if self.order == Order::Optimal { self.reach } else { Reach::Lane }
+    }
+}
+
+impl PlanOptions {
+    /// How rows share inputs, when they do.
+    #[must_use]
+    pub fn sharing(&self) -> Option<Sharing> {
+        (self.fanout > 1).then(|| Sharing {
+            core_rows: self.all_rows(),
+            cells: self.core.cols,
+            fanout: self.fanout,
+            top: self.device.top_level(),
+        })
+    }
+}
+
+/// How many neighbouring core rows share the input of each lane, as the user says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fanout {
+    /// None: every weight cell has its own.
+    #[default]
+    Cell,
+    /// All rows of the core.
+    Column,
+    /// So many.
+    Rows(usize),
+}
+
+impl Fanout {
+    /// The number for a core.
+    ///
+    /// # Errors
+    /// [`PlanError::Fanout`] when it does not divide the core's rows.
+    pub fn rows(self, core: CoreSize) -> Result<usize, PlanError> {
+        match self {
+            Self::Cell => Ok(1),
+            Self::Column => Ok(core.rows),
+            Self::Rows(n) if core.rows.is_multiple_of(n) => Ok(n),
+            Self::Rows(n) => Err(PlanError::Fanout { got: n, core }),
+        }
+    }
+}
+
+impl FromStr for Fanout {
+    type Err = PlanError;
+
+    fn from_str(text: &str) -> Result<Self, PlanError> {
+        match text {
+            "cell" => Ok(Self::Cell),
+            "column" => Ok(Self::Column),
+            _ => match text.parse() {
+                Ok(n) if n > 0 => Ok(Self::Rows(n)),
+                _ => Err(PlanError::FanoutText { got: text.to_owned() }),
+            },
+        }
     }
 }
 

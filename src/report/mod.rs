@@ -4,6 +4,8 @@
 
 pub mod number;
 
+mod curve;
+
 mod detail;
 
 pub mod chart;
@@ -20,10 +22,11 @@ use serde::{Deserialize, Serialize};
 use crate::level::{Reparam, ScaleMode};
 use crate::order::tally::{Cost, Costs, ElightAccounting, Totals};
 use crate::order::{Order, Reach};
-use crate::plan::{CoreOutcome, Outcome, PlanOptions};
+use crate::plan::{CoreOutcome, ExtraSteps, Outcome, PlanOptions, SweepPoint};
 use crate::replay::Replay;
 use crate::weights::Network;
 
+pub use curve::svg as curve;
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
 pub use number::thousands;
 pub(crate) use table::plain_table;
@@ -74,10 +77,14 @@ pub struct Report {
     pub reach: Reach,
     /// The order in the schedule.
     pub order: Order,
+    /// Extra steps that were granted: a percentage, or `fixed`; none: every weight has a place in the fewest steps.
+    pub extra_steps: Option<String>,
     /// The earlier schedule, from whose end the first load starts; none: from erased cells.
     pub from: Option<String>,
     /// Weights planned.
     pub weights: u64,
+    /// Weights of level 0 that the schedule leaves out.
+    pub left_out: u64,
     /// Tiles.
     pub tiles: u64,
     /// Programmings of the core in an inference.
@@ -99,6 +106,9 @@ pub struct Report {
     pub endurance_writes: Option<f64>,
     /// Inferences until the worst cell has reached it, by order; none when not known, or when nothing is written.
     pub lifetime_inferences: ByOrder<Option<f64>>,
+    /// What faults cost; none without faults.
+    #[serde(default)]
+    pub faults: Option<FaultReport>,
     /// Inferences in a second that the years are counted with.
     #[serde(default = "one")]
     pub rate_per_second: f64,
@@ -115,6 +125,8 @@ pub struct Report {
     pub schedule: ScheduleReport,
     /// What the replay has shown; none with `--no-verify`.
     pub verified: Option<VerifiedReport>,
+    /// Steps against writes; empty without `--sweep`.
+    pub sweep: Vec<SweepPoint>,
     /// Time of planning and writing, without the replay.
     pub seconds: f64,
 }
@@ -157,6 +169,25 @@ pub struct SkippedReport {
     pub name: String,
     /// Why.
     pub reason: String,
+}
+
+/// What faults cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultReport {
+    /// The files, core by core.
+    pub files: Vec<String>,
+    /// Weight cells that cannot hold every level, in all cores.
+    pub cells: usize,
+    /// Weak weight cells.
+    pub weak: usize,
+    /// Weights that are not multiplied at their own level: none with reach `row`.
+    pub affected_weights: u64,
+    /// `||q' - q|| / ||q||`: q the quantized weights, q' what is multiplied.
+    pub added_error: f64,
+    /// Steps of an inference on intact cores.
+    pub intact_steps: u64,
+    /// Writes per inference of the plan for intact cores; none with reach `lane`.
+    pub intact_writes: Option<u64>,
 }
 
 /// What one core does in the order of the schedule.
@@ -214,7 +245,7 @@ impl Report {
     /// Gathers the figures of a plan.
     #[must_use]
     pub fn new(
-        weights: &Path,
+        path: &Path,
         network: &Network,
         options: &PlanOptions,
         outcome: &Outcome,
@@ -227,6 +258,7 @@ impl Report {
             sorted: f(totals.sorted),
             optimal: f(totals.optimal),
         };
+        let weights: u64 = network.layers().iter().map(|info| info.weights() as u64).sum();
         let writes = outcome.optimal.costs.per_inference.writes;
         let bound = outcome.lower_bound_writes;
         let layers = network.layers().iter().zip(&outcome.layers).enumerate().map(|(i, (info, layer))| LayerReport {
@@ -255,7 +287,7 @@ impl Report {
                 .and_then(|bound| gap(outcome.optimal.layers[i].0.per_inference.writes, bound)),
         });
         Self {
-            network: weights.display().to_string(),
+            network: path.display().to_string(),
             core: options.core.to_string(),
             device: options.device.name.clone(),
             cost_model: match options.device.cost {
@@ -272,11 +304,13 @@ impl Report {
                 ScaleMode::Row => "row".to_owned(),
                 ScaleMode::Layer => "layer".to_owned(),
             },
-            fanout: 1,
+            fanout: options.fanout as u32,
             reach: options.reach,
             order: options.order,
             from: options.condition.from.as_ref().and_then(|held| Some(held.first()?.path().display().to_string())),
-            weights: outcome.end.weights,
+            extra_steps: options.trade.extra_steps.as_ref().map(ExtraSteps::to_string),
+            weights,
+            left_out: weights - outcome.end.weights,
             tiles: outcome.layers.iter().map(|l| l.tiles).sum(),
             steps: outcome.end.steps,
             layers: layers.collect(),
@@ -302,6 +336,7 @@ impl Report {
                 let worst = t.costs.per_inference.max_cell_wear;
                 options.device.endurance_writes.filter(|_| worst > 0).map(|e| (e / worst as f64).floor())
             }),
+            faults: FaultReport::new(options, outcome),
             rate_per_second: 1.0,
             lifetime_years: ByOrder::default(),
             detail: None,
@@ -309,11 +344,12 @@ impl Report {
             schedule: ScheduleReport {
                 path: schedule.display().to_string(),
                 bytes: outcome.bytes,
-                bits_per_weight: 8.0 * outcome.bytes as f64 / outcome.end.weights as f64,
+                bits_per_weight: 8.0 * outcome.bytes as f64 / weights as f64,
                 frames: outcome.frames,
                 decoder_ram_bytes: outcome.decoder_ram_bytes,
             },
             verified: replay.map(Into::into),
+            sweep: Vec::new(),
             seconds: outcome.seconds,
         }
         .at_rate(1.0)
@@ -339,6 +375,23 @@ impl Report {
 
 fn one() -> f64 {
     1.0
+}
+
+impl FaultReport {
+    fn new(options: &PlanOptions, outcome: &Outcome) -> Option<Self> {
+        let (faults, cost) = (options.condition.faults.as_ref()?, outcome.faults?);
+        let counts = faults.iter().map(|core| core.counts());
+        let (cells, weak) = counts.fold((0, 0), |sum, core| (sum.0 + core.0, sum.1 + core.1));
+        Some(Self {
+            files: faults.iter().map(|core| core.path().display().to_string()).collect(),
+            cells,
+            weak,
+            affected_weights: cost.loss.affected,
+            added_error: cost.loss.relative(),
+            intact_steps: cost.intact_steps,
+            intact_writes: cost.intact_writes,
+        })
+    }
 }
 
 impl CoreReport {

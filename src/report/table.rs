@@ -7,8 +7,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use firmware_model::pcm::{Price, WriteCost};
 
-use super::Report;
 use super::number::{energy, factor, short, thousands, time};
+use super::{FaultReport, Report, curve};
 use crate::level::DeviceProfile;
 use crate::order::tally::Costs;
 use crate::order::{Order, Reach};
@@ -24,6 +24,9 @@ pub fn print(report: &Report, device: &DeviceProfile, verbose: bool) -> String {
     let _ = heading(&mut out, report, device, verbose);
     let _ = writeln!(out, "\n{}", orders(report));
     let _ = conclusions(&mut out, report, device);
+    if !report.sweep.is_empty() {
+        let _ = writeln!(out, "\n{}", sweep(report));
+    }
     if verbose {
         let _ = writeln!(out, "\n{}", layers(report));
     }
@@ -57,8 +60,15 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
             writeln!(out, "          skipped ({reason}): {names}{more}")?;
         }
     }
+    if let Some(extra) = &report.extra_steps {
+        writeln!(out, "          extra steps: {extra}; {} weights of level 0 left out", thousands(report.left_out))?;
+    }
+    let inputs = match report.fanout {
+        1 => "one input per weight cell".to_owned(),
+        n => format!("{n} rows share the input of a lane"),
+    };
     let several = if report.cores.len() > 1 { format!("{} of ", report.cores.len()) } else { String::new() };
-    writeln!(out, "core      {several}{}, one input per weight cell, reach {}", report.core, reach(report.reach))?;
+    writeln!(out, "core      {several}{}, {inputs}, reach {}", report.core, reach(report))?;
     writeln!(out, "device    {}: {}", device.name, device.title)?;
     writeln!(
         out,
@@ -158,9 +168,11 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),
         None => "no statement about the gap".to_owned(),
     };
-    let among = match report.reach {
-        Reach::Row => "no plan",
-        Reach::Lane => "no plan that keeps rows and lanes",
+    let among = match (report.reach, report.fanout, &report.extra_steps) {
+        (Reach::Row, 1, None) => "no plan",
+        (Reach::Row, 1, Some(_)) => "no plan of as many steps in each layer",
+        (Reach::Row, ..) => "no plan that keeps rows",
+        (Reach::Lane, ..) => "no plan that keeps rows and lanes",
     };
     writeln!(out, "bound     {among} needs fewer than {} writes: {bound}", thousands(report.lower_bound_writes))?;
     writeln!(
@@ -172,6 +184,9 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     )?;
     if device.endurance_writes.is_none() {
         writeln!(out, "          lifetime needs the device's endurance, which is not known for `{}`", device.name)?;
+    }
+    if let Some(faults) = &report.faults {
+        self::faults(out, report, faults)?;
     }
     if report.cores.len() > 1 {
         cores(out, report)?;
@@ -201,6 +216,50 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         )?,
     }
     writeln!(out, "time      {:.2} s to plan and write", report.seconds)
+}
+
+/// Steps against writes.
+fn sweep(report: &Report) -> Table {
+    let mut table = plain_table(["extra steps", "steps", "of the fewest", "writes/inference", "bound", "fewer writes"]);
+    let first = report.sweep[0];
+    for point in &report.sweep {
+        table.add_row([
+            curve::name(point),
+            thousands(point.steps),
+            format!("{:.2}x", point.steps as f64 / first.steps as f64),
+            thousands(point.writes),
+            thousands(point.lower_bound_writes),
+            factor(first.writes, point.writes),
+        ]);
+    }
+    table
+}
+
+/// What faults cost.
+fn faults(out: &mut String, report: &Report, faults: &FaultReport) -> std::fmt::Result {
+    writeln!(
+        out,
+        "faults    {}: {} weight cells cannot hold every level, {} are weak",
+        faults.files.join(", "),
+        thousands(faults.cells as u64),
+        thousands(faults.weak as u64)
+    )?;
+    match faults.intact_writes {
+        Some(writes) => writeln!(
+            out,
+            "          every weight is exact; on intact cores the plan has {} writes in {} steps, here {} in {}",
+            thousands(writes),
+            thousands(faults.intact_steps),
+            thousands(report.orders.optimal.per_inference.writes),
+            thousands(report.steps)
+        ),
+        None => writeln!(
+            out,
+            "          {} weights take another level than their own: error {:.2e} of the weights' norm; with --reach row all would be exact",
+            thousands(faults.affected_weights),
+            faults.added_error
+        ),
+    }
 }
 
 /// Each core's load.
@@ -252,9 +311,11 @@ pub(crate) fn plain_table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-fn reach(reach: Reach) -> &'static str {
-    match reach {
-        Reach::Lane => "lane (a weight keeps its lane)",
-        Reach::Row => "row (a weight may sit in any lane)",
+fn reach(report: &Report) -> &'static str {
+    match (report.reach, report.fanout) {
+        (Reach::Lane, 1) => "lane (a weight keeps its lane)",
+        (Reach::Row, 1) => "row (a weight may sit in any lane)",
+        (Reach::Lane, _) => "lane (a column keeps its lane)",
+        (Reach::Row, _) => "row (a column may sit in any lane)",
     }
 }

@@ -3,7 +3,7 @@
 //! One walk over a program produces the numbers that its records consist of; a [`Sink`] either measures them, to choose
 //! the Rice parameters, or writes them.
 
-use firmware_model::wire::{Lists, Reach, window_base, zigzag};
+use firmware_model::wire::{Lists, Reach, shared_bits, shared_choices, window_base, zigzag};
 
 use super::bits::{BitString, rice_len};
 use crate::order::program::{IDLE, Program};
@@ -13,6 +13,8 @@ use crate::order::program::{IDLE, Program};
 pub struct RecordFormat {
     /// Bits of a PCM cell.
     pub bits: u8,
+    /// Core rows that share an input.
+    pub fanout: u16,
     /// Which lanes a weight may move to.
     pub reach: Reach,
     /// What an index list belongs to.
@@ -36,8 +38,10 @@ pub struct Coding {
 
 /// Takes the numbers of the records as they come.
 pub trait Sink {
-    /// One plain bit of a key record.
+    /// One plain bit.
     fn flag(&mut self, yes: bool);
+    /// A number in plain bits.
+    fn plain(&mut self, x: u32, bits: u32);
     /// A zigzag level difference of a key record.
     fn key(&mut self, x: u32);
     /// Number of changes.
@@ -77,12 +81,62 @@ pub fn walk(program: &Program, cols: usize, format: RecordFormat, memory: &mut M
     }
 }
 
+/// Walks the program of a core row whose inputs are shared; `leads`: it is the first of its row group, and says the inputs.
+pub fn walk_shared(program: &Program, leads: bool, cols: usize, format: RecordFormat, sink: &mut impl Sink) {
+    let cells = program.cells;
+    let width = shared_bits(shared_choices(format.reach, cols as u32, cells as u16));
+    let lit = |levels: &[i16], cell: usize| levels[cell] != IDLE;
+    let code = |level: i16| (level + (1 << format.bits)) as u16;
+    let mut before: &[i16] = &[];
+    for (levels, inputs) in program.level.chunks_exact(cells).zip(program.input.chunks_exact(cells)) {
+        if leads {
+            let as_before = (0..cells).all(|cell| lit(levels, cell) == (before.is_empty() || lit(before, cell)));
+            sink.flag(as_before);
+            if !as_before {
+                (0..cells).for_each(|cell| sink.flag(lit(levels, cell)));
+            }
+            for cell in (0..cells).filter(|&cell| lit(levels, cell)) {
+                let lane = if format.reach == Reach::Lane { inputs[cell] / cells as u32 } else { inputs[cell] };
+                sink.plain(lane, width);
+            }
+        }
+        if before.is_empty() {
+            key_levels(levels, sink);
+        } else {
+            let changed = || (0..cells).filter(|&cell| lit(levels, cell) && levels[cell] != before[cell]);
+            let (lit_cells, changes) = ((0..cells).filter(|&cell| lit(levels, cell)).count(), changed().count());
+            // A listed change takes some three bits more than its code.
+            let listed = changes * (usize::from(format.bits) + 4) < lit_cells * (usize::from(format.bits) + 1);
+            sink.flag(listed);
+            if listed {
+                sink.changes(changes as u32);
+                let mut next = 0;
+                for cell in changed() {
+                    sink.change((cell - next) as u32, code(levels[cell]));
+                    next = cell + 1;
+                }
+            } else {
+                for cell in (0..cells).filter(|&cell| lit(levels, cell)) {
+                    sink.plain(code(levels[cell]).into(), u32::from(format.bits) + 1);
+                }
+            }
+        }
+        sink.end();
+        before = levels;
+    }
+}
+
 fn key_record(levels: &[i16], sink: &mut impl Sink) {
     let all_active = levels.iter().all(|&l| l != IDLE);
     sink.flag(all_active);
     if !all_active {
         levels.iter().for_each(|&l| sink.flag(l != IDLE));
     }
+    key_levels(levels, sink);
+}
+
+/// Levels of the cells that are lit, as differences.
+fn key_levels(levels: &[i16], sink: &mut impl Sink) {
     let mut previous = 0;
     for &level in levels.iter().filter(|&&l| l != IDLE) {
         sink.key(zigzag(i32::from(level) - previous));
@@ -219,6 +273,9 @@ impl Sink for Encoder<'_> {
     fn flag(&mut self, yes: bool) {
         self.out.bits.push(yes.into(), 1);
     }
+    fn plain(&mut self, x: u32, bits: u32) {
+        self.out.bits.push(x.into(), bits);
+    }
     fn key(&mut self, x: u32) {
         self.out.bits.push_rice(x, self.coding.key);
     }
@@ -295,6 +352,7 @@ impl Survey {
 
 impl Sink for Survey {
     fn flag(&mut self, _: bool) {}
+    fn plain(&mut self, _: u32, _: u32) {}
     fn key(&mut self, x: u32) {
         self.key.add(x);
     }

@@ -36,7 +36,10 @@ impl ScheduleSpec {
     /// How the records of a core are written so that they are short and the decoder small: lists by level while there are
     /// few levels, and a window about as wide as lists drift apart.
     #[must_use]
-    pub fn format(cols: u16, bits: u8, reach: Reach) -> RecordFormat {
+    pub fn format(cols: u16, bits: u8, fanout: u16, reach: Reach) -> RecordFormat {
+        if fanout > 1 {
+            return RecordFormat { bits, fanout, reach, lists: Lists::Cell, window: 0 };
+        }
         let levels = 2 * u32::from(top_level(bits).unsigned_abs()) + 1;
         let by_level = reach == Reach::Row && (levels <= 63 || levels <= u32::from(cols));
         let lists = if by_level { Lists::Level } else { Lists::Cell };
@@ -46,7 +49,7 @@ impl ScheduleSpec {
             (Reach::Row, 8..=31) => 256,
             (Reach::Row, _) => 512,
         };
-        RecordFormat { bits, reach, lists, window }
+        RecordFormat { bits, fanout, reach, lists, window }
     }
 
     /// Longest frame body: what one record, one row map, or one Layer frame can need, and at least a few hundred bytes so that
@@ -72,7 +75,7 @@ impl ScheduleSpec {
             rows: self.rows,
             cols: self.cols,
             bits: self.format.bits,
-            fanout: 1,
+            fanout: self.format.fanout,
             reach: self.format.reach,
             lists: self.format.lists,
             window: self.format.window,

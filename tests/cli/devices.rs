@@ -127,6 +127,12 @@ fn bad_device_files_are_refused_with_the_reason() {
         (changed("table", "tabel"), &["unknown field `tabel`"]),
         (changed("2.0", "-2.0"), &["`energy_up_pj_per_level` is -2, expected a finite number, 0 or above"]),
         (changed("0.2\n", "inf\n"), &["`time_down_us_per_level` is inf"]),
+        (format!("{MEASURED}\n[verify]\ntries = 0\n"), &["[verify] `tries` is 0, expected 1 to 16"]),
+        (
+            format!("{MEASURED}\n[verify]\ntolerance = 0.2\n"),
+            &["[verify] `tolerance` is 0.2", "half of the smallest step"],
+        ),
+        (format!("{MEASURED}\n[verify]\ntolerence = 0.2\n"), &["unknown field `tolerence`"]),
         (changed("1e6", "0.0"), &["`endurance_writes` is 0, expected a finite number above 0"]),
         (changed("time_up_us_per_level = 0.1", ""), &["missing field `time_up_us_per_level`"]),
         (changed("name = \"bench-3\"", "name = 3"), &["invalid type"]),

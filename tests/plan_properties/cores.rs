@@ -49,7 +49,7 @@ proptest! {
         let origin = options.condition.origin(core.0 * core.1);
         let promises: Vec<_> = outcome.cores.iter().zip(origin.chunks(core.0 * core.1)).map(|(core, origin)| {
             let ram = outcome.decoder_ram_bytes as usize;
-            (core.path.as_path(), Promise { totals: &core.totals, end: core.end, origin, ram, outputs: &[] })
+            (core.path.as_path(), Promise { totals: &core.totals, end: core.end, origin, fanout: 1, ranges: &[], ram, outputs: &[] })
         }).collect();
         let outputs = &outcome.expected_outputs;
         let replay =
@@ -58,7 +58,7 @@ proptest! {
 
         let files: Vec<Vec<u8>> = outcome.cores.iter().map(|core| std::fs::read(&core.path).unwrap()).collect();
         let mut readers: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
-        let mut parts: Vec<Part<'_>> = readers.iter_mut().map(|schedule| Part { schedule, origin: None }).collect();
+        let mut parts: Vec<Part<'_>> = readers.iter_mut().map(|schedule| Part { schedule, origin: None, ranges: None }).collect();
         let reading = check::Options { reparam: options.quantization.reparam, scale: options.quantization.scale };
         let found = check::check_parts(&mut parts, &network, &options.device, &reading).unwrap();
         let weights: usize = layers.iter().map(|layer| layer.weights.len()).sum();

@@ -5,6 +5,7 @@ mod support;
 
 mod brute_force;
 mod cores;
+mod faults;
 mod random;
 mod segments;
 mod small;

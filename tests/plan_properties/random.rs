@@ -2,7 +2,7 @@
 
 use elight::level::{Reparam, ScaleMode};
 use elight::order::{Order, Reach};
-use elight::plan::Quantization;
+use elight::plan::{ExtraSteps, Quantization};
 use proptest::prelude::*;
 
 use crate::small::{Layer, network, options, plan};
@@ -75,5 +75,33 @@ proptest! {
         // A bound on every plan of reach row holds for orders that keep their lanes too.
         prop_assert!(outcome.lower_bound_writes <= planned.writes(Order::Sorted));
         prop_assert!(outcome.lower_bound_writes <= planned.writes(Order::Natural));
+    }
+
+    #[test]
+    fn extra_steps_are_within_the_budget_and_every_product_is_made(
+        layers in prop::collection::vec(layer(), 1..=4),
+        core in (1usize..=12, 1usize..=12),
+        bits in 1u8..=3,
+        percent in prop::sample::select(vec![0.0, 10.0, 33.3, 100.0, 700.0]),
+        fixed in any::<bool>(),
+    ) {
+        let network = network(&layers);
+        let mut options = options(core, bits, Reach::Row);
+        let fewest: u64 = layers.iter().map(|l| (l.rows.div_ceil(core.0) * l.cols.div_ceil(core.1)) as u64).sum();
+        // Fixed levels need a cell for every level.
+        let fixed = fixed && core.1 >= (2 << bits) - 2;
+        options.trade.extra_steps = Some(if fixed { ExtraSteps::FixedLevels } else { ExtraSteps::Percent(percent) });
+        let planned = plan(&network, &options);
+        prop_assert!(planned.replay.writes_match && planned.replay.outputs_match);
+        let (outcome, findings) = (&planned.outcome, &planned.findings);
+        prop_assert_eq!(outcome.end.steps, outcome.layers.iter().map(|layer| layer.steps).sum::<u64>());
+        let weights: usize = layers.iter().map(|l| l.weights.len()).sum();
+        prop_assert_eq!(outcome.end.weights + findings.left_out, weights as u64);
+        prop_assert!(outcome.lower_bound_writes <= planned.writes(Order::Optimal));
+        if fixed {
+            prop_assert_eq!(planned.writes(Order::Optimal), 0);
+        } else {
+            prop_assert!(outcome.end.steps <= fewest + (fewest as f64 * percent / 100.0) as u64);
+        }
     }
 }

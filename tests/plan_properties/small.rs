@@ -3,7 +3,7 @@
 use elight::check::{self, Findings};
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use elight::order::{Order, Reach};
-use elight::plan::{self, Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Unobserved};
+use elight::plan::{self, Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Trade, Unobserved};
 use elight::replay::{self, Promise, Replay};
 use elight::weights::{Filter, Layout, Network};
 
@@ -35,9 +35,12 @@ pub fn options(core: (usize, usize), bits: u8, reach: Reach) -> PlanOptions {
         quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Row },
         reach,
         order: Order::Optimal,
+        fanout: 1,
+        effort: elight::order::shared::Effort::Good,
         seed: 1,
         segment_bytes: SEGMENT_BYTES,
         condition: Condition::default(),
+        trade: Trade::default(),
     }
 }
 
@@ -57,7 +60,9 @@ pub fn plan(network: &Network, options: &PlanOptions) -> Planned {
     let promise = Promise {
         totals: outcome.of(options.order),
         end: outcome.end,
+        fanout: options.fanout,
         origin: &options.condition.origin(options.core.rows * options.core.cols),
+        ranges: &options.condition.ranges().unwrap_or_default(),
         ram: outcome.decoder_ram_bytes as usize,
         outputs: &outcome.expected_outputs,
     };

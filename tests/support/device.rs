@@ -6,7 +6,7 @@ use std::rc::Rc;
 use elight::level::DeviceProfile;
 use firmware_model::controller::Controller;
 use firmware_model::device::{Device, Memory, OpenFault};
-use firmware_model::hardware::{Hardware, PcmCell, Profile, Verify};
+use firmware_model::hardware::{Hardware, PcmCell, Profile, Verify, largest_tolerance};
 use firmware_model::link::host::{CHUNK, Stream};
 use firmware_model::link::messages::{Ack, Refused, RunState, Start, Started};
 use firmware_model::mutants::Mutant;
@@ -31,6 +31,11 @@ pub struct Fuse {
 }
 
 impl Fuse {
+    /// Whether it has blown since it was mended.
+    pub fn blown(&self) -> bool {
+        self.off.get()
+    }
+
     /// The power is back; it fails again at event `at`.
     pub fn mend(&self, at: Option<u64>) {
         self.off.set(false);
@@ -55,11 +60,17 @@ impl Power for Fuse {
 
 /// What happened, in order.
 #[derive(Clone, Default)]
-pub struct Log(pub Rc<RefCell<Vec<Event>>>);
+pub struct Log {
+    pub events: Rc<RefCell<Vec<Event>>>,
+    watch: Option<Watch>,
+}
 
 impl Trace for Log {
     fn event(&mut self, event: Event) {
-        self.0.borrow_mut().push(event);
+        if let (Event::Started(..), Some(watch)) = (event, &self.watch) {
+            watch.starts();
+        }
+        self.events.borrow_mut().push(event);
     }
 }
 
@@ -192,7 +203,7 @@ pub struct Watch {
     steps: Rc<Vec<Vec<i16>>>,
     /// Which steps the last one may have been: several, where levels repeat.
     last: Rc<RefCell<Vec<usize>>>,
-    /// Whether steps may be left out: the first after a power-up.
+    /// Whether steps may be left out: before the first after a start.
     jump: Rc<Cell<bool>>,
     pub wrong: Rc<RefCell<Option<String>>>,
 }
@@ -207,8 +218,8 @@ impl Watch {
         }
     }
 
-    /// The device starts anew: it may repeat the last step, and pass over some that were carried out.
-    pub fn power_up(&self) {
+    /// A run starts, or is gone on with: it may repeat steps that change nothing, and pass over some that were carried out.
+    fn starts(&self) {
         self.jump.set(true);
     }
 
@@ -339,7 +350,7 @@ impl World {
             flash: vec![0xFF; blocks * BLOCK],
             erased: vec![true; blocks * BLOCK / WORD],
             physics: Physics::IDEAL,
-            verify: Verify { tries: 3, tolerance: 0.02 },
+            verify: Verify { tries: 3, tolerance: largest_tolerance(&plan.transmissions) },
             mutant: Mutant::None,
             watch: None,
         }
@@ -370,10 +381,8 @@ impl World {
             wear: &mut scratch.wear,
             outputs: &mut scratch.outputs,
         };
-        if let Some(watch) = &self.watch {
-            watch.power_up();
-        }
-        Device::boot(Watched { core, watch: self.watch.clone() }, flash, profile, memory, log.clone())
+        let log = Log { watch: self.watch.clone(), ..log.clone() };
+        Device::boot(Watched { core, watch: self.watch.clone() }, flash, profile, memory, log)
     }
 }
 
@@ -381,6 +390,17 @@ impl World {
 pub fn run<const READ_BACK: bool>(
     device: &mut SimDevice<'_, READ_BACK>,
     plan: &Plan,
+    number: u32,
+    acknowledged: impl FnMut(&Ack),
+) -> Result<RunState, Refused> {
+    run_bytes(device, plan, (&plan.bytes, false), number, acknowledged)
+}
+
+/// The same with other bytes under the plan's name, sealed or not.
+pub fn run_bytes<const READ_BACK: bool>(
+    device: &mut SimDevice<'_, READ_BACK>,
+    plan: &Plan,
+    (bytes, sealed): (&[u8], bool),
     number: u32,
     mut acknowledged: impl FnMut(&Ack),
 ) -> Result<RunState, Refused> {
@@ -390,7 +410,7 @@ pub fn run<const READ_BACK: bool>(
     if began == Started::Ended {
         return Ok(RunState::Ended);
     }
-    let stream = Stream::new(&plan.bytes, false, began).expect("frames that the device names are there");
+    let stream = Stream::new(bytes, sealed, began).expect("frames that the device names are there");
     let mut chunk = [0; CHUNK];
     for seq in 0..stream.packets() {
         let len = stream.read(seq, &mut chunk);

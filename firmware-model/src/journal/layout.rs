@@ -197,3 +197,62 @@ impl ResumePoint {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const IDENTITY: Identity = Identity { rows: 9, cols: 8, bits: 4, fanout: 1, device_crc: 77 };
+
+    #[test]
+    fn the_parts_of_a_bank_lie_where_the_document_says() {
+        // 9 x 9: 162 bytes of levels in 192, 648 of wear in 704.
+        let layout = Layout::new(81, 2 * 10_240, 1024).unwrap();
+        assert_eq!((layout.faults(), layout.levels(), layout.wear(), layout.log()), (192, 320, 512, 1216));
+        assert_eq!(layout.bank, 10_240);
+        assert_eq!(Layout::new(81, 2 * 9_215, 1024), None, "1,216 + 8,192 bytes are needed");
+        assert_eq!(Layout::new(81, 1 << 20, 0), None);
+        // Banks are whole erase blocks.
+        assert_eq!(Layout::new(81, 2 * 10_240 + 1000, 1024).unwrap().bank, 10_240);
+    }
+
+    fn place() -> impl Strategy<Value = Place> {
+        let resume = any::<([u32; 6], [u64; 3])>().prop_map(|(a, b)| ResumePoint {
+            layer_frame: a[0],
+            tile_frame: a[1],
+            layer: a[2],
+            tile_row: a[3],
+            before: Progress { layers: a[4], frames: a[5], tile_rows: b[0], steps: b[1], weights: b[2], ended: false },
+        });
+        let rest = (any::<[u8; 16]>(), any::<[u32; 3]>(), any::<bool>());
+        (rest, prop::option::of(resume)).prop_map(|((schedule, n, ended), resume)| Place {
+            schedule,
+            inference: n[0],
+            frames: n[1],
+            calls: n[2],
+            ended,
+            resume,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn headers_come_back_and_damaged_ones_do_not(
+            generation in any::<u32>(),
+            body_crc in any::<u32>(),
+            place in prop::option::of(place()),
+            key in prop::option::of(any::<[u8; KEY]>()),
+            at in 0..HEADER,
+            change in 1..=255u8,
+        ) {
+            let header = Header { generation, faults: 3, body_crc, place, key };
+            let mut bytes = header.encode(&IDENTITY);
+            prop_assert_eq!(Header::decode::<()>(&bytes, &IDENTITY), Ok(Some(header)));
+            let other = Identity { cols: 7, ..IDENTITY };
+            prop_assert_eq!(Header::decode::<()>(&bytes, &other), Err(OpenError::OtherCore));
+            bytes[at] ^= change;
+            prop_assert_eq!(Header::decode::<()>(&bytes, &IDENTITY), Ok(None));
+        }
+    }
+}

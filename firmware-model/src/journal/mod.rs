@@ -7,7 +7,7 @@
 //! last one may have to be written again.
 //!
 //! The bank is our own because sequential-storage, which was looked at, is asynchronous, keeps items below a page, and finds its last item by
-//! searching: this log only appends, and is read once, at the start. [`layout`] and [`record`] draw it.
+//! searching: this log only appends, and is read once, at the start. The files `layout.rs` and `record.rs` draw it, as does `docs/controller.md`.
 
 mod bytes;
 

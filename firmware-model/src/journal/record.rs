@@ -206,3 +206,66 @@ impl Batch {
         self.moved = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::CRC;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_intent_is_the_documented_bytes() {
+        let mut batch = Batch::new();
+        assert!(batch.push(0x12345, -3) && batch.push(1, 7));
+        batch.set_place(9, 258);
+        batch.interrupted();
+        let (record, len) = batch.record();
+        let padded = complete(record, (len, Kind::Intent, 1), 5, 0x40, 16);
+        let payload = [
+            9, 0, 0, 0, 2, 1, 0, 0, // frame, calls
+            0x45, 0x23, 0xD1, 0x0F, // cell 12345h, 253 << 20
+            0x01, 0x00, 0x70, 0x10, // cell 1, 263 << 20
+        ];
+        let mut summed = [0; 28];
+        summed[..12].copy_from_slice(&[5, 0, 0, 0, 0x40, 0, 0, 0, 16, 0, 1, 1]);
+        summed[12..].copy_from_slice(&payload);
+        assert_eq!(padded, 32);
+        assert_eq!(record[..4], [16, 0, 1, 1]);
+        assert_eq!(record[4..8], CRC.checksum(&summed).to_le_bytes());
+        assert_eq!(record[8..24], payload);
+        assert_eq!(record[24..32], [0xFF; 8]);
+        let prefix = Prefix::decode(record).unwrap();
+        assert_eq!((prefix.len, prefix.kind, prefix.redone), (16, Kind::Intent, 1));
+    }
+
+    #[test]
+    fn lengths_that_no_record_of_the_kind_has_end_the_log() {
+        for (kind, good) in [(1u8, 12u16), (2, 16), (3, 8), (4, 8), (5, 56), (6, 20), (7, 32)] {
+            let bytes = |len: u16, kind| [len as u8, (len >> 8) as u8, kind, 0, 0, 0, 0, 0];
+            assert!(Prefix::decode(&bytes(good, kind)).is_some(), "{kind}");
+            for bad in [0, good - 1, good + 1, 300, u16::MAX] {
+                assert!(Prefix::decode(&bytes(bad, kind)).is_none(), "{kind} {bad}");
+            }
+            assert!(Prefix::decode(&bytes(good, kind + 100)).is_none());
+        }
+        assert!(Prefix::decode(&[0xFF; 8]).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn cells_of_a_batch_come_back(cells in prop::collection::vec((0..1u32 << 20, -255..=255i16), 0..=BATCH)) {
+            let mut batch = Batch::new();
+            for (cell, level) in &cells {
+                prop_assert!(batch.push(*cell, *level));
+            }
+            prop_assert_eq!(batch.len(), cells.len());
+            for (i, cell) in cells.iter().enumerate() {
+                prop_assert_eq!(batch.get(i), Some(*cell));
+            }
+            prop_assert_eq!(batch.get(cells.len()), None);
+            if cells.len() == BATCH {
+                prop_assert!(!batch.push(0, 0));
+            }
+        }
+    }
+}

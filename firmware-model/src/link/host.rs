@@ -19,6 +19,9 @@ use crate::wire::MAGIC;
 /// Bytes of the schedule in one data packet.
 pub const CHUNK: usize = 236;
 
+/// Acknowledgements that show no progress before a packet counts as lost.
+const STALLS: u32 = 3;
+
 /// A schedule's bytes from where the device wants them.
 #[derive(Clone, Copy, Debug)]
 pub struct Stream<'a> {
@@ -126,14 +129,15 @@ struct Sending {
     next: u32,
     /// The first packet that never went out.
     fresh: u32,
-    /// Whether a gap was answered already since `acked` moved.
-    repaired: bool,
+    /// Acknowledgements since `acked` moved that did not move it.
+    stalls: u32,
 }
 
 /// The host's end.
 #[derive(Clone, Debug)]
 pub struct Host {
     timing: Timing,
+    /// Session of the questions: its own number until the hello is answered, then the device's.
     session: u32,
     number: u32,
     /// The open question.
@@ -169,7 +173,7 @@ impl Host {
         }
     }
 
-    /// Asks, instead of what was asked before; the answer comes as [`Event::Answer`].
+    /// Asks, instead of what was asked before, first of all a hello; the answer comes as [`Event::Answer`].
     pub fn ask(&mut self, request: &Request<'_>, now: u64) {
         self.number = self.number.wrapping_add(1);
         let mut question = Outgoing::new();
@@ -182,8 +186,7 @@ impl Host {
     /// Begins to send the data of run `run`, which the device has been asked to start; `window` is the device's.
     pub fn send(&mut self, run: u32, stream: &Stream<'_>, window: u16, now: u64) {
         let window = u32::from(window.max(1));
-        self.sending =
-            Some(Sending { run, packets: stream.packets(), window, acked: 0, next: 0, fresh: 0, repaired: false });
+        self.sending = Some(Sending { run, packets: stream.packets(), window, acked: 0, next: 0, fresh: 0, stalls: 0 });
         self.alive(now);
     }
 
@@ -261,6 +264,9 @@ impl Host {
             ToHost::Answer { session: s, number: n, answer } if asked && (s, n) == (session, number) => {
                 self.question = None;
                 (self.since, self.tries) = (now, 0);
+                if let Answer::Hello(hello) = &answer {
+                    self.session = hello.session;
+                }
                 Some(Event::Answer(answer))
             }
             ToHost::Ack(ack) => {
@@ -306,13 +312,15 @@ impl Sending {
         if ack.next > self.acked && ack.next <= self.fresh {
             self.acked = ack.next;
             self.next = self.next.max(self.acked);
-            self.repaired = false;
+            self.stalls = 0;
             return true;
         }
-        // The device got a packet that it did not wait for: one before it is lost.
-        if ack.next == self.acked && self.next > self.acked && !self.repaired && ack.state == RunState::Open {
-            self.repaired = true;
-            self.go_back(repeated);
+        // The device got packets that it did not wait for: one before them is lost, or only late.
+        if ack.next == self.acked && ack.state == RunState::Open {
+            self.stalls = self.stalls.saturating_add(1);
+            if self.stalls == STALLS.min(self.next.saturating_sub(self.acked).saturating_sub(1)) {
+                self.go_back(repeated);
+            }
         }
         false
     }

@@ -24,7 +24,7 @@ pub type ScheduleId = [u8; ID];
 pub enum ToDevice<'a> {
     /// A question, or an order that is harmless when repeated. Answered with the same `session` and `number`.
     Ask {
-        /// Chosen by the host at its hello; only a hello is answered in another session.
+        /// [`Hello::session`]; of a hello: a number that the host never used before.
         session: u32,
         /// Grows from question to question; an older one is not answered any more.
         number: u32,
@@ -232,6 +232,8 @@ pub enum Refused {
         /// Of the device.
         device: u64,
     },
+    /// The session is over: another hello came after it. Say hello again.
+    Session,
     /// A key is set already.
     KeyIsSet,
     /// Not a whole number of inputs, or more than the core has room for.
@@ -247,6 +249,8 @@ pub enum Refused {
 /// What the device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Hello {
+    /// Session of all further questions: a late hello of another session cannot bring old questions back to life.
+    pub session: u32,
     /// Core rows R.
     pub rows: u16,
     /// Core columns C.

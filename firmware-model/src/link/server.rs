@@ -28,10 +28,45 @@ pub struct Server<'m, H: Hardware, F: NorFlash, T: Trace> {
 /// The host that said hello last.
 #[derive(Clone, Copy)]
 struct Session {
+    /// Session number of its hello.
+    hello: u32,
+    /// Session number of its other questions.
     id: u32,
     /// Number of the last question: older ones are not answered.
     number: u32,
-    open: bool,
+    /// Sessions since power-up, this one included: 0 for none.
+    count: u32,
+}
+
+impl Session {
+    /// Whether a question of this session and number is to be answered; a new hello opens a session.
+    fn admit<H: Hardware, F: NorFlash, T: Trace>(
+        &mut self,
+        session: u32,
+        number: u32,
+        is_hello: bool,
+        device: &Device<'_, H, F, T>,
+    ) -> Admission {
+        if is_hello && (self.count == 0 || session != self.hello) {
+            let count = self.count.saturating_add(1);
+            *self = Self { hello: session, id: device.session(session, count), number, count };
+            return Admission::Answer;
+        }
+        if self.count == 0 || session != if is_hello { self.hello } else { self.id } {
+            return Admission::OtherSession;
+        }
+        if number < self.number {
+            return Admission::Old;
+        }
+        self.number = number;
+        Admission::Answer
+    }
+}
+
+enum Admission {
+    Answer,
+    Old,
+    OtherSession,
 }
 
 impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
@@ -40,7 +75,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
     pub fn new(device: Device<'m, H, F, T>, window: u16) -> Self {
         let mut outgoing = Outgoing::new();
         outgoing.set(&ToHost::Ready);
-        let session = Session { id: 0, number: 0, open: false };
+        let session = Session { hello: 0, id: 0, number: 0, count: 0 };
         Self { device, window, session, incoming: Incoming::new(), outgoing }
     }
 
@@ -85,14 +120,13 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
                 self.outgoing.set(&ToHost::Ack(ack));
             }
             Some(ToDevice::Ask { session, number, request }) => {
-                if matches!(request, Request::Hello { .. }) {
-                    self.session = Session { id: session, number, open: true };
-                } else if !self.session.open || session != self.session.id || number < self.session.number {
-                    return;
-                }
-                self.session.number = number;
+                let is_hello = matches!(request, Request::Hello { .. });
                 let mut page = [0; PAGE];
-                let answer = answer(&mut self.device, self.window, &request, &mut page);
+                let answer = match self.session.admit(session, number, is_hello, &self.device) {
+                    Admission::Answer => answer(&mut self.device, (self.session.id, self.window), &request, &mut page),
+                    Admission::OtherSession => Answer::Refused(Refused::Session),
+                    Admission::Old => return,
+                };
                 self.outgoing.set(&ToHost::Answer { session, number, answer });
             }
             None => {}
@@ -103,7 +137,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
 /// The answer to a request; numbers lie in `page`.
 fn answer<'p, H: Hardware, F: NorFlash, T: Trace>(
     device: &mut Device<'_, H, F, T>,
-    window: u16,
+    (session, window): (u32, u16),
     request: &Request<'_>,
     page: &'p mut [u8; PAGE],
 ) -> Answer<'p> {
@@ -113,7 +147,7 @@ fn answer<'p, H: Hardware, F: NorFlash, T: Trace>(
     };
     match *request {
         Request::Hello { schema } => match Device::<'_, H, F, T>::check_schema(schema) {
-            Ok(()) => Answer::Hello(device.hello(WIRE as u16, window)),
+            Ok(()) => Answer::Hello(device.hello(session, WIRE as u16, window)),
             Err(why) => Answer::Refused(why),
         },
         Request::Start(start) => match device.start(start) {

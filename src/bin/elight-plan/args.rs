@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use elight::faults::{CoreFaults, FaultFile};
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
+use elight::order::shared::Effort;
 use elight::order::{Order, Reach};
-use elight::plan::{Condition, CoreSize, Quantization, QuantizationRequest};
+use elight::plan::{Condition, CoreSize, ExtraSteps, Fanout, Quantization, QuantizationRequest};
 use elight::weights::{Filter, Layout, Network};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
@@ -89,6 +91,10 @@ pub struct CheckArgs {
     #[arg(long, value_name = "OLD.elight")]
     pub from: Vec<PathBuf>,
 
+    /// The faults that were planned around; once for each schedule.
+    #[arg(long, value_name = "FILE.toml")]
+    pub faults: Vec<PathBuf>,
+
     /// Print the findings as one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -113,6 +119,10 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub reading: ReadingArgs,
 
+    /// Which rows share the input of a lane: none (cell), all (column), or as many neighbouring ones; must divide the core's rows.
+    #[arg(long, value_name = "cell|column|N", default_value = "cell")]
+    pub fanout: Fanout,
+
     /// Which lanes a weight may move to.
     #[arg(long, default_value = "row")]
     pub reach: Reach,
@@ -121,6 +131,10 @@ pub struct PlanArgs {
     #[arg(long, default_value = "optimal")]
     pub order: Order,
 
+    /// How much work goes into the order of shared inputs.
+    #[arg(long, default_value = "good")]
+    pub effort: Effort,
+
     /// Identical cores that share each layer's tile rows; a schedule each, named after the output: FILE.core0.elight and so on.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=Condition::MOST_CORES as i64))]
     pub cores: u16,
@@ -128,6 +142,19 @@ pub struct PlanArgs {
     /// The schedule that the core has run before, for new weights of the same network: the first load starts from what it left.
     #[arg(long, value_name = "OLD.elight")]
     pub from: Option<PathBuf>,
+
+    /// Steps beyond the fewest, in percent (as in 50%), for fewer writes: cells may idle, weights of level 0 are left out. `fixed`: as
+    /// many as it takes for every cell to keep one level for ever.
+    #[arg(long, value_name = "PERCENT|fixed")]
+    pub extra_steps: Option<ExtraSteps>,
+
+    /// Plan with 0 to 200 % extra steps and with fixed levels, too: the curve of steps against writes, as a table and as an SVG file.
+    #[arg(long, value_name = "FILE.svg")]
+    pub sweep: Option<PathBuf>,
+
+    /// Faulty cells of the core (docs/cores.md); of several cores: once for each.
+    #[arg(long, value_name = "FILE.toml")]
+    pub faults: Vec<PathBuf>,
 
     /// Threads [default: all]; the schedule is the same for any number.
     #[arg(long, value_name = "N")]
@@ -257,6 +284,23 @@ impl From<ScaleArg> for ScaleMode {
             ScaleArg::Layer => Self::Layer,
         }
     }
+}
+
+/// The faults of each core; none where no file is given.
+pub fn faults(
+    files: &[PathBuf],
+    cores: usize,
+    core: CoreSize,
+    device: &DeviceProfile,
+) -> anyhow::Result<Option<Vec<CoreFaults>>> {
+    anyhow::ensure!(
+        files.is_empty() || files.len() == cores,
+        "--faults is needed once for each of the {cores} cores, in their order, and was given {} times",
+        files.len()
+    );
+    let read = |path: &PathBuf| FaultFile::read(path)?.faults(path, core, device);
+    let faults: Vec<CoreFaults> = files.iter().map(read).collect::<Result<_, _>>()?;
+    Ok((!faults.is_empty()).then_some(faults))
 }
 
 /// A rate: a number above 0.

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use elight::check::{Findings, Options, Part, check_parts};
+use elight::faults::{CoreFaults, FaultFile};
 use elight::held::Held;
+use elight::plan::CoreSize;
 use elight::report::thousands;
 
 use crate::args::CheckArgs;
@@ -27,11 +29,19 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<bool> {
         let file = file.map_err(|e| anyhow::anyhow!("{}: cannot open the schedule: {e}", schedule.display()))?;
         files.push(BufReader::new(file));
     }
+    let faults = match args.faults.first() {
+        None => Vec::new(),
+        Some(first) => {
+            let core = FaultFile::read(first)?.core.parse::<CoreSize>()?;
+            crate::args::faults(&args.faults, args.schedules.len(), core, &device)?.unwrap_or_default()
+        }
+    };
     let mut parts = Vec::with_capacity(files.len());
     for (number, file) in files.iter_mut().enumerate() {
         let from = args.from.get(number).map(|from| Held::read(from));
         let origin = from.transpose()?.map(|held| held.levels().to_vec());
-        parts.push(Part { schedule: file, origin });
+        let ranges = faults.get(number).map(CoreFaults::cells);
+        parts.push(Part { schedule: file, origin, ranges });
     }
     let options = Options { reparam: quantization.reparam, scale: quantization.scale };
     let found = check_parts(&mut parts, &network, &device, &options)
@@ -82,7 +92,11 @@ fn table(schedule: &Path, findings: &Findings, cores: usize) -> Result<String, s
         thousands(findings.steps)
     )?;
     if findings.left_out > 0 {
-        writeln!(out, "          {} weights of level 0 are left out", thousands(findings.left_out))?;
+        writeln!(
+            out,
+            "          {} weights of level 0, or without a cell that could hold them, are left out",
+            thousands(findings.left_out)
+        )?;
     }
     for (name, counted) in [("first load", findings.first_load), ("inference", findings.per_inference)] {
         writeln!(

@@ -5,13 +5,13 @@ use std::path::Path;
 use anyhow::Context;
 use elight::held::Held;
 use elight::level::{DeviceProfile, Quantizer};
-use elight::plan::{self, Condition, CoreSize, Observer, PlanOptions, SEGMENT_BYTES};
+use elight::plan::{self, Condition, CoreSize, Observer, PlanOptions, SEGMENT_BYTES, Trade};
 use elight::replay::{self, Promise};
 use elight::report::{self, Detail, Report};
 use elight::weights::Network;
 
 use crate::args::PlanArgs;
-use crate::pages::Pages;
+use crate::pages::{Pages, write_whole};
 use crate::progress::Bars;
 
 /// Plans, writes, replays and reports; false when the replay does not match.
@@ -27,11 +27,14 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     let options = PlanOptions {
         core,
         quantization,
+        fanout: args.fanout.rows(core)?,
         reach: args.reach,
         order: args.order,
+        effort: args.effort,
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition: condition(args, core, &network, &device)?,
+        trade: Trade { extra_steps: args.extra_steps },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
@@ -57,11 +60,14 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     } else {
         let cells = core.rows * core.cols;
         let origin = options.condition.origin(cells);
-        let promises = outcome.cores.iter().zip(origin.chunks(cells)).map(|(core, origin)| {
+        let ranges = options.condition.ranges().unwrap_or_default();
+        let promises = outcome.cores.iter().zip(origin.chunks(cells)).enumerate().map(|(number, (core, origin))| {
             let promise = Promise {
                 totals: &core.totals,
                 end: core.end,
                 origin,
+                fanout: options.fanout,
+                ranges: ranges.get(number * cells..(number + 1) * cells).unwrap_or_default(),
                 ram: outcome.decoder_ram_bytes as usize,
                 outputs: &[],
             };
@@ -71,9 +77,18 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         let outputs = &outcome.expected_outputs;
         Some(replay::replay_cores(&promises, core, &options.device, &stimuli, outputs, &bars)?)
     };
+    let sweep = match &args.sweep {
+        None => Vec::new(),
+        Some(file) => {
+            let points = plan::sweep(&network, &options, &bars)?;
+            let title = format!("{} on a {core} core, {} bits", weights.display(), options.device.bits);
+            write_whole(file, &report::curve(&title, &points))?;
+            points
+        }
+    };
     bars.finish();
 
-    let report = Report::new(weights, &network, &options, &outcome, &output, replay);
+    let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
     let report = report.at_rate(args.rate);
     let report = if pages.any() {
         let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
@@ -109,7 +124,8 @@ fn condition(args: &PlanArgs, core: CoreSize, network: &Network, device: &Device
         });
         each.collect::<anyhow::Result<Vec<_>>>()
     });
-    Ok(Condition { cores, from: from.transpose()? })
+    let faults = crate::args::faults(&args.faults, cores, core, device)?;
+    Ok(Condition { cores, from: from.transpose()?, faults })
 }
 
 /// The output must be no file of the network, however its path is spelled.

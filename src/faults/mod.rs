@@ -1,0 +1,165 @@
+//! Cores with faulty and worn PCM cells: what each weight cell can still hold.
+
+mod file;
+mod hold;
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::plan::CoreSize;
+
+pub use file::{FaultEntry, FaultFile, Kind, Side, WearTable};
+pub use hold::{Loss, hold};
+
+/// Why faults cannot be planned around.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FaultError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not what a file of faults looks like.
+    #[error("{path}: {source}")]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        source: Box<toml::de::Error>,
+    },
+    /// It is of another core or device.
+    #[error("{path}: these faults are of a core with {what} {file}, but the plan is for {what} {plan}")]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// In the file.
+        file: String,
+        /// In the plan.
+        plan: String,
+    },
+    /// One of the faults cannot be.
+    #[error("{path}: fault {number}: {why}")]
+    Entry {
+        /// The file.
+        path: PathBuf,
+        /// Which, from 1.
+        number: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The wear is not of this core.
+    #[error("{path}: wear.{side} has {got}, but a core of {core} needs an array of {} numbers for each of {} rows", core.cols, core.rows)]
+    WearSize {
+        /// The file.
+        path: PathBuf,
+        /// `plus` or `minus`.
+        side: &'static str,
+        /// What is there.
+        got: String,
+        /// The core.
+        core: CoreSize,
+    },
+    /// Nothing is left to work with.
+    #[error("{path}: no core row can compute a row of layer `{layer}`: too many of its cells are dead or stuck")]
+    Hopeless {
+        /// The files.
+        path: String,
+        /// The layer.
+        layer: String,
+    },
+}
+
+/// The signed levels that a weight cell can hold; none for a dead one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CellRange {
+    /// Lowest.
+    pub lowest: i16,
+    /// Highest.
+    pub highest: i16,
+}
+
+impl CellRange {
+    /// No level at all.
+    pub const DEAD: Self = Self { lowest: i16::MAX, highest: i16::MIN };
+
+    /// Whether it can hold every level from `lo` to `hi`.
+    #[must_use]
+    pub fn holds(self, lo: i16, hi: i16) -> bool {
+        self.lowest <= lo && hi <= self.highest
+    }
+
+    /// Whether it can hold nothing.
+    #[must_use]
+    pub fn is_dead(self) -> bool {
+        self.lowest > self.highest
+    }
+
+    /// The one level that it holds for ever, other than 0.
+    #[must_use]
+    pub fn stuck_at(self) -> Option<i16> {
+        (self.lowest == self.highest).then_some(self.lowest)
+    }
+
+    /// The level that it has when it is erased as far as it can be.
+    #[must_use]
+    pub fn erased(self) -> i16 {
+        if self.is_dead() { 0 } else { 0.clamp(self.lowest, self.highest) }
+    }
+}
+
+/// The faults and the wear of one core.
+#[derive(Clone, Debug)]
+pub struct CoreFaults {
+    path: PathBuf,
+    /// What each weight cell can hold, row by row.
+    cells: Vec<CellRange>,
+    weak: Vec<bool>,
+    wear: Option<Vec<[u64; 2]>>,
+    top: i16,
+}
+
+impl CoreFaults {
+    /// The file that they were read from.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// What each weight cell can hold, row by row.
+    #[must_use]
+    pub fn cells(&self) -> &[CellRange] {
+        &self.cells
+    }
+
+    /// Weight cells that should rest, row by row.
+    #[must_use]
+    pub fn weak(&self) -> &[bool] {
+        &self.weak
+    }
+
+    /// Wear of the `[plus, minus]` cell of each weight cell, row by row.
+    #[must_use]
+    pub fn wear(&self) -> Option<&[[u64; 2]]> {
+        self.wear.as_deref()
+    }
+
+    /// Level of each weight cell of an erased core.
+    #[must_use]
+    pub fn erased(&self) -> Vec<i16> {
+        self.cells.iter().map(|cell| cell.erased()).collect()
+    }
+
+    /// Weight cells that cannot hold every level, and those that are weak.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let faulty = self.cells.iter().filter(|cell| !cell.holds(-self.top, self.top)).count();
+        (faulty, self.weak.iter().filter(|weak| **weak).count())
+    }
+}

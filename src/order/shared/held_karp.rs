@@ -1,0 +1,218 @@
+//! Lower bounds on paths: spanning forests with a multiplier for each node (Held and Karp's ascent; docs/ordering.md, theorems 7 and 8).
+//!
+//! Chains through a cluster of nodes are a forest, and with what comes before and after it every node has two neighbours.
+//! Whatever is added to all edges at a node is paid exactly twice, so it may be taken off again: the cheapest forest under any multipliers, less twice
+//! their sum, costs no more than the chains. The ascent looks for multipliers under which the forest looks like chains.
+//!
+//! All numbers are integers, `SCALE` to a level step: the bound is exact whatever the ascent does.
+
+use super::distance::{Matrix, Metric, Nodes};
+
+/// Fixed point: parts of a level step.
+pub const SCALE: i64 = 64;
+
+/// Most nodes whose distances are kept, all of them.
+const MATRIX: usize = 6144;
+
+/// A node that is in the tree: no edge to it is wanted.
+const DONE: i32 = i32::MAX;
+
+/// Distances among the nodes of one cluster, a row at a time.
+trait Rows {
+    /// For each node j: what the edge from node i costs, under the multipliers, but no less than `floor[j]`; where that is less than `key[j]`,
+    /// it goes there, and i to `parent[j]`.
+    fn lower(&self, i: usize, multipliers: &[i32], floor: &[i32], key: &mut [i32], parent: &mut [u32]);
+    /// Number of nodes.
+    fn nodes(&self) -> usize;
+}
+
+impl<T: Copy + Into<i32>> Rows for Matrix<T> {
+    #[inline(always)]
+    fn lower(&self, i: usize, multipliers: &[i32], floor: &[i32], key: &mut [i32], parent: &mut [u32]) {
+        let n = key.len();
+        let (row, multipliers, floor, parent) = (&self.row(i)[..n], &multipliers[..n], &floor[..n], &mut parent[..n]);
+        let own = multipliers[i];
+        for j in 0..n {
+            let cost = (row[j].into() * SCALE as i32 + own + multipliers[j]).max(floor[j]);
+            parent[j] = if cost < key[j] { i as u32 } else { parent[j] };
+            key[j] = key[j].min(cost);
+        }
+    }
+
+    fn nodes(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Rows for Nodes {
+    fn lower(&self, i: usize, multipliers: &[i32], floor: &[i32], key: &mut [i32], parent: &mut [u32]) {
+        for j in 0..key.len() {
+            if floor[j] == DONE {
+                continue;
+            }
+            let cost = self.distance(i, j) * SCALE as i32 + multipliers[i] + multipliers[j];
+            if cost < key[j] {
+                (key[j], parent[j]) = (cost, i as u32);
+            }
+        }
+    }
+
+    fn nodes(&self) -> usize {
+        self.len()
+    }
+}
+
+/// A spanning tree, and the memory of the search for it.
+#[derive(Default)]
+struct Tree {
+    key: Vec<i32>,
+    parent: Vec<u32>,
+    floor: Vec<i32>,
+    /// Cost and ends of each edge.
+    edges: Vec<(i32, u32, u32)>,
+}
+
+impl Tree {
+    /// Finds a cheapest spanning tree, Prim's way.
+    #[inline(always)]
+    fn grow(&mut self, metric: &impl Rows, multipliers: &[i32]) {
+        let n = metric.nodes();
+        self.key.clear();
+        self.key.resize(n, DONE);
+        self.parent.clear();
+        self.parent.resize(n, 0);
+        self.floor.clear();
+        self.floor.resize(n, i32::MIN);
+        self.edges.clear();
+        let mut at = 0;
+        for _ in 1..n {
+            (self.key[at], self.floor[at]) = (DONE, DONE);
+            metric.lower(at, multipliers, &self.floor, &mut self.key, &mut self.parent);
+            // The first of the cheapest: the same on every machine.
+            let least = self.key.iter().fold(DONE, |least, &key| least.min(key));
+            at = self.key.iter().position(|&key| key == least).unwrap_or(0);
+            self.edges.push((least, self.parent[at], at as u32));
+        }
+    }
+}
+
+/// A bound's problem: chains through all nodes of a cluster.
+#[derive(Clone, Copy)]
+pub struct Chains<'a> {
+    /// How many chains there are.
+    pub count: usize,
+    /// Whether there are exactly so many; else at most, and multipliers must not be negative.
+    pub exact: bool,
+    /// For each node the cheapest way in and the cheapest way out, level steps: each chain takes one of each. Looked at if the count is exact.
+    pub ways: [&'a [i32]; 2],
+    /// Level steps of the best chains known, with their ways.
+    pub upper: i64,
+}
+
+/// Multipliers, and what the forest costs under them, less twice their sum.
+pub struct Bound {
+    /// By node.
+    pub multipliers: Vec<i32>,
+    /// In parts of a level step.
+    pub forest: i64,
+}
+
+/// Looks for good multipliers, `iterations` forests long.
+pub fn ascend(nodes: &Nodes, chains: Chains<'_>, iterations: usize) -> Bound {
+    let work = nodes.len() * nodes.len();
+    if nodes.len() > MATRIX {
+        // Few trees of many nodes take as long as many of few.
+        ascend_on(nodes, chains, (1_000_000_000 / work).clamp(2, iterations))
+    } else if nodes.farthest() <= i16::MAX as usize {
+        ascend_on(&Matrix::<i16>::of(nodes), chains, iterations)
+    } else {
+        ascend_on(&Matrix::<i32>::of(nodes), chains, iterations)
+    }
+}
+
+fn ascend_on(metric: &impl Rows, chains: Chains<'_>, iterations: usize) -> Bound {
+    let n = metric.nodes();
+    let mut multipliers = vec![0i32; n];
+    let mut best = Bound { multipliers: multipliers.clone(), forest: 0 };
+    let mut best_total = i64::MIN;
+    let (mut degree, mut before) = (vec![0i32; n], vec![0i32; n]);
+    let (mut pace, mut stalled) = (32i64, 0);
+    let mut tree = Tree::default();
+    for round in 0..iterations.max(1) {
+        pulp_dispatch(|| tree.grow(metric, &multipliers));
+        let left_out = chains.count.min(n) - 1;
+        if left_out > 0 {
+            tree.edges.sort_unstable();
+            tree.edges.truncate(n - 1 - left_out);
+        }
+        degree.fill(-2);
+        let mut forest = -2 * multipliers.iter().map(|&m| i64::from(m)).sum::<i64>();
+        for &(cost, a, b) in &tree.edges {
+            degree[a as usize] += 1;
+            degree[b as usize] += 1;
+            forest += i64::from(cost);
+        }
+        let mut total = forest;
+        if chains.exact {
+            for way in chains.ways {
+                let cost = |i: usize| SCALE * i64::from(way[i]) + i64::from(multipliers[i]);
+                for (cost, i) in least(n, chains.count, cost) {
+                    degree[i] += 1;
+                    total += cost;
+                }
+            }
+        }
+        if total > best_total {
+            (best_total, stalled) = (total, 0);
+            best.multipliers.copy_from_slice(&multipliers);
+            best.forest = forest;
+        } else {
+            stalled += 1;
+            if stalled == 4 {
+                (pace, stalled) = ((pace * 3 / 4).max(1), 0);
+            }
+        }
+        let norm: i64 = degree.iter().map(|&d| i64::from(d * d)).sum();
+        let room = chains.upper * SCALE - total;
+        if norm == 0 || room <= 0 {
+            break;
+        }
+        // Polyak's step, from twice the gap downwards; the direction remembers the one before.
+        let step = (pace * room / (16 * norm)).clamp(1, i64::from(i32::MAX / 4096));
+        for (m, (now, then)) in multipliers.iter_mut().zip(degree.iter().zip(&before)) {
+            let direction = if round == 0 { 10 * now } else { 7 * now + 3 * then };
+            *m += (step * i64::from(direction) / 10) as i32;
+            if !chains.exact {
+                *m = (*m).max(0);
+            }
+        }
+        std::mem::swap(&mut degree, &mut before);
+    }
+    best
+}
+
+/// Runs with the widest vectors that the machine has.
+fn pulp_dispatch(f: impl FnOnce()) {
+    struct Op<F>(F);
+    impl<F: FnOnce()> pulp::NullaryFnOnce for Op<F> {
+        type Output = ();
+        #[inline(always)]
+        fn call(self) {
+            (self.0)();
+        }
+    }
+    pulp::Arch::new().dispatch(Op(f));
+}
+
+/// The `count` least of the costs 0..n, with their numbers, in no order.
+pub fn least(n: usize, count: usize, cost: impl Fn(usize) -> i64) -> Vec<(i64, usize)> {
+    let mut all: Vec<(i64, usize)> = (0..n).map(|i| (cost(i), i)).collect();
+    if count == 1 {
+        return all.into_iter().min().into_iter().collect();
+    }
+    if count < n {
+        all.select_nth_unstable(count);
+        all.truncate(count);
+    }
+    all
+}

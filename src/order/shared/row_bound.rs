@@ -1,0 +1,205 @@
+//! Level steps that no chains of reach `row` go below (docs/ordering.md, theorem 8).
+
+use rayon::prelude::*;
+
+use super::distance::{Nodes, distance};
+use super::held_karp::{Bound, Chains, SCALE, ascend, least};
+use super::seam::{in_common, nearest};
+use super::search::Effort;
+
+/// The bound of one row group: its tile rows, in the order in which they run; `cycle`: inference after inference. `chains`: the best that are known.
+pub fn writes(stages: &[&Nodes], cells: usize, cycle: bool, chains: &[Vec<Vec<u32>>], effort: Effort) -> u64 {
+    let count = stages.len();
+    let all_lanes = |stage: usize| uses_all_lanes(stages[stage].len(), cells);
+    // The stage whose chains follow those of this one, lane by lane.
+    let next = |stage: usize| {
+        let next = (stage + 1) % count;
+        ((next > stage || cycle) && next != stage && all_lanes(stage) && all_lanes(next)).then_some(next)
+    };
+    let bounds: Vec<Bound> = (0..count)
+        .into_par_iter()
+        .map(|stage| {
+            let nodes = stages[stage];
+            let before = (stage + count - 1) % count;
+            let from = next(before).filter(|&n| n == stage).map(|_| nearest(nodes, stages[before], false));
+            let to = next(stage).map(|next| nearest(nodes, stages[next], false));
+            let [from, to] = [from, to].map(|way| way.unwrap_or_else(|| vec![0; nodes.len()]));
+            let inside = |chain: &Vec<u32>| {
+                let steps = chain.windows(2).map(|w| i64::from(nodes.distance(w[0] as usize, w[1] as usize)));
+                let way = |costs: &[i32], node: Option<&u32>| node.map_or(0, |&i| i64::from(costs[i as usize]));
+                steps.sum::<i64>() + way(&from, chain.first()) + way(&to, chain.last())
+            };
+            let upper = chains[stage].iter().map(inside).sum();
+            let exact = all_lanes(stage);
+            let chains = Chains { count: cells.min(nodes.len()), exact, ways: [&from, &to], upper };
+            // A tree of many nodes takes long.
+            let trees = effort.trees().min(1_600_000_000 / (nodes.len() * nodes.len()).max(1)).max(4);
+            ascend(nodes, chains, trees)
+        })
+        .collect();
+    let seams: Vec<i64> = (0..count)
+        .into_par_iter()
+        .map(|stage| match next(stage) {
+            Some(next) => seam([stages[stage], stages[next]], [&bounds[stage], &bounds[next]], cells),
+            None => 0,
+        })
+        .collect();
+    let mut sum: i64 = seams.iter().sum();
+    for (stage, bound) in bounds.iter().enumerate() {
+        sum += bound.forest;
+        // Ways that lead nowhere are free, but they end at a node each.
+        let before = (stage + count - 1) % count;
+        let open = usize::from(next(before) != Some(stage)) + usize::from(next(stage).is_none());
+        if all_lanes(stage) {
+            let ends = least(bound.multipliers.len(), cells, |i| i64::from(bound.multipliers[i]));
+            sum += open as i64 * ends.iter().map(|(cost, _)| cost).sum::<i64>();
+        }
+    }
+    (sum + SCALE - 1).div_euclid(SCALE).max(0) as u64
+}
+
+/// Whether chains of at most `ceil(n / cells)` nodes need every lane.
+fn uses_all_lanes(n: usize, cells: usize) -> bool {
+    n > (cells - 1) * n.div_ceil(cells)
+}
+
+/// The cheapest way of all lanes from one stage to the next: each leaves a node of its own, and comes to one of its own.
+fn seam([a, b]: [&Nodes; 2], [own, theirs]: [&Bound; 2], cells: usize) -> i64 {
+    in_common(a, b, |a, b| {
+        let side = |a: &Nodes, own: &Bound, b: &Nodes, theirs: &Bound| {
+            let to = |i: usize| {
+                let (node, mut least) = (a.node(i), i64::MAX);
+                for j in 0..b.len() {
+                    let steps = SCALE * i64::from(distance(node, b.node(j)));
+                    least = least.min(steps + i64::from(theirs.multipliers[j]));
+                }
+                least + i64::from(own.multipliers[i])
+            };
+            let costs: Vec<i64> = (0..a.len()).into_par_iter().map(to).collect();
+            least(a.len(), cells, |i| costs[i]).iter().map(|(cost, _)| cost).sum::<i64>()
+        };
+        side(a, own, b, theirs).max(side(b, theirs, a, own))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::shared::lane::Closing;
+    use crate::order::shared::row::Group;
+    use proptest::prelude::*;
+
+    fn nodes(columns: &[Vec<i16>]) -> Nodes {
+        let rows: Vec<Vec<i16>> = (0..columns[0].len()).map(|r| columns.iter().map(|c| c[r]).collect()).collect();
+        let rows: Vec<&[i16]> = rows.iter().map(Vec::as_slice).collect();
+        Nodes::of(&rows, columns.len(), 15)
+    }
+
+    /// All ways to share nodes out to lanes, at most `longest` to each, in all orders.
+    fn arrangements(n: usize, lanes: usize, longest: usize) -> Vec<Vec<Vec<u32>>> {
+        let mut all = vec![vec![Vec::new(); lanes]];
+        for node in 0..n as u32 {
+            let mut more = Vec::new();
+            for chains in &all {
+                for lane in 0..lanes {
+                    if chains[lane].len() < longest {
+                        for at in 0..=chains[lane].len() {
+                            let mut chains: Vec<Vec<u32>> = chains.clone();
+                            chains[lane].insert(at, node);
+                            more.push(chains);
+                        }
+                    }
+                }
+            }
+            all = more;
+        }
+        all
+    }
+
+    /// Level steps of the second inference, row by row.
+    fn count(stages: &[Vec<Vec<i16>>], chains: &[&Vec<Vec<u32>>], lanes: usize) -> u64 {
+        let rows = stages.iter().map(|s| s[0].len()).max().unwrap();
+        let mut at = vec![vec![None; rows]; lanes];
+        let mut sum = 0;
+        for _ in 0..2 {
+            sum = 0;
+            for (stage, chains) in stages.iter().zip(chains) {
+                for (at, chain) in at.iter_mut().zip(*chains) {
+                    for &node in chain {
+                        for (at, &level) in at.iter_mut().zip(&stage[node as usize]) {
+                            sum += at.map_or(0, |at: i16| u64::from(at.abs_diff(level)));
+                            *at = Some(level);
+                        }
+                    }
+                }
+            }
+        }
+        sum
+    }
+
+    fn brute_force(stages: &[Vec<Vec<i16>>], lanes: usize) -> u64 {
+        let all: Vec<_> = stages.iter().map(|s| arrangements(s.len(), lanes, s.len().div_ceil(lanes))).collect();
+        match &all[..] {
+            [one] => one.iter().map(|a| count(stages, &[a], lanes)).min().unwrap(),
+            [one, two] => one
+                .iter()
+                .flat_map(|a| two.iter().map(move |b| (a, b)))
+                .map(|(a, b)| count(stages, &[a, b], lanes))
+                .min()
+                .unwrap(),
+            _ => unreachable!(),
+        }
+    }
+
+    fn stage(n: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Vec<i16>>> {
+        (n, 1usize..4).prop_flat_map(|(n, rows)| prop::collection::vec(prop::collection::vec(-15i16..=15, rows), n))
+    }
+
+    fn solve(stages: &[Vec<Vec<i16>>], lanes: usize, effort: Effort, seed: u64) -> (u64, u64, Vec<Vec<Vec<u32>>>) {
+        let columns: Vec<Nodes> = stages.iter().map(|s| nodes(s)).collect();
+        let columns: Vec<&Nodes> = columns.iter().collect();
+        let closing = vec![Closing::Cycle; lanes];
+        let group = Group::solve(&columns, lanes, &closing, effort, seed, &|_| true);
+        let planned = group.writes();
+        let chains = group.into_chains();
+        let bound = writes(&columns, lanes, true, &chains, effort);
+        (planned, bound, chains)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1500))]
+        #[test]
+        fn between_the_bound_and_the_optimum(
+            stages in prop::collection::vec(stage(1..5), 1..3),
+            lanes in 1usize..4,
+            seed in any::<u64>(),
+        ) {
+            let (planned, bound, chains) = solve(&stages, lanes, Effort::Good, seed);
+            let optimum = brute_force(&stages, lanes);
+            prop_assert_eq!(planned, count(&stages, &chains.iter().collect::<Vec<_>>(), lanes));
+            prop_assert!(planned >= optimum);
+            prop_assert!(bound <= optimum, "bound {} optimum {}", bound, optimum);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn larger_groups_keep_their_promises(
+            stages in prop::collection::vec(stage(1..60), 1..4),
+            lanes in 1usize..8,
+            seed in any::<u64>(),
+        ) {
+            for effort in [Effort::Fast, Effort::Good] {
+                let (planned, bound, chains) = solve(&stages, lanes, effort, seed);
+                prop_assert_eq!(planned, count(&stages, &chains.iter().collect::<Vec<_>>(), lanes));
+                prop_assert!(bound <= planned, "bound {} plan {}", bound, planned);
+                for (stage, chains) in stages.iter().zip(&chains) {
+                    let mut seen: Vec<u32> = chains.concat();
+                    seen.sort_unstable();
+                    prop_assert!(seen.iter().copied().eq(0..stage.len() as u32));
+                    prop_assert!(chains.iter().all(|c| c.len() <= stage.len().div_ceil(lanes)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Cores whose rows share inputs.
+
+use crate::support::program::{Sandbox, network};
+use crate::support::weights::Weights;
+
+fn writes(report: &serde_json::Value, order: &str) -> u64 {
+    report["orders"][order]["per_inference"]["writes"].as_u64().unwrap()
+}
+
+#[test]
+fn every_fanout_is_planned_replayed_and_checked() {
+    let sandbox = Sandbox::with_network();
+    for reach in ["lane", "row"] {
+        let mut optimal = Vec::new();
+        for (fanout, rows) in [("cell", 1), ("1", 1), ("3", 3), ("9", 9), ("column", 9)] {
+            for order in ["natural", "optimal"] {
+                let report = sandbox.report(&["--fanout", fanout, "--reach", reach, "--order", order]);
+                assert_eq!(report["fanout"], rows, "{fanout}");
+                assert_eq!(report["verified"]["writes_match"], true, "{fanout} {reach} {order}");
+                assert_eq!(report["verified"]["outputs_match"], true, "{fanout} {reach} {order}");
+                let (bound, best) = (report["lower_bound_writes"].as_u64().unwrap(), writes(&report, "optimal"));
+                assert!(bound <= best && best < writes(&report, "natural"), "{fanout} {reach}");
+                let checked = sandbox.run(["check", "net.elight", "net.safetensors", "--json"]).json();
+                assert_eq!(checked["per_inference"]["writes"], report["orders"][order]["per_inference"]["writes"]);
+                if order == "optimal" {
+                    optimal.push(best);
+                }
+            }
+        }
+        assert!(
+            optimal[0] < optimal[2] && optimal[2] < optimal[3],
+            "rows that share inputs move together: {optimal:?}"
+        );
+        assert!(optimal[0] == optimal[1] && optimal[3] == optimal[4]);
+    }
+}
+
+#[test]
+fn one_row_is_a_column_of_its_own() {
+    let sandbox = Sandbox::with_network();
+    sandbox.plan(&["--core", "1x9", "--reach", "lane"]).success();
+    let cell = sandbox.read("net.elight");
+    sandbox.plan(&["--core", "1x9", "--fanout", "column", "--reach", "lane"]).success();
+    assert!(cell == sandbox.read("net.elight"));
+}
+
+#[test]
+fn rows_of_different_groups_share_no_input() {
+    // A depthwise layer: each of its rows needs a row group for itself.
+    let weights = Weights::new().random("stem.weight", &[6, 3, 3, 3], 1).random("dw.weight", &[6, 1, 3, 3], 2);
+    let sandbox = Sandbox::with(&weights);
+    let report = sandbox.report(&["--core", "4x3", "--fanout", "2", "--reach", "lane"]);
+    assert_eq!(report["verified"]["outputs_match"], true);
+    let steps: Vec<u64> = (0..2).map(|i| report["layers"][i]["steps"].as_u64().unwrap()).collect();
+    assert_eq!(steps, [2 * 9, 3 * 3], "two tile rows of 27 columns, three of 9");
+}
+
+#[test]
+fn wide_cells_and_many_rows_work() {
+    let sandbox = Sandbox::with(&Weights::new().random("a.weight", &[70, 300], 1).random("b.weight", &[9, 70], 2));
+    for bits in ["1", "7", "8"] {
+        let report = sandbox.report(&["--core", "35x5", "--fanout", "column", "--reach", "lane", "--bits", bits]);
+        assert_eq!(report["verified"]["writes_match"], true);
+        assert!(report["gap"].as_f64().unwrap() < 0.2, "{}", report["gap"]);
+    }
+}
+
+#[test]
+fn bytes_are_the_same_for_any_threads() {
+    let weights = network().random("big.weight", &[100, 400], 6);
+    let sandbox = Sandbox::with(&weights);
+    for reach in ["lane", "row"] {
+        for effort in ["fast", "good"] {
+            let mut schedules = Vec::new();
+            for threads in ["1", "2", "5"] {
+                let flags = ["--fanout", "3", "--reach", reach, "--effort", effort, "--threads", threads];
+                sandbox.plan(&flags).success();
+                schedules.push(sandbox.read("net.elight"));
+            }
+            assert!(schedules.windows(2).all(|pair| pair[0] == pair[1]), "{reach} {effort}");
+        }
+    }
+}
+
+#[test]
+fn more_effort_is_never_dearer() {
+    let sandbox = Sandbox::with(&Weights::new().random("a.weight", &[18, 600], 3));
+    for reach in ["lane", "row"] {
+        let best = ["fast", "good", "best"].map(|effort| {
+            writes(&sandbox.report(&["--fanout", "column", "--reach", reach, "--effort", effort]), "optimal")
+        });
+        assert!(best[2] <= best[1] && best[1] <= best[0], "{best:?}");
+    }
+}
+
+#[test]
+fn what_a_core_cannot_do_is_refused() {
+    let sandbox = Sandbox::with_network();
+    sandbox.plan(&["--fanout", "2"]).fails(1, &["fanout 2 does not divide the 9 rows", "9x9", "`column`"]);
+    sandbox.plan(&["--fanout", "row"]).fails(2, &["fanout `row`", "`cell`, `column`"]);
+    sandbox.plan(&["--fanout", "0"]).fails(2, &["fanout `0`"]);
+    sandbox
+        .plan(&["--fanout", "column", "--order", "sorted", "--reach", "lane"])
+        .fails(1, &["order `sorted`", "9 rows share an input", "--fanout cell"]);
+}

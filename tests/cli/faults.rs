@@ -1,0 +1,103 @@
+//! `--faults`: plans around faulty cells.
+
+use crate::support::program::Sandbox;
+
+/// A file of faults for a 9x9 core of the default device.
+fn file(faults: &str) -> String {
+    format!("core = \"9x9\"\ndevice = \"elight\"\ndevice_crc = 2055319189\n{faults}")
+}
+
+fn fault(row: u32, col: u32, rest: &str) -> String {
+    format!("[[fault]]\nrow = {row}\ncol = {col}\n{rest}\n")
+}
+
+const FAULTS: [(u32, u32, &str); 5] = [
+    (0, 0, "kind = \"dead\""),
+    (0, 4, "side = \"plus\"\nkind = \"stuck\"\nlevel = 0"),
+    (3, 8, "side = \"minus\"\nkind = \"stuck\"\nlevel = 5"),
+    (3, 2, "side = \"plus\"\nkind = \"stuck\"\nlevel = 1"),
+    (7, 7, "side = \"minus\"\nkind = \"weak\""),
+];
+
+fn sandbox() -> Sandbox {
+    let faults: String = FAULTS.iter().map(|(row, col, rest)| fault(*row, *col, rest)).collect();
+    Sandbox::with_network().file("faults.toml", file(&faults))
+}
+
+#[test]
+fn weights_stay_exact() {
+    let sandbox = sandbox();
+    let intact = sandbox.report(&["-o", "intact.elight"]);
+    let report = sandbox.report(&["--faults", "faults.toml"]);
+    assert_eq!(report["verified"]["writes_match"], true);
+    assert_eq!(report["verified"]["outputs_match"], true);
+    let faults = &report["faults"];
+    assert_eq!((&faults["cells"], &faults["weak"], &faults["affected_weights"]), (&4.into(), &1.into(), &0.into()));
+    assert_eq!(faults["files"], serde_json::json!(["faults.toml"]));
+    assert_eq!(faults["intact_steps"], intact["steps"]);
+    assert_eq!(faults["intact_writes"], intact["orders"]["optimal"]["per_inference"]["writes"]);
+    assert!(report["steps"].as_u64() > intact["steps"].as_u64());
+    let check = ["check", "net.elight", "net.safetensors", "--faults", "faults.toml"];
+    sandbox.run(check).success();
+    // A plan that knows nothing of the faults asks for what cells cannot hold.
+    sandbox.run(["check", "intact.elight", "net.safetensors", "--faults", "faults.toml"]).fails(1, &["by its faults"]);
+    let text = sandbox.plan(&["--faults", "faults.toml"]).success();
+    assert!(text.contains("4 weight cells cannot hold every level, 1 are weak"), "{text}");
+    assert!(text.contains("every weight is exact"), "{text}");
+}
+
+#[test]
+fn fixed_lanes_take_the_nearest_level() {
+    let sandbox = sandbox();
+    for order in ["optimal", "natural", "sorted"] {
+        let report = sandbox.report(&["--reach", "lane", "--order", order, "--faults", "faults.toml"]);
+        assert_eq!(report["verified"]["outputs_match"], true);
+        assert_eq!(report["verified"]["writes_match"], true);
+        let faults = &report["faults"];
+        assert!(faults["affected_weights"].as_u64() > Some(0));
+        assert!(faults["added_error"].as_f64().is_some_and(|error| error > 0.0 && error < 0.5));
+        sandbox.run(["check", "net.elight", "net.safetensors", "--faults", "faults.toml"]).success();
+        sandbox.run(["check", "net.elight", "net.safetensors"]).fails(1, &["output row"]);
+    }
+    sandbox.plan(&["--order", "natural", "--faults", "faults.toml"]).fails(1, &["--reach lane"]);
+}
+
+#[test]
+fn each_core_has_its_own() {
+    let sandbox = sandbox().file("none.toml", file(""));
+    let report = sandbox.report(&["--cores", "2", "--faults", "faults.toml", "--faults", "none.toml"]);
+    assert_eq!(report["verified"]["outputs_match"], true);
+    let check = ["check", "net.core0.elight", "net.core1.elight", "net.safetensors"];
+    sandbox.run([&check[..], &["--faults", "faults.toml", "--faults", "none.toml"]].concat()).success();
+    sandbox.plan(&["--cores", "2", "--faults", "faults.toml"]).fails(1, &["once for each of the 2 cores"]);
+    sandbox
+        .plan(&["--cores", "2", "--from", "net.elight", "--faults", "faults.toml", "--faults", "none.toml"])
+        .success();
+}
+
+#[test]
+fn bad_files_are_named() {
+    let sandbox = Sandbox::with_network();
+    let refuse = |text: &str, parts: &[&str]| {
+        std::fs::write(sandbox.path("bad.toml"), text).unwrap();
+        sandbox.plan(&["--faults", "bad.toml"]).fails(1, &[&["bad.toml"], parts].concat());
+        assert!(!sandbox.path("net.elight").exists());
+    };
+    refuse("core = 9", &["core"]);
+    refuse("hello", &["expected"]);
+    refuse(&file("colour = 3"), &["unknown field `colour`"]);
+    refuse(&file(&fault(1, 1, "kind = \"dead\"\ncolour = 3")), &["unknown field `colour`"]);
+    refuse(&file("").replace("9x9", "9x8"), &["core 9x8", "core 9x9"]);
+    refuse(&file("").replace("2055319189", "7"), &["device `elight` (CRC 7)", "CRC 2055319189"]);
+    refuse(&file(&fault(9, 1, "kind = \"dead\"")), &["fault 1", "no cell (9, 1)", "rows 0 to 8"]);
+    refuse(&file(&fault(1, 1, "kind = \"stuck\"")), &["fault 1", "needs its `level`"]);
+    refuse(&file(&fault(1, 1, "kind = \"stuck\"\nlevel = 16")), &["fault 1", "levels 0 to 15"]);
+    refuse(&file(&fault(1, 1, "kind = \"weak\"\nlevel = 1")), &["fault 1", "stuck"]);
+    refuse(&file(&fault(1, 1, "kind = \"broken\"")), &["broken"]);
+    let twice = fault(1, 1, "kind = \"dead\"") + &fault(1, 1, "side = \"minus\"\nkind = \"weak\"");
+    refuse(&file(&twice), &["fault 2", "minus cell of (1, 1) was named before"]);
+    refuse(&file("[wear]\nplus = [[1]]\nminus = []"), &["wear.plus has 1 numbers in row 0", "9 numbers"]);
+    let all: String = (0..81).map(|cell| fault(cell / 9, cell % 9, "kind = \"dead\"")).collect();
+    refuse(&file(&all), &["no core row", "stem.weight"]);
+    sandbox.plan(&["--faults", "gone.toml"]).fails(1, &["cannot read gone.toml"]);
+}
