@@ -63,6 +63,7 @@ impl LoadError {
                 "it speaks another version of the link ({device:016x}, this program {:016x}): update the older of the two",
                 firmware_model::link::messages::SCHEMA
             )),
+            Refused::Session => Self::Refused("another host speaks with it: let only one load at a time".to_owned()),
             Refused::KeyIsSet => Self::Refused("another key is set already, and a key cannot be changed".to_owned()),
             Refused::Inputs => Self::Refused("the core has no room for so many inputs".to_owned()),
             Refused::NoCapture => Self::Refused("it was built without memory for outputs".to_owned()),

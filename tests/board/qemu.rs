@@ -47,7 +47,6 @@ impl Window {
         Self { path }
     }
 
-
     /// Level and pulses of every PCM cell: plus and minus of each weight cell, row by row.
     pub fn cells(&self, count: usize) -> Vec<[(u8, u32); 2]> {
         let bytes = std::fs::read(&self.path).expect("the window");

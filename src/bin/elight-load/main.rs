@@ -34,6 +34,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let schedule = Schedule::read(&cli.schedule)?;
     let key = cli.key.as_deref().map(args::read_key).transpose()?;
+    let wear = cli.wear.as_deref().map(wear::Output::new).transpose()?;
     let options = Options {
         inferences: cli.run.get(),
         resume: cli.resume,
@@ -65,8 +66,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     };
     bar.finish();
     let loaded = loaded?;
-    if let Some(path) = &cli.wear {
-        wear::write(path, &loaded, schedule.identity)?;
+    if let Some(output) = wear {
+        output.write(&loaded, schedule.identity)?;
     }
     if cli.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&loaded)?))?;

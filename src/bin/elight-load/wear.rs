@@ -3,63 +3,52 @@
 use std::io::Write;
 use std::path::Path;
 
+use elight::faults::{FaultEntry, FaultFile, Kind, Side, WearTable};
 use elight::link::Loaded;
+use elight::plan::{OutputFile, PlanError};
 use firmware_model::photonic_core::Identity;
-use serde::Serialize;
 
 /// The file, as `elight-plan --wear` and `--faults` read it.
-#[derive(Serialize)]
-struct WearFile<'a> {
-    core: &'a str,
-    device: &'a str,
-    device_crc: u32,
-    #[serde(rename = "fault", skip_serializing_if = "Vec::is_empty")]
-    faults: Vec<Fault>,
-    wear: Tables,
-}
-
-#[derive(Serialize)]
-struct Fault {
-    row: u32,
-    col: u32,
-    side: &'static str,
-    kind: &'static str,
-    level: u8,
-}
-
-/// Level steps of every PCM cell, an array for each core row.
-#[derive(Serialize)]
-struct Tables {
-    plus: Vec<Vec<u32>>,
-    minus: Vec<Vec<u32>>,
-}
-
-/// Writes the file, whole or not at all.
-pub fn write(path: &Path, loaded: &Loaded, identity: Identity) -> anyhow::Result<()> {
-    let cols = usize::from(identity.cols);
+fn file(loaded: &Loaded, identity: Identity) -> FaultFile {
+    let (cols, lanes) = (usize::from(identity.cols), u32::from(identity.cols));
     let wear = loaded.wear.as_deref().unwrap_or_default();
-    let side = |side: usize| wear.chunks(cols).map(|row| row.iter().map(|pair| pair[side]).collect()).collect();
-    let faults = loaded.faults.iter().map(|fault| {
-        let weight = fault.cell / 2;
-        Fault {
-            row: weight / u32::from(identity.cols),
-            col: weight % u32::from(identity.cols),
-            side: if fault.cell % 2 == 0 { "plus" } else { "minus" },
-            kind: "stuck",
-            level: fault.read,
-        }
+    let side =
+        |side: usize| wear.chunks(cols).map(|row| row.iter().map(|pair| u64::from(pair[side])).collect()).collect();
+    let faults = loaded.faults.iter().map(|fault| FaultEntry {
+        row: fault.cell / 2 / lanes,
+        col: fault.cell / 2 % lanes,
+        side: if fault.cell % 2 == 0 { Side::Plus } else { Side::Minus },
+        kind: Kind::Stuck,
+        level: Some(fault.read.into()),
     });
-    let file = WearFile {
-        core: &loaded.core,
-        device: &loaded.device,
+    FaultFile {
+        core: loaded.core.clone(),
+        device: loaded.device.clone(),
         device_crc: loaded.device_crc,
         faults: faults.collect(),
-        wear: Tables { plus: side(0), minus: side(1) },
-    };
-    let cannot = |why: std::io::Error| anyhow::anyhow!("{}: cannot write the wear: {why}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
-    temporary.write_all(toml::to_string(&file)?.as_bytes()).map_err(cannot)?;
-    temporary.persist(path).map_err(|e| cannot(e.error))?;
-    Ok(())
+        wear: Some(WearTable { plus: side(0), minus: side(1) }),
+    }
+}
+
+/// A file that is made beside its place before a load begins: where it cannot be written is known before anything is written to a core.
+pub struct Output<'p> {
+    path: &'p Path,
+    file: OutputFile,
+}
+
+impl<'p> Output<'p> {
+    /// Makes it.
+    pub fn new(path: &'p Path) -> anyhow::Result<Self> {
+        Ok(Self { path, file: OutputFile::create(path)? })
+    }
+
+    /// Writes the file, whole or not at all.
+    pub fn write(mut self, loaded: &Loaded, identity: Identity) -> anyhow::Result<()> {
+        let text = file(loaded, identity).to_toml()?;
+        self.file
+            .temporary()
+            .write_all(text.as_bytes())
+            .map_err(|source| PlanError::Output { path: self.path.to_owned(), source })?;
+        Ok(OutputFile::keep_all(vec![self.file], &[self.path.to_owned()])?)
+    }
 }
