@@ -23,7 +23,7 @@ pub fn built(file: &str) -> PathBuf {
 /// What the power-cut plugin is asked to do.
 #[derive(Clone, Debug, Default)]
 pub struct Watch {
-    /// Stores to addresses of the window from here, in bytes from its start ...
+    /// Stores that change the window from here, in bytes from its start ...
     pub lo: usize,
     /// ... to here are counted.
     pub hi: usize,
@@ -82,8 +82,10 @@ impl Board {
             window.path.display()
         );
         let mut plugin = format!(
-            "{},lo={},hi={},cut={},image={}",
+            "{},window={},base={},lo={},hi={},cut={},image={}",
             built("power_cut.so").display(),
+            window.path.display(),
+            map::WINDOW,
             map::WINDOW + watch.lo,
             map::WINDOW + watch.hi,
             watch.cut,
@@ -101,8 +103,12 @@ impl Board {
         if watch.hi > watch.lo || watch.out.is_some() {
             command.args(["-plugin", &plugin]);
         }
-        let mut emulator = command.stdin(Stdio::null()).spawn().expect("qemu-system-arm: .ci/board.sh installs it");
-        let line = accept(&listener, &mut emulator);
+        // It complains of a network that nobody connects.
+        let complaints = window.path.with_file_name("emulator.log");
+        let log = File::create(&complaints).expect("a file for the emulator's complaints");
+        command.stdin(Stdio::null()).stderr(log);
+        let mut emulator = command.spawn().expect("setpriv and qemu-system-arm: .ci/board.sh installs them");
+        let line = accept(&listener, &mut emulator, &complaints);
         Self { emulator, line }
     }
 
@@ -141,7 +147,7 @@ impl Drop for Board {
 }
 
 /// The emulator's connection to the serial line.
-fn accept(listener: &TcpListener, emulator: &mut Child) -> TcpStream {
+fn accept(listener: &TcpListener, emulator: &mut Child, complaints: &Path) -> TcpStream {
     listener.set_nonblocking(true).expect("a listener that does not block");
     let begun = Instant::now();
     loop {
@@ -154,7 +160,8 @@ fn accept(listener: &TcpListener, emulator: &mut Child) -> TcpStream {
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{error}"),
         }
         if let Some(status) = emulator.try_wait().expect("the emulator's state") {
-            panic!("the emulator ended at once: {status}");
+            let why = std::fs::read_to_string(complaints).unwrap_or_default();
+            panic!("the emulator ended at once: {status}: {why}");
         }
         assert!(begun.elapsed() < PATIENCE, "the emulator does not connect");
         std::thread::sleep(Duration::from_millis(2));

@@ -201,6 +201,11 @@ impl CallGraph {
         self.functions.range(..=address).next_back().map(|(start, _)| *start)
     }
 
+    /// Names of the functions that call the one at `address`.
+    pub fn callers(&self, address: u32) -> Vec<&str> {
+        self.functions.values().filter(|f| f.calls.contains(&address)).map(|f| f.name.as_str()).collect()
+    }
+
     /// The deepest chain of calls from `root` on: bytes, and the functions.
     ///
     /// # Errors

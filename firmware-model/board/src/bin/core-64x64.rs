@@ -8,8 +8,8 @@ use static_cell::StaticCell;
 
 /// Rows and columns of the core.
 const SIDE: usize = 64;
-/// Working memory of the decoder, bytes: what `elight-plan` says that a controller needs, here at 4 bits.
-const DECODER: usize = 13192;
+/// Working memory of the decoder, bytes: what `elight-plan` says that a controller needs, here at 4 bits (13,192; for order `natural` 13,320).
+const DECODER: usize = 13320;
 /// Flash, bytes: two banks, each with a checkpoint and a log.
 const FLASH: usize = 512 << 10;
 
