@@ -145,6 +145,29 @@ fn noise_and_converters_cost_accuracy() {
     assert!(loss(&["--dac", "1"]) > 0.1);
 }
 
+/// Stuck cells cost a plan that does not know of them; one that does loses nothing.
+#[test]
+fn a_plan_around_stuck_cells_loses_nothing() {
+    let (dir, plain) = digits();
+    let device = elight::level::DeviceProfile::load("elight", Some(4)).unwrap();
+    let crc = elight::plan::identity_crc(&device);
+    let cell = |row, col, side, level| {
+        format!("[[fault]]\nrow={row}\ncol={col}\nside='{side}'\nkind='stuck'\nlevel={level}\n")
+    };
+    let cells: String = (0..8).map(|i| cell(i, (3 * i + 1) % 9, ["plus", "minus"][i % 2], 15)).collect();
+    let faults = dir.path().join("faults.toml");
+    std::fs::write(&faults, format!("core='9x9'\ndevice='elight'\ndevice_crc={crc}\n{cells}")).unwrap();
+    let faults = faults.to_str().unwrap();
+    let around = dir.path().join("around.elight");
+    plan(DIGITS, &around, &["--core", "9x9", "--faults", faults]);
+    let run = |schedule: &str| json(&[schedule, "--weights", DIGITS, "--faults", faults, "--layer-images", "0"]);
+    let found = run(around.to_str().unwrap());
+    assert_eq!(found["core_scores"][0]["correct"], 353);
+    assert_eq!(found["stuck_cells"], 8);
+    assert!(run(&plain)["core_scores"][0]["correct"].as_u64().unwrap() < 340);
+    fails_with(&[&plain, "--weights", DIGITS, "--faults", "/nowhere.toml"], &["cannot read /nowhere.toml"]);
+}
+
 #[test]
 fn mistakes_are_explained() {
     let (dir, schedule) = digits();

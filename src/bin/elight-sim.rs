@@ -50,6 +50,10 @@ struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 0.0, allow_negative_numbers = true)]
     drift: f64,
 
+    /// Stuck and dead cells of the core (docs/cores.md); a schedule may have been planned around them or not.
+    #[arg(long, value_name = "FILE.toml")]
+    faults: Option<PathBuf>,
+
     /// Bits of the converter of partial sums, 2 to 24 [default: none].
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(2..=24))]
     adc: Option<u8>,
@@ -158,7 +162,7 @@ fn run(args: Args) -> Result<()> {
         images: args.images.map(|n| n.get() as usize),
         noise,
         age_seconds: args.drift,
-        stuck: Vec::new(),
+        faults: args.faults,
         adc: args.adc,
         dac: args.dac,
         seeds: u32::from(args.seeds.get()),

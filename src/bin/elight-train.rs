@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use elight::level::ScaleMode;
 use elight::nn::model::MODELS;
+use elight::train::calibrate::Options;
 use elight::train::config::PcmConfig;
 use elight::train::data::{DATASETS, Normalization};
 use elight::train::eval::{Recipe, evaluate_file};
@@ -41,6 +43,8 @@ enum Command {
     },
     /// Accuracy of a weights file on a test set
     Eval(EvalArgs),
+    /// Choose levels for a network that was trained without them, with a few hundred training images
+    Calibrate(CalibrateArgs),
     /// List the architectures
     Models,
     /// List the data sets
@@ -80,6 +84,45 @@ struct EvalArgs {
     batch: u16,
 }
 
+#[derive(Debug, clap::Args)]
+struct CalibrateArgs {
+    /// Weights (.safetensors) in floating point, with PyTorch's names
+    weights: PathBuf,
+    /// Where the calibrated weights go
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Architecture (default: what the file's metadata say)
+    #[arg(long)]
+    model: Option<String>,
+    /// Directory of the data set's files
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Data set (default: from the metadata, or recognised by the files)
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+    /// Bits of a PCM cell (default: 4, or the device's)
+    #[arg(long)]
+    bits: Option<u8>,
+    /// Device preset or file
+    #[arg(long, default_value = "elight")]
+    device: String,
+    /// Over what a scale is taken: row or layer
+    #[arg(long, default_value = "row", value_parser = ["row", "layer"])]
+    scale: String,
+    /// Training images to look at
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    images: u32,
+    /// Means of the input channels (pixels from 0 to 1), comma separated (default: metadata, else measured)
+    #[arg(long, value_delimiter = ',', requires = "std")]
+    mean: Option<Vec<f32>>,
+    /// Standard deviations of the input channels
+    #[arg(long, value_delimiter = ',', requires = "mean")]
+    std: Option<Vec<f32>>,
+    /// Images per batch
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    batch: u16,
+}
+
 fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -98,6 +141,7 @@ fn run(args: Args) -> Result<()> {
         Command::Train { config, set } => train(Trainer::new(Config::load(&config, &set)?)?),
         Command::Resume { dir } => train(Trainer::resume(&dir)?),
         Command::Eval(e) => eval(e),
+        Command::Calibrate(c) => calibrate(c),
         Command::Models => {
             list(&MODELS);
             Ok(())
@@ -201,6 +245,51 @@ fn line(e: &Epoch, epochs: u64) -> String {
         s += &format!("  writes: natural {}, sorted {}, optimal {}", w.natural, w.sorted, w.optimal);
     }
     s
+}
+
+fn calibrate(args: CalibrateArgs) -> Result<()> {
+    let normalization = match (args.mean, args.std) {
+        (Some(mean), Some(std)) => Some(Normalization::given(mean, std)?),
+        _ => None,
+    };
+    let recipe = Recipe { model: args.model, dataset: args.dataset, normalization, quantized: None };
+    let options = Options {
+        device: args.device,
+        bits: args.bits,
+        scale: if args.scale == "layer" { ScaleMode::Layer } else { ScaleMode::Row },
+        images: args.images as usize,
+        batch: usize::from(args.batch),
+    };
+    let bar = ProgressBar::new(0);
+    bar.set_style(
+        ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} layers, eta {eta}").context("progress bar")?,
+    );
+    let out = &args.output;
+    let layers = elight::train::calibrate::calibrate(
+        &args.weights,
+        &recipe,
+        args.data.as_deref(),
+        &options,
+        out,
+        |done, all, layer| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+            bar.set_message(layer.name.clone());
+        },
+    );
+    bar.finish_and_clear();
+    let layers = layers?;
+    let width = layers.iter().map(|l| l.name.len()).max().unwrap_or(0).max(5);
+    println!("{:width$}  output error: nearest levels  calibrated  mean and spread corrected in", "layer");
+    for l in &layers {
+        let (nearest, calibrated) = (100.0 * l.nearest, 100.0 * l.calibrated);
+        println!("{:width$}  {nearest:>26.2} %  {calibrated:>8.2} %  {}", l.name, l.corrected);
+    }
+    println!(
+        "weights in {}: what it is worth says elight-train eval, and elight-plan takes it as it is",
+        out.display()
+    );
+    Ok(())
 }
 
 fn eval(args: EvalArgs) -> Result<()> {

@@ -63,7 +63,7 @@ impl Levels {
 
     /// What the levels of a weight stand for: the weight, or its tanh.
     #[inline]
-    fn magnitude(&self, weight: f32) -> f64 {
+    pub(super) fn magnitude(&self, weight: f32) -> f64 {
         match self.reparam {
             Reparam::None => f64::from(weight).abs(),
             Reparam::Tanh => f64::from(weight).tanh().abs(),
@@ -73,6 +73,12 @@ impl Levels {
     /// `a = max |t|`: the scale of these weights. Both choices of t grow with the weight, so the largest weight has it.
     pub(super) fn scale(&self, weights: &[f32]) -> f64 {
         self.magnitude(weights.iter().fold(0.0f32, |max, w| max.max(w.abs())))
+    }
+
+    /// The magnitude of the weight that a level stands for: the higher one of a tie. The scale counts in single precision, as schedules have it.
+    pub(super) fn value(&self, own: Own, scale: f64) -> f64 {
+        let top = self.above.len() - 1;
+        self.above[usize::from(own.level().unsigned_abs())] / self.above[top] * f64::from(scale as f32)
     }
 
     /// Levels of weights of this scale.

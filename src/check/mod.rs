@@ -7,7 +7,7 @@
 //! ```text
 //! bytes.rs    frames: lengths, CRC, sequence; fields of a frame; bits of a record
 //! format.rs   Header, Layer and TileRow frames, range by range
-//! levels.rs   weights to levels, the slow way
+//! levels.rs   weights to levels, the slow way; clip.rs: where weights are cut off before that, if they are
 //! row.rs      one core row in one tile row: records to cells and inputs, each compared with its weight
 //! shared.rs   the same where core rows share inputs
 //! ledger.rs   every write of every PCM cell
@@ -21,6 +21,7 @@
 mod bytes;
 mod format;
 
+mod clip;
 mod levels;
 
 mod row;
@@ -42,6 +43,7 @@ use crate::faults::CellRange;
 use crate::level::{DeviceProfile, Reparam, ScaleMode};
 use crate::weights::Network;
 
+pub use clip::limits;
 pub use error::{CheckError, Place, Problem};
 pub use findings::{Counted, ElightCount, Findings, LayerFindings};
 

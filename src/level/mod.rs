@@ -10,6 +10,7 @@
 //! `docs/device-model.md` lists every physical constant with its symbol, unit and source.
 
 mod band;
+mod clip;
 mod device;
 mod device_error;
 mod device_file;
@@ -21,6 +22,7 @@ mod quantize;
 mod quantize_tests;
 
 pub use band::Band;
+pub use clip::CANDIDATES;
 pub use device::{DeviceProfile, MAX_FILE_BYTES, Transmission};
 pub use device_error::DeviceError;
 pub use device_file::{Origin, Provenance};

@@ -8,7 +8,7 @@ use super::input_quant::InputQuantizer;
 use super::linear::{Product, add_bias};
 use super::tensor::{Shape, Tensor};
 use super::{Layer, Param, Role, ShapeError, Slot, join};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Extents of a layer's product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,9 +80,9 @@ impl Extent {
         }
     }
 
-    /// The input vectors of a few outputs, element by element: `out[element * pixels.len() + pixel]`, with the elements of all
+    /// The input vectors of some outputs, element by element: `out[element * pixels.len() + pixel]`, with the elements of all
     /// groups one after the other, each in the order of the matrix's columns. `pixels` counts output pixels over the batch.
-    pub fn vectors(&self, x: &Tensor, pixels: std::ops::Range<usize>, out: &mut Vec<f32>) {
+    pub fn vectors(&self, x: &Tensor, pixels: impl ExactSizeIterator<Item = usize>, out: &mut Vec<f32>) {
         let n = pixels.len();
         out.clear();
         out.resize(self.groups() * self.cols() * n, 0.0);
@@ -100,7 +100,7 @@ impl Extent {
 }
 
 /// [`Extent::vectors`] of a convolution: element `(channel * kh + ky) * kw + kx`.
-fn patches(spec: &ConvSpec, x: &Tensor, pixels: std::ops::Range<usize>, out: &mut [f32]) {
+fn patches(spec: &ConvSpec, x: &Tensor, pixels: impl ExactSizeIterator<Item = usize>, out: &mut [f32]) {
     let (kh, kw) = spec.kernel;
     let xs = x.shape;
     // The caller runs a network whose shapes were checked when it was built.
@@ -126,6 +126,35 @@ fn patches(spec: &ConvSpec, x: &Tensor, pixels: std::ops::Range<usize>, out: &mu
 pub trait Multiplier: Send + Sync + std::fmt::Debug {
     /// `y = x w` without the bias; `weights` are the layer's own, `rows * cols`.
     fn multiply(&self, extent: &Extent, weights: &[f32], x: Tensor, ctx: &mut Ctx) -> Tensor;
+}
+
+/// Computes as another does, and keeps inputs and outputs of the last batch.
+#[derive(Debug, Default)]
+pub struct Keeping {
+    /// Who computes; none: floating point.
+    pub inner: Option<Arc<dyn Multiplier>>,
+    /// Inputs, and outputs without the bias.
+    pub kept: Mutex<Option<(Tensor, Tensor)>>,
+}
+
+impl Keeping {
+    /// Takes what was kept; empty tensors when nothing was.
+    #[must_use]
+    pub fn take(&self) -> (Tensor, Tensor) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+}
+
+impl Multiplier for Keeping {
+    fn multiply(&self, extent: &Extent, weights: &[f32], x: Tensor, ctx: &mut Ctx) -> Tensor {
+        let kept = x.clone();
+        let y = match &self.inner {
+            Some(inner) => inner.multiply(extent, weights, x, ctx),
+            None => extent.multiply(weights, x, ctx),
+        };
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((kept, y.clone()));
+        y
+    }
 }
 
 /// A layer that can be put on a core.

@@ -11,6 +11,7 @@
 //! inference. Weights are read a few rows at a time, however large the file, and only one layer's levels are needed at a time; levels are kept from the first pass to the second
 //! while they are few.
 
+mod clip;
 mod condition;
 mod cores;
 mod emit;
@@ -36,6 +37,7 @@ use crate::order::{Order, Reach};
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
 use crate::weights::{LayerKind, Network};
 
+pub use clip::calibrate;
 pub use condition::{Condition, core_path};
 pub use cores::CoreOutcome;
 pub use emit::Stimulus;

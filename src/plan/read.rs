@@ -40,6 +40,10 @@ pub fn quantize(network: &Network, layer: usize, quantizer: &Quantizer) -> Resul
         error += band.error;
         norm += band.norm;
     }
+    if let Some(limits) = network.limits(layer) {
+        error += limits.lost_error;
+        norm += limits.lost_norm;
+    }
     let scales = match quantizer.scale_mode() {
         ScaleMode::Row => Scales::Rows(scales),
         ScaleMode::Layer => Scales::Layer(scales.first().copied().unwrap_or(0.0)),

@@ -12,6 +12,8 @@ pub mod chart;
 
 pub mod html;
 
+pub mod compare;
+
 mod table;
 
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::faults::FaultError;
 use crate::level::DeviceError;
 use crate::train::config::ConfigError;
 use crate::train::trainer::TrainError;
@@ -96,14 +97,9 @@ pub enum SimError {
         /// Groups of the model.
         model: usize,
     },
-    /// A stuck cell that the core does not have.
-    #[error("{path}: {problem}")]
-    Faults {
-        /// The faults file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
+    /// Faults of another core, or that cannot be.
+    #[error(transparent)]
+    Faults(#[from] FaultError),
     /// The fast path and the firmware model differ: a fault of this program, not of the user.
     #[error(
         "the firmware model and the fast path differ in layer `{layer}`: {problem}; do not use this result, and report this as a bug"

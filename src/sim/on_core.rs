@@ -73,21 +73,3 @@ impl Multiplier for Ranging {
         self.inner.multiply(extent, weights, x, ctx)
     }
 }
-
-/// Computes as another does, and keeps inputs and outputs of the last batch.
-#[derive(Debug)]
-pub struct Keeping {
-    /// Who computes.
-    pub inner: Arc<dyn Multiplier>,
-    /// Inputs, and outputs without the bias.
-    pub kept: Mutex<Option<(Tensor, Tensor)>>,
-}
-
-impl Multiplier for Keeping {
-    fn multiply(&self, extent: &Extent, weights: &[f32], x: Tensor, ctx: &mut Ctx) -> Tensor {
-        let kept = x.clone();
-        let y = self.inner.multiply(extent, weights, x, ctx);
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((kept, y.clone()));
-        y
-    }
-}

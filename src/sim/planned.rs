@@ -1,18 +1,18 @@
 //! Schedule, weights, model and data: opened, and proved to belong together.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::SimError;
 use super::noise::{Draw, NoiseModel};
 use super::programmed::{Cells, Stuck, StuckCell};
 use super::recording::{LayerRecord, Recording, ScheduleFile, plain};
 use super::run::{Networks, Simulation};
+use crate::faults::{FaultFile, Kind, Side};
 use crate::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use crate::nn::core_layer::Extent;
 use crate::nn::model::build_for_core;
-use crate::plan::identity_crc;
-use crate::train::config::ConfigError;
+use crate::plan::{CoreSize, identity_crc};
 use crate::train::eval::{self, Opened, Recipe};
 use crate::train::trainer::TrainError;
 
@@ -37,8 +37,8 @@ pub struct Settings {
     pub noise: Option<NoiseModel>,
     /// Seconds from the writes to the reading.
     pub age_seconds: f64,
-    /// Cells that no write moves.
-    pub stuck: Vec<StuckCell>,
+    /// Stuck and dead cells of the core.
+    pub faults: Option<PathBuf>,
     /// Bits of the converter behind the detectors.
     pub adc: Option<u8>,
     /// Bits of the converter of the inputs.
@@ -69,6 +69,8 @@ pub(super) struct Planned {
     pub digital: Vec<String>,
     /// Bits of the inputs that the weights were trained with.
     pub trained_input_bits: Option<u8>,
+    /// PCM cells that no write moves.
+    pub stuck: Vec<StuckCell>,
 }
 
 impl Planned {
@@ -134,7 +136,10 @@ impl Simulation {
             planned.push(target);
         }
         let digital = targets.into_keys().collect();
-        check_stuck(&settings, &recording, device.top_level())?;
+        let stuck = match &settings.faults {
+            Some(path) => stuck_cells(path, &recording, &device)?,
+            None => Vec::new(),
+        };
         let batch = settings.batch.max(1);
         let planned = Planned {
             settings,
@@ -146,6 +151,7 @@ impl Simulation {
             targets: planned,
             digital,
             trained_input_bits,
+            stuck,
         };
         Ok(Self { planned, networks: Networks { float, network, model: spec.name, set, norm, batch } })
     }
@@ -214,17 +220,20 @@ fn same_weights(
     Ok(())
 }
 
-fn check_stuck(settings: &Settings, recording: &Recording, top: i16) -> Result<(), SimError> {
-    for c in &settings.stuck {
-        let inside = usize::from(c.row) < recording.core_rows && usize::from(c.col) < recording.core_cols;
-        if !inside || c.level > top as u16 {
-            let (rows, cols) = (recording.core_rows, recording.core_cols);
-            let problem = format!(
-                "stuck cell ({}, {}) at level {}: the core is {rows}x{cols}, its levels are 0 to {top}",
-                c.row, c.col, c.level
-            );
-            return Err(ConfigError::Value { key: "--faults", problem }.into());
+/// The PCM cells that no write moves. A dead cell lets no more light through than level 0; a weak one still works.
+fn stuck_cells(path: &Path, recording: &Recording, device: &DeviceProfile) -> Result<Vec<StuckCell>, SimError> {
+    let core = CoreSize { rows: recording.core_rows, cols: recording.core_cols };
+    let file = FaultFile::read(path)?;
+    // Proves that the faults are of this core and device, and that every cell and level is there.
+    file.faults(path, core, device)?;
+    let mut out = Vec::new();
+    for fault in file.faults.iter().filter(|f| f.kind != Kind::Weak) {
+        for minus in [false, true] {
+            if fault.side != if minus { Side::Plus } else { Side::Minus } {
+                let level = fault.level.unwrap_or(0) as u16;
+                out.push(StuckCell { row: fault.row as u16, col: fault.col as u16, minus, level });
+            }
         }
     }
-    Ok(())
+    Ok(out)
 }

@@ -1,12 +1,11 @@
 //! The proof of every run: one image stepped through the firmware model gives what the fast path gives.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use firmware_model::photonic_core::Identity;
 use firmware_model::sim::{Fault, SimConfig};
 
 use super::error::SimError;
-use super::on_core::Keeping;
 use super::outcome::Proof;
 use super::planned::Planned;
 use super::programmed::Cells;
@@ -14,7 +13,7 @@ use super::recording::LayerRecord;
 use super::run::{Converters, Multipliers, Networks, front};
 use super::stepped::{Stepped, Work};
 use crate::nn::Tensor;
-use crate::nn::core_layer::Multiplier;
+use crate::nn::core_layer::{Keeping, Multiplier};
 use crate::nn::input_quant::InputQuantizer;
 use crate::replay::SimBuffers;
 use crate::train::data::Split;
@@ -37,13 +36,13 @@ pub(super) fn prove(
     test: &Arc<Split>,
 ) -> Result<Proof, SimError> {
     let keeping: Vec<Arc<Keeping>> =
-        core.iter().map(|c| Arc::new(Keeping { inner: c.clone(), kept: Default::default() })).collect();
+        core.iter().map(|c| Arc::new(Keeping { inner: Some(c.clone()), ..Keeping::default() })).collect();
     let one = front(test, 1);
     networks.run_on_core(planned, &one, |i| Some(keeping[i].clone() as Arc<dyn Multiplier>));
     let mut work = Vec::new();
     let mut kept = Vec::new();
     for (i, k) in keeping.iter().enumerate() {
-        let (mut x, y) = k.kept.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        let (mut x, y) = k.take();
         if let Some((bits, min, max)) = converters[i].dac {
             InputQuantizer::with_range(bits, min, max).apply(&mut x);
         }

@@ -97,7 +97,7 @@ impl Simulation {
         let settings = &planned.settings;
         let images = settings.images.unwrap_or(usize::MAX).min(networks.set.test.len());
         let test = front(&networks.set.test, images);
-        let stuck = Stuck::new(&settings.stuck, planned.recording.core_rows, planned.recording.core_cols);
+        let stuck = Stuck::new(&planned.stuck, planned.recording.core_rows, planned.recording.core_cols);
         let nothing_stuck = Stuck::default();
         let exact = multipliers(&planned, &planned.cells(&nothing_stuck, None, 0));
 
@@ -146,7 +146,7 @@ impl Simulation {
             scale: if one_scale { "layer" } else { "row" },
             noise: planned.settings.noise,
             age_seconds: planned.settings.age_seconds,
-            stuck_cells: planned.settings.stuck.len(),
+            stuck_cells: planned.stuck.len(),
             adc_bits: planned.settings.adc,
             dac_bits: planned.settings.dac.or(planned.trained_input_bits),
             digital_layers: planned.digital,

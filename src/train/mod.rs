@@ -7,6 +7,7 @@
 //! optim, schedule      optimisers, gradient clipping, course of the learning rate
 //! trainer              steps, epochs, checkpoints, resuming
 //! eval, writes         what a network is worth: accuracy, writes per inference
+//! calibrate            levels for networks that were trained without them
 //! checkpoint, run_dir  files: weights with metadata, metrics, curves (plot)
 //! ```
 
@@ -23,6 +24,8 @@ pub mod trainer;
 
 pub mod eval;
 pub mod writes;
+
+pub mod calibrate;
 
 pub mod checkpoint;
 pub mod plot;

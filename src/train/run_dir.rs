@@ -43,22 +43,10 @@ pub(super) fn create(config: &Config) -> Result<(), TrainError> {
 
 /// What goes into the metadata of the weights.
 pub(super) fn metadata(config: &Config, spec: &ModelSpec, norm: &Normalization) -> BTreeMap<String, String> {
-    let list = |v: &[f32]| v.iter().map(|v| v.to_string()).collect::<Vec<_>>().join(",");
     let mut m = BTreeMap::new();
+    describe(&mut m, spec, &config.data.name, norm);
     let mut put = |k: &str, v: String| m.insert(k.to_owned(), v);
-    put("format", "pt".into());
-    put("elight.format", "1".into());
-    put("elight.model", spec.name.clone());
-    put("elight.input", format!("{}x{}x{}", spec.input.h, spec.input.w, spec.input.c));
-    put("elight.classes", spec.classes.to_string());
-    put("elight.dataset", config.data.name.clone());
-    put("elight.mean", list(&norm.mean));
-    put("elight.std", list(&norm.std));
     put("elight.seed", config.train.seed.to_string());
-    if !spec.hidden.is_empty() {
-        let hidden: Vec<String> = spec.hidden.iter().map(|h| h.to_string()).collect();
-        put("elight.hidden", hidden.join(","));
-    }
     if let Some(p) = &config.pcm {
         put("elight.bits", p.bits.to_string());
         put("elight.device", p.device.clone());
@@ -70,6 +58,24 @@ pub(super) fn metadata(config: &Config, spec: &ModelSpec, norm: &Normalization) 
         }
     }
     m
+}
+
+/// The metadata that say which network a file holds, and what its inputs are.
+pub(super) fn describe(m: &mut BTreeMap<String, String>, spec: &ModelSpec, dataset: &str, norm: &Normalization) {
+    let list = |v: &[f32]| v.iter().map(|v| v.to_string()).collect::<Vec<_>>().join(",");
+    let mut put = |k: &str, v: String| m.insert(k.to_owned(), v);
+    put("format", "pt".into());
+    put("elight.format", "1".into());
+    put("elight.model", spec.name.clone());
+    put("elight.input", format!("{}x{}x{}", spec.input.h, spec.input.w, spec.input.c));
+    put("elight.classes", spec.classes.to_string());
+    put("elight.dataset", dataset.to_owned());
+    put("elight.mean", list(&norm.mean));
+    put("elight.std", list(&norm.std));
+    if !spec.hidden.is_empty() {
+        let hidden: Vec<String> = spec.hidden.iter().map(|h| h.to_string()).collect();
+        put("elight.hidden", hidden.join(","));
+    }
 }
 
 /// Writes the metrics and the curves anew.

@@ -35,7 +35,7 @@ mod error;
 pub use convert::WeightType;
 pub use error::WeightsError;
 pub use filter::Filter;
-pub use network::{Matrix, Network, Skipped};
+pub use network::{Limits, Matrix, Network, Skipped};
 pub use recognise::{LayerInfo, LayerKind};
 
 /// How tensors become matrices.

@@ -39,6 +39,19 @@ pub struct Network {
     places: Vec<(usize, Range<usize>)>,
     skipped: Vec<Skipped>,
     metadata: BTreeMap<String, String>,
+    /// Where weights are cut off, by layer; none: nowhere.
+    limits: Vec<Limits>,
+}
+
+/// Where a layer's weights are cut off.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Limits {
+    /// The largest magnitude of each row.
+    pub rows: Vec<f32>,
+    /// `sum (t - limit)^2` over the weights beyond: what a measure of the limited weights' error does not see.
+    pub lost_error: f64,
+    /// `sum t^2 - limit^2` over them, likewise.
+    pub lost_norm: f64,
 }
 
 impl std::fmt::Debug for Network {
@@ -116,7 +129,28 @@ impl Network {
         }
         .map_err(|bad| bad_value(info, BadValue { at: bad.at + rows.start * info.cols, ..bad }))?;
         stored.release(place);
+        if let Some(limits) = self.limits.get(layer) {
+            for (row, limit) in data.chunks_mut(info.cols.max(1)).zip(&limits.rows[rows]) {
+                row.iter_mut().for_each(|w| *w = w.clamp(-limit, *limit));
+            }
+        }
         Ok(())
+    }
+
+    /// From now on, weights are read cut off at these limits, one [`Limits`] for each layer, with as many rows.
+    ///
+    /// # Panics
+    /// When they are not of these layers.
+    pub fn limit(&mut self, limits: Vec<Limits>) {
+        let fit =
+            limits.len() == self.layers.len() && limits.iter().zip(&self.layers).all(|(l, i)| l.rows.len() == i.rows);
+        assert!(fit, "limits of other layers");
+        self.limits = limits;
+    }
+
+    /// Where a layer's weights are cut off, if they are.
+    pub fn limits(&self, layer: usize) -> Option<&Limits> {
+        self.limits.get(layer)
     }
 
     fn info(&self, layer: usize) -> Result<&LayerInfo, WeightsError> {
@@ -140,7 +174,7 @@ impl Network {
         order::sort_to_model_order(&mut tensors);
         check_names(path, filter, &metadata, &tensors)?;
 
-        let mut network = Network { files, layers: vec![], places: vec![], skipped: vec![], metadata };
+        let mut network = Network { files, layers: vec![], places: vec![], skipped: vec![], metadata, limits: vec![] };
         network.sort_out(tensors, layout, filter)?;
         match network.layers.is_empty() {
             true => Err(WeightsError::NoLayers { path: path.to_owned(), layout, why: reasons(&network.skipped) }),

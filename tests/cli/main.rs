@@ -4,6 +4,7 @@
 mod support;
 
 mod check;
+mod compare;
 mod cores;
 mod devices;
 mod fanout;

@@ -39,6 +39,26 @@ pub enum Command {
     Check(CheckArgs),
     /// Take a schedule apart: header, layers, frames, and single steps.
     Inspect(InspectArgs),
+    /// Put two plans side by side.
+    Compare(CompareArgs),
+}
+
+/// Options of the comparison.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// A report that `--json` has printed, or a schedule.
+    pub a: PathBuf,
+
+    /// Another.
+    pub b: PathBuf,
+
+    /// A line for each layer.
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Write the comparison as a web page that stands alone.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
 }
 
 /// Options of the inspection.
@@ -220,6 +240,11 @@ pub struct ReadingArgs {
     /// Over what the scale is taken [default: row, or what the weights file says].
     #[arg(long)]
     pub scale: Option<ScaleArg>,
+
+    /// Cut each row (or layer, with its one scale) off where its levels come nearest to its weights, instead of at its largest weight;
+    /// needs no data. Give it to check, too.
+    #[arg(long)]
+    pub calibrate: bool,
 
     /// How tensors are read: as layers, as plain matrices, or as ELight's [P, Q, k, k] blocks.
     #[arg(long, default_value = "auto")]

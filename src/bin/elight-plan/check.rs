@@ -6,7 +6,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::Context;
-use elight::check::{Findings, Options, Part, check_parts};
+use elight::check::{Findings, Options, Part, check_parts, limits};
 use elight::faults::{CoreFaults, FaultFile};
 use elight::held::Held;
 use elight::plan::CoreSize;
@@ -16,7 +16,13 @@ use crate::args::CheckArgs;
 
 /// Checks and reports; an error names the first thing that is wrong, and where.
 pub fn run(args: &CheckArgs) -> anyhow::Result<bool> {
-    let (network, device, quantization) = args.reading.open(&args.weights)?;
+    let (mut network, device, quantization) = args.reading.open(&args.weights)?;
+    let options = Options { reparam: quantization.reparam, scale: quantization.scale };
+    if args.reading.calibrate {
+        // By code of the check's own.
+        let limits = limits(&network, &device, &options)?;
+        network.limit(limits);
+    }
     anyhow::ensure!(
         args.from.is_empty() || args.from.len() == args.schedules.len(),
         "--from is needed once for each of the {} schedules, in their order, and was given {} times",
@@ -43,7 +49,6 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<bool> {
         let ranges = faults.get(number).map(CoreFaults::cells);
         parts.push(Part { schedule: file, origin, ranges });
     }
-    let options = Options { reparam: quantization.reparam, scale: quantization.scale };
     let found = check_parts(&mut parts, &network, &device, &options)
         .map_err(|(number, e)| anyhow::anyhow!("{}: {e}", args.schedules[number].display()))?;
     if args.json {

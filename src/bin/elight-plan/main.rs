@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod compare;
 mod inspect;
 mod pages;
 mod plan;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         (_, Some(shell)) => print(&args::completions(shell)).map(|()| true),
         (Some(Command::Check(args)), _) => check::run(args),
         (Some(Command::Inspect(args)), _) => inspect::run(args),
+        (Some(Command::Compare(args)), _) => compare::run(args),
         (None, _) => plan::run(&cli.plan),
     };
     match done {

@@ -22,7 +22,11 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     let Some(weights) = &args.weights else {
         anyhow::bail!("WEIGHTS are needed, as in: elight-plan weights.safetensors --core 9x9");
     };
-    let (network, device, quantization) = args.reading.open(weights)?;
+    let (mut network, device, quantization) = args.reading.open(weights)?;
+    if args.reading.calibrate {
+        let quantizer = Quantizer::new(&device, quantization.reparam, quantization.scale);
+        plan::calibrate(&mut network, &quantizer)?;
+    }
     let core = core_size(args, &network)?;
     let options = PlanOptions {
         core,

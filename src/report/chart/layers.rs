@@ -34,7 +34,7 @@ pub fn groups(report: &Report) -> Vec<Group> {
 }
 
 /// A layer's name that fits a picture: its end says more than its front.
-fn short_name(name: &str) -> String {
+pub(crate) fn short_name(name: &str) -> String {
     let name = name.strip_suffix(".weight").unwrap_or(name);
     let n = name.chars().count();
     if n <= NAME { name.to_owned() } else { format!("\u{2026}{}", name.chars().skip(n - NAME + 1).collect::<String>()) }

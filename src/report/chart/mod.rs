@@ -26,6 +26,8 @@ pub use bars::{by_layer, errors, orders};
 pub use dots::writes_by_layer;
 pub use heat::wear;
 pub use layers::{Group, groups};
+
+pub(crate) use layers::short_name;
 pub use levels::levels;
 pub use lines::{lifetime, steps};
 pub use svg::escape;

@@ -4,6 +4,7 @@
 //! it is read from there, so that page and JSON cannot differ. The page is also well-formed XML. The one thing left out is how long planning
 //! took: so the same plan gives the same page.
 
+mod compare;
 mod parts;
 mod sections;
 
@@ -15,7 +16,9 @@ use super::{Report, chart::escape};
 use crate::level::DeviceProfile;
 use crate::order::Order;
 
-pub(crate) use parts::{Figures, document};
+pub use compare::page as comparison;
+
+use parts::{Figures, document};
 
 /// All pictures of a report, in the order of the page.
 #[derive(Clone, Debug)]

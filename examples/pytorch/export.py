@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""A PyTorch or Hugging Face checkpoint to a `.safetensors` file that elight-plan understands.
+
+    python export.py resnet20.th -o resnet20.safetensors --core 9x9 --bits 4
+    python export.py path/to/hugging-face-model/ -o model.safetensors
+
+Takes a file of `torch.save` (a state dict, or a dict that holds one), a `.safetensors` file, or the folder of a Hugging Face
+model. Tensors keep the order in which the checkpoint has them, as layers are planned in the order of their data; what is said of
+core, device and bits goes into the metadata (docs/weights.md, docs/from-pytorch.md), so that elight-plan needs no flags.
+Needs torch, and the safetensors package for `.safetensors` input.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import struct
+import sys
+
+import torch
+
+DTYPES = {
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
+    torch.int64: "I64", torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
+}
+
+
+def write(path, tensors, metadata):
+    """Writes tensors in the order of the dict (the usual `save_file` sorts them); the file appears whole or not at all."""
+    header, at = {"__metadata__": {key: str(value) for key, value in metadata.items()}}, 0
+    for name, tensor in tensors.items():
+        size = tensor.numel() * tensor.element_size()
+        header[name] = {"dtype": DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    partial = f"{path}.partial"
+    with open(partial, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for tensor in tensors.values():
+            flat = tensor.detach().cpu().contiguous().reshape(-1)
+            file.write(flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
+    os.replace(partial, path)
+
+
+def groups(module):
+    """Metadata for grouped convolutions, which a weight's shape does not tell."""
+    convolutions = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
+    named = ((name, m) for name, m in module.named_modules() if isinstance(m, convolutions) and m.groups > 1)
+    return {f"elight.groups.{name}.weight": m.groups for name, m in named}
+
+
+def read(path):
+    """The tensors of a checkpoint, in its order."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        shards = sorted(path.glob("*.safetensors")) or sorted(path.glob("pytorch_model*.bin"))
+        if not shards:
+            sys.exit(f"error: {path}: no *.safetensors and no pytorch_model*.bin in this folder")
+        return {name: tensor for shard in shards for name, tensor in read(shard).items()}
+    if path.suffix == ".safetensors":
+        from safetensors import safe_open
+
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.offset_keys()}
+    # Only tensors and plain containers are unpickled: a checkpoint cannot run code.
+    found = torch.load(path, map_location="cpu", weights_only=True)
+    for key in ("state_dict", "model_state_dict", "model", "net"):
+        if isinstance(found, dict) and isinstance(found.get(key), dict):
+            found = found[key]
+    found = {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
+    if not found:
+        sys.exit(f"error: {path}: no tensors in it; expected a state dict, or a dict with `state_dict`")
+    # DataParallel puts this before every name.
+    strip = all(name.startswith("module.") for name in found)
+    return {name.removeprefix("module.") if strip else name: value for name, value in found.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("checkpoint", help=".pt, .pth, .th, .bin, .safetensors, or a model's folder")
+    parser.add_argument("-o", "--output", required=True)
+    parser.add_argument("--core", help="RxC, as in 9x9: elight-plan needs no --core then")
+    parser.add_argument("--bits", type=int, choices=range(1, 9))
+    parser.add_argument("--device", help="a preset of elight-plan, or a TOML file")
+    parser.add_argument("--scale", choices=["row", "layer"])
+    parser.add_argument("--reparam", choices=["none", "tanh"])
+    parser.add_argument("--groups", action="append", default=[], metavar="TENSOR=N", help="groups of a convolution")
+    args = parser.parse_args()
+    tensors = read(args.checkpoint)
+    said = {"tile": args.core, "bits": args.bits, "device": args.device, "scale": args.scale, "reparam": args.reparam}
+    metadata = {"format": "pt", **{f"elight.{key}": value for key, value in said.items() if value is not None}}
+    for text in args.groups:
+        name, _, number = text.rpartition("=")
+        if name not in tensors or not number.isdigit():
+            parser.error(f"--groups {text}: expected TENSOR=N with a tensor of the checkpoint, as in dw.weight=32")
+        metadata[f"elight.groups.{name}"] = number
+    write(args.output, tensors, metadata)
+    weights = sum(t.numel() for t in tensors.values() if t.dim() >= 2)
+    print(f"{args.output}: {len(tensors)} tensors, {weights} weights in tensors of two or more dimensions")
+
+
+if __name__ == "__main__":
+    main()
