@@ -130,5 +130,5 @@ impl LoadError {
 pub(crate) fn place(fault: &FaultReport, cols: u16) -> (u32, u32, &'static str) {
     let weight = fault.cell / 2;
     let cols = u32::from(cols.max(1));
-    (weight / cols, weight % cols, if fault.cell % 2 == 0 { "plus" } else { "minus" })
+    (weight / cols, weight % cols, if fault.cell.is_multiple_of(2) { "plus" } else { "minus" })
 }

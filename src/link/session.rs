@@ -172,7 +172,7 @@ impl<'l, L: Line + ?Sized> Session<'l, L> {
             let got = self.line.receive(&mut self.buffer, Duration::from_millis(patience)).map_err(lost)?;
             self.waiting = 0..got;
         }
-        while let Some(at) = self.waiting.next() {
+        for at in self.waiting.by_ref() {
             match self.host.receive(self.buffer[at], self.line.now()) {
                 Some(Event::Answer(answer)) => return Ok(Some(Heard::Answer(read(&answer)))),
                 Some(Event::Ack(ack)) => return Ok(Some(Heard::Ack(ack))),

@@ -17,7 +17,7 @@ fn file(loaded: &Loaded, identity: Identity) -> FaultFile {
     let faults = loaded.faults.iter().map(|fault| FaultEntry {
         row: fault.cell / 2 / lanes,
         col: fault.cell / 2 % lanes,
-        side: if fault.cell % 2 == 0 { Side::Plus } else { Side::Minus },
+        side: if fault.cell.is_multiple_of(2) { Side::Plus } else { Side::Minus },
         kind: Kind::Stuck,
         level: Some(fault.read.into()),
     });
