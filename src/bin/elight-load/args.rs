@@ -17,8 +17,8 @@ pub struct Cli {
     /// What elight-plan wrote.
     pub schedule: PathBuf,
 
-    /// Where the controller is: sim (in this program, on a simulated core), tcp:HOST:PORT, or serial:PORT[:BAUD] [default baud:
-    /// 115200].
+    /// Where the controller is: sim (in this program, on a simulated core), tcp:HOST:PORT, or `serial:PORT[:BAUD]` (default baud:
+    /// 115200).
     #[arg(long, value_name = "TARGET")]
     pub to: Target,
 
