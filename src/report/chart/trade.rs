@@ -45,7 +45,14 @@ pub fn trade(points: &[SweepPoint]) -> Picture {
         let title = format!("{}: {steps} steps, {writes} writes", point_name(point));
         svg.disc(if may_idle(point) { "opt" } else { "nat" }, (px, py), &title);
         if let Some(percent) = point.extra_steps_percent.filter(|_| !point.fixed_levels && px >= free) {
-            svg.text(px + 5.0, py - 8.0, "axis", "start", &format!("+{} %", mark(percent)));
+            let anchor = if px + 44.0 > right { "end" } else { "start" };
+            svg.text(
+                px + if anchor == "end" { 0.0 } else { 5.0 },
+                py - 8.0,
+                "axis",
+                anchor,
+                &format!("+{} %", mark(percent)),
+            );
             free = px + 44.0;
         }
     }
