@@ -18,7 +18,7 @@ use thiserror::Error;
 use crate::faults::CellRange;
 use crate::level::{DeviceProfile, Quantizer};
 use crate::order::tally::{PairWear, Totals, counts_resets};
-use crate::plan::{CoreSize, Observer, Stimulus, identity_crc};
+use crate::plan::{CoreSize, Observer, Stimulus, Unobserved, identity_crc};
 use crate::weights::Network;
 
 /// Why a replay failed: each is a fault of the schedule or of this program, not of the user.
@@ -105,6 +105,19 @@ pub struct Replay {
     pub outputs_match: bool,
     /// Inferences run.
     pub inferences: u32,
+}
+
+impl Replay {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Option<Self>) -> Self {
+        let Some(other) = other else { return self };
+        Self {
+            writes_match: self.writes_match && other.writes_match,
+            outputs_match: self.outputs_match && other.outputs_match,
+            inferences: self.inferences + other.inferences,
+        }
+    }
 }
 
 /// Binary places of a weight in the replay's fixed point.
@@ -234,6 +247,37 @@ pub fn replay_cores(
         writes_match &= replay_core(schedule, core, device, stimuli, *promise, &mut sums, observer)?;
     }
     Ok(Replay { writes_match, outputs_match: sums == *outputs, inferences: stimuli.len() as u32 })
+}
+
+/// Wear of every weight cell by one inference of a schedule, on an intact core that holds the levels `origin`; `ram`: what its header asks for, bytes.
+///
+/// # Errors
+/// [`ReplayError`] when it cannot be carried out.
+pub fn wear(
+    schedule: &Path,
+    network: &Network,
+    core: CoreSize,
+    device: &DeviceProfile,
+    origin: &[i16],
+    ram: usize,
+) -> Result<Vec<PairWear>, ReplayError> {
+    let (rows, cols) = (core.rows as u16, core.cols as u16);
+    let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: identity_crc(device) };
+    let config = SimConfig { rows, cols, bits: device.bits, fanout: 1, cost: Some(device.cost) };
+    let inputs: usize = network.layers().iter().map(|l| l.inputs()).sum();
+    let outputs: usize = network.layers().iter().map(|l| l.rows).sum();
+    let (values, inputs) = (vec![0; 1 << device.bits], vec![0; inputs]);
+    let mut buffers = SimBuffers::erased(rows, cols, outputs);
+    buffers.levels.copy_from_slice(origin);
+    let before = buffers.wear.clone();
+    let mut memory = vec![0u8; ram.max(MAX_HEADER)];
+    let sim = FaultyCore { core: buffers.core(config, &values, &inputs)?, cols: core.cols, ranges: &[] };
+    let mut controller = Controller::new(sim, identity, &mut memory);
+    feed(schedule, &mut controller, &Unobserved)?;
+    controller.finish()?;
+    drop(controller);
+    let resets = counts_resets(&device.cost);
+    Ok(buffers.wear.iter().zip(&before).map(|(now, then)| difference(now, then, resets)).collect())
 }
 
 /// Replays one core's schedule; adds its outputs to `sums`, and says whether it was written as promised.

@@ -160,7 +160,7 @@ impl FaultFile {
         }
         let cells = sides.iter().map(|&[plus, minus]| range(plus, minus, top)).collect();
         let wear = self.wear.as_ref().map(|wear| wear.table(path, core)).transpose()?;
-        Ok(CoreFaults { path: path.to_owned(), cells, weak, wear, top })
+        Ok(CoreFaults { path: path.to_owned(), cells, weak, wear, worn_out: 0, top })
     }
 }
 

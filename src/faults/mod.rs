@@ -66,6 +66,12 @@ pub enum FaultError {
         /// The core.
         core: CoreSize,
     },
+    /// No wear in the file.
+    #[error("{path}: --wear needs a table [wear] with what every PCM cell has borne; for faults alone use --faults")]
+    NoWear {
+        /// The file.
+        path: PathBuf,
+    },
     /// Nothing is left to work with.
     #[error("{path}: no core row can compute a row of layer `{layer}`: too many of its cells are dead or stuck")]
     Hopeless {
@@ -122,6 +128,7 @@ pub struct CoreFaults {
     cells: Vec<CellRange>,
     weak: Vec<bool>,
     wear: Option<Vec<[u64; 2]>>,
+    worn_out: usize,
     top: i16,
 }
 
@@ -154,6 +161,32 @@ impl CoreFaults {
     #[must_use]
     pub fn erased(&self) -> Vec<i16> {
         self.cells.iter().map(|cell| cell.erased()).collect()
+    }
+
+    /// Takes cells out of use that have borne [`CoreFaults::WORN`] of what they can, and returns what each PCM cell can still bear.
+    ///
+    /// # Errors
+    /// [`FaultError::NoWear`] when the file does not say what they have borne.
+    pub fn retire(&mut self, endurance: f64) -> Result<Vec<[f64; 2]>, FaultError> {
+        let wear = self.wear.as_ref().ok_or_else(|| FaultError::NoWear { path: self.path.clone() })?;
+        let mut worn_out = 0;
+        for (range, wear) in self.cells.iter_mut().zip(wear) {
+            if wear.iter().any(|&wear| wear as f64 >= Self::WORN * endurance) {
+                *range = CellRange::DEAD;
+                worn_out += 1;
+            }
+        }
+        self.worn_out = worn_out;
+        Ok(wear.iter().map(|wear| wear.map(|wear| (endurance - wear as f64).max(0.0))).collect())
+    }
+
+    /// The part of its endurance after which a cell is used no more.
+    pub const WORN: f64 = 0.95;
+
+    /// Weight cells that are worn out.
+    #[must_use]
+    pub fn worn_out(&self) -> usize {
+        self.worn_out
     }
 
     /// Weight cells that cannot hold every level, and those that are weak.

@@ -161,6 +161,19 @@ impl Program {
         self.feed();
     }
 
+    /// Moves what each cell does `lanes` cells on, round the end of the core row; columns as in [`Program::chunks`].
+    pub fn turn(&mut self, row: &[i16], top: i16, lanes: usize) {
+        if lanes == 0 {
+            return;
+        }
+        for levels in self.level.chunks_exact_mut(self.cells) {
+            levels.rotate_right(lanes % self.cells);
+        }
+        // Within a step columns ascend with the cells.
+        self.sort_columns(row, top);
+        self.feed();
+    }
+
     /// Each cell works through its runs; within a level, columns go to the cells in ascending order as time goes on. Weights of level 0 that
     /// no run has room for are left out.
     pub fn runs<'a>(&mut self, row: &[i16], steps: usize, top: i16, cells: impl ExactSizeIterator<Item = &'a [Run]>) {

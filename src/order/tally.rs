@@ -79,6 +79,12 @@ impl PairWear {
         }
     }
 
+    /// What has worn the `[plus, minus]` cell: level steps, pulses or resets, by the device's cost model.
+    #[must_use]
+    pub fn worn(&self, cost: &WriteCost) -> [u64; 2] {
+        [0, 1].map(|i| cost.wear(self.up[i] + self.down[i], self.events[i], self.resets[i]))
+    }
+
     fn merge(&mut self, other: &Self) {
         for i in 0..2 {
             self.up[i] += other.up[i];

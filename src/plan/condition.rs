@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Turn;
 use crate::faults::{CellRange, CoreFaults};
 use crate::held::Held;
 
@@ -14,11 +15,13 @@ pub struct Condition {
     pub from: Option<Vec<Held>>,
     /// Faults of each core; none: all are intact.
     pub faults: Option<Vec<CoreFaults>>,
+    /// How far the plan is turned on its core; none: it sits where the first load is cheapest.
+    pub turn: Option<Turn>,
 }
 
 impl Default for Condition {
     fn default() -> Self {
-        Self { cores: 1, from: None, faults: None }
+        Self { cores: 1, from: None, faults: None, turn: None }
     }
 }
 

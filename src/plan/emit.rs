@@ -241,13 +241,18 @@ impl LayerWork<'_> {
         }
     }
 
+    /// The core row whose part of the arrangement is played on a core row.
+    fn part(&self, core_row: usize) -> usize {
+        self.options.condition.turn.map_or(core_row, |turn| turn.part(core_row, self.options.core.rows))
+    }
+
     /// Output row of an order in a slot, if any. Where inputs are shared, all orders have the rows in the same places.
     fn output(&self, order: Order, stage: usize, core_row: usize) -> Option<u32> {
         let row = match (&self.segment.arrangement, order) {
             (Arranged::Shared(arrangement), _) => {
                 return arrangement.bundles(self.index).row(arrangement.sharing, stage, core_row);
             }
-            (Arranged::Cells(_), Order::Optimal) => self.segment.row(self.first_stage + stage, core_row)?,
+            (Arranged::Cells(_), Order::Optimal) => self.segment.row(self.first_stage + stage, self.part(core_row))?,
             _ => (stage * self.options.all_rows() + core_row) as u32,
         };
         ((row as usize) < self.levels.rows).then_some(row)
@@ -281,15 +286,18 @@ impl LayerWork<'_> {
                 program.shared(levels, cells, arrangement.columns(self.index, tile_row, core_row));
             }
             (Order::Optimal, Arranged::Cells(arrangement)) => {
-                let stage = self.first_stage + tile_row;
+                let (stage, part) = (self.first_stage + tile_row, self.part(core_row));
                 match (self.options.reach, &self.segment.faulty) {
                     (Reach::Lane, _) => {
-                        let rising = arrangement.rising(stage, core_row);
+                        let rising = arrangement.rising(stage, part);
                         program.lanes(levels, cells, self.top, |cell| rising[cell]);
                     }
                     (Reach::Row, None) => {
-                        let (rising, timeline) = (arrangement.rising(stage, core_row), &arrangement.timeline);
-                        program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, core_row), rising);
+                        let (rising, timeline) = (arrangement.rising(stage, part), &arrangement.timeline);
+                        program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, part), rising);
+                        if let Some(turn) = self.options.condition.turn {
+                            program.turn(levels, self.top, turn.lanes);
+                        }
                     }
                     (Reach::Row, Some(faulty)) => {
                         let profile = Profiles::of(levels, 1, levels.len(), self.top);
@@ -319,11 +327,9 @@ impl LayerWork<'_> {
     fn survey(&self) -> Coding {
         let mut survey = Survey::new(top_level(self.format.bits));
         let (mut program, mut memory) = (Program::default(), Memory::default());
-        // Around faults the first core rows may have nothing to do.
-        let rows = match &self.segment.faulty {
-            None => self.options.all_rows().min(SURVEYED_ROWS),
-            Some(_) => self.options.all_rows(),
-        };
+        // Around faults, and in a plan that is turned, the first core rows may have nothing to do.
+        let all = self.segment.faulty.is_some() || self.options.condition.turn.is_some();
+        let rows = if all { self.options.all_rows() } else { self.options.all_rows().min(SURVEYED_ROWS) };
         let mut surveyed = 0;
         for core_row in 0..rows {
             if surveyed < SURVEYED_ROWS && self.program(self.options.order, 0, core_row, &mut program).is_some() {

@@ -128,6 +128,18 @@ pub enum PlanError {
         /// The order.
         order: &'static str,
     },
+    /// A plan that cannot be turned round on its core.
+    #[error("--rotate {why}")]
+    Turn {
+        /// Why.
+        why: &'static str,
+    },
+    /// The earlier schedule cannot be read.
+    #[error(transparent)]
+    Held(#[from] crate::held::HeldError),
+    /// A schedule of a rotation cannot be counted.
+    #[error(transparent)]
+    Replay(#[from] crate::replay::ReplayError),
     /// The schedule cannot be written.
     #[error("cannot write {path}: {source}; nothing was left behind, and an older file of that name is untouched")]
     Output {

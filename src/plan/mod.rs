@@ -22,6 +22,8 @@ mod read;
 mod segment;
 mod sweep;
 mod trade;
+mod turn;
+mod turns;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -46,6 +48,8 @@ pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationReque
 pub use output::OutputFile;
 pub use sweep::{SweepPoint, sweep};
 pub use trade::{ExtraSteps, MOST_EXTRA_STEPS, Trade};
+pub use turn::Turn;
+pub use turns::{Life, Turned, Worn, plan_turns, rotation_path};
 
 use segment::Segment;
 
@@ -158,6 +162,7 @@ pub fn plan(
     let begun = Instant::now();
     check_blocks(network, options.core)?;
     check_order(options)?;
+    check_turn(options)?;
     check_trade(options)?;
     let spec = schedule_spec(network, options);
     let cores = options.condition.cores;
@@ -245,6 +250,23 @@ fn check_order(options: &PlanOptions) -> Result<(), PlanError> {
         }
         (Order::Sorted, Reach::Row) if options.condition.faults.is_some() => {
             Err(PlanError::FaultyOrder { order: "sorted" })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_turn(options: &PlanOptions) -> Result<(), PlanError> {
+    match options.condition.turn {
+        Some(_) if options.order != Order::Optimal => Err(PlanError::Turn { why: "is for --order optimal" }),
+        Some(_) if options.trade.extra_steps.is_some() => Err(PlanError::Turn { why: "goes without --extra-steps" }),
+        Some(_) if options.condition.faults.is_some() => Err(PlanError::Turn {
+            why: "needs cores without faulty or worn-out cells: leave it out, and plan around them",
+        }),
+        Some(_) if options.fanout > 1 => {
+            Err(PlanError::Turn { why: "needs --fanout cell: an input of its own for every weight cell" })
+        }
+        Some(turn) if turn.lanes > 0 && options.reach == Reach::Lane => {
+            Err(PlanError::Turn { why: "of lanes needs --reach row" })
         }
         _ => Ok(()),
     }

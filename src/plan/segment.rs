@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::emit::Emitter;
 use super::trade::{self, Relaxed};
-use super::{LayerOutcome, PlanError, PlanOptions, Planner};
+use super::{CoreSize, LayerOutcome, PlanError, PlanOptions, Planner};
 use crate::faults::FaultError;
 use crate::level::LevelMatrix;
 use crate::order::Reach;
@@ -158,7 +158,7 @@ impl Segment {
             planner.keep(layer, levels);
             planner.done(layer)?;
         }
-        let closure = closure(part, emitter);
+        let closure = closure(part, emitter, options);
         if let Some(sharing) = options.sharing() {
             planner.observer.begin("ordering", planner.weights(layers.clone()));
             let advance = |weights| {
@@ -208,7 +208,11 @@ impl Segment {
             (Reach::Lane, _) => lanes::arrange(&lanes, core_rows, cells, &closure),
         };
         // A part around faults cannot sit elsewhere.
-        if part.0 == 0 && options.condition.from.is_some() && options.condition.faults.is_none() {
+        if part.0 == 0
+            && options.condition.from.is_some()
+            && options.condition.faults.is_none()
+            && options.condition.turn.is_none()
+        {
             seats::settle(
                 &mut arrangement,
                 &closure,
@@ -309,14 +313,16 @@ impl Faulty {
 
 /// A network of several segments is closed at its two ends only: each begins where the one before it ended, and the last ends where the
 /// first began.
-fn closure((part, parts): (usize, usize), emitter: &Emitter<'_>) -> Closure {
+fn closure((part, parts): (usize, usize), emitter: &Emitter<'_>, options: &PlanOptions) -> Closure {
     if parts == 1 {
         return Closure::Cycle;
     }
     let last = part + 1 == parts;
+    // Cells are counted where they are, and arranged as if nothing were turned.
+    let (turn, CoreSize { rows, cols }) = (options.condition.turn.unwrap_or_default(), options.core);
     Closure::Part {
-        start: (part > 0).then(|| emitter.optimal().levels()),
-        end: last.then(|| emitter.optimal().first_levels()),
+        start: (part > 0).then(|| turn.undo(&emitter.optimal().levels(), rows, cols)),
+        end: last.then(|| turn.undo(&emitter.optimal().first_levels(), rows, cols)),
     }
 }
 

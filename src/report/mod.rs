@@ -19,10 +19,11 @@ use std::path::Path;
 use firmware_model::pcm::WriteCost;
 use serde::{Deserialize, Serialize};
 
+use crate::faults::CoreFaults;
 use crate::level::{Reparam, ScaleMode};
 use crate::order::tally::{Cost, Costs, ElightAccounting, Totals};
 use crate::order::{Order, Reach};
-use crate::plan::{CoreOutcome, ExtraSteps, Outcome, PlanOptions, SweepPoint};
+use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, SweepPoint, Turned};
 use crate::replay::Replay;
 use crate::weights::Network;
 
@@ -117,6 +118,12 @@ pub struct Report {
     /// What pictures show besides; none unless they are asked for.
     #[serde(default)]
     pub detail: Option<Detail>,
+    /// What cells have borne, and how long they last; none without `--wear`.
+    #[serde(default)]
+    pub wear: Option<WearReport>,
+    /// Plans that take turns; none without `--rotate`.
+    #[serde(default)]
+    pub rotation: Option<RotationReport>,
     /// Each core's load.
     #[serde(default)]
     pub cores: Vec<CoreReport>,
@@ -187,6 +194,36 @@ pub struct FaultReport {
     pub intact_steps: u64,
     /// Writes per inference of the plan for intact cores; none with reach `lane`.
     pub intact_writes: Option<u64>,
+}
+
+/// The life of worn cells, with the plan in the schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WearReport {
+    /// Weight cells that are worn out, and not used any more.
+    pub worn_out: usize,
+    /// What the PCM cell with the least left, of those in use, can still bear.
+    pub least_budget: f64,
+    /// Inferences until the first cell has used up what it can still bear; none when nothing wears.
+    pub lifetime_inferences: Option<f64>,
+}
+
+/// Plans that take turns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RotationReport {
+    /// Their schedules (of several cores: what the names are made of), in the order of their turns.
+    pub schedules: Vec<String>,
+    /// Inferences with each before the next one's turn.
+    pub every: u64,
+    /// Writes of the first inference of each after the one before it in the rotation.
+    pub first_writes: Vec<u64>,
+    /// Wear of the most worn cell, an inference on average, changes of turns included.
+    pub max_cell_wear: f64,
+    /// Inferences until the first cell has used up its budget; none without one.
+    pub lifetime_inferences: Option<f64>,
+    /// The same without rotation: the first plan for ever.
+    pub fixed_max_cell_wear: f64,
+    /// The same without rotation.
+    pub fixed_lifetime_inferences: Option<f64>,
 }
 
 /// What one core does in the order of the schedule.
@@ -339,6 +376,8 @@ impl Report {
             rate_per_second: 1.0,
             lifetime_years: ByOrder::default(),
             detail: None,
+            wear: None,
+            rotation: None,
             cores: outcome.cores.iter().map(CoreReport::new).collect(),
             schedule: ScheduleReport {
                 path: schedule.display().to_string(),
@@ -361,6 +400,50 @@ impl Report {
         let ByOrder { natural, sorted, optimal } = self.lifetime_inferences;
         self.rate_per_second = rate;
         self.lifetime_years = ByOrder { natural: years(natural), sorted: years(sorted), optimal: years(optimal) };
+        self
+    }
+
+    /// The same report with the life of cells that have borne something, and of plans that take turns.
+    #[must_use]
+    pub fn with_life(
+        mut self,
+        options: &PlanOptions,
+        turned: &[Turned],
+        every: Option<u64>,
+        budget: Option<&[[f64; 2]]>,
+        outcome: &Outcome,
+        worn: bool,
+    ) -> Self {
+        let rates: Vec<[u64; 2]> =
+            outcome.of(options.order).per_inference_wear.iter().map(|p| p.worn(&options.device.cost)).collect();
+        if let Some(budget) = budget.filter(|_| worn) {
+            let faults = options.condition.faults.iter().flatten();
+            let pairs = rates.iter().flatten().zip(budget.iter().flatten());
+            let lasts = pairs.clone().filter(|(rate, _)| **rate > 0).map(|(rate, left)| left / *rate as f64);
+            let life = lasts.fold(f64::INFINITY, f64::min);
+            let used = pairs.filter(|(rate, _)| **rate > 0).map(|(_, left)| *left);
+            self.wear = Some(WearReport {
+                worn_out: faults.map(CoreFaults::worn_out).sum(),
+                least_budget: used
+                    .fold(f64::INFINITY, f64::min)
+                    .min(options.device.endurance_writes.unwrap_or(f64::MAX)),
+                lifetime_inferences: life.is_finite().then(|| life.floor()),
+            });
+        }
+        if let Some(first) = turned.first().filter(|_| turned.len() > 1) {
+            let fixed = Life::fixed(first, budget);
+            let every = every.unwrap_or_else(|| fixed.inferences.map_or(1000, |n| (n / 100.0).clamp(1.0, 1e9) as u64));
+            let life = Life::of(turned, every, budget);
+            self.rotation = Some(RotationReport {
+                schedules: turned.iter().map(|t| t.output.display().to_string()).collect(),
+                every,
+                first_writes: turned.iter().map(|t| t.first_writes).collect(),
+                max_cell_wear: life.max_cell_wear,
+                lifetime_inferences: life.inferences,
+                fixed_max_cell_wear: fixed.max_cell_wear,
+                fixed_lifetime_inferences: fixed.inferences,
+            });
+        }
         self
     }
 

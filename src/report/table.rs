@@ -189,6 +189,32 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     if let Some(faults) = &report.faults {
         self::faults(out, report, faults)?;
     }
+    if let Some(wear) = &report.wear {
+        writeln!(
+            out,
+            "wear      {} weight cells are worn out and rest; the first cell in use wears out after {}",
+            thousands(wear.worn_out as u64),
+            lasts(wear.lifetime_inferences)
+        )?;
+    }
+    if let Some(rotation) = &report.rotation {
+        writeln!(
+            out,
+            "rotation  {} schedules, each for {} inferences, {} to {}",
+            rotation.schedules.len(),
+            thousands(rotation.every),
+            rotation.schedules[0],
+            rotation.schedules[rotation.schedules.len() - 1]
+        )?;
+        writeln!(
+            out,
+            "          worst cell {} an inference, {}; without rotation {}, {}",
+            short(rotation.max_cell_wear),
+            lasts(rotation.lifetime_inferences),
+            short(rotation.fixed_max_cell_wear),
+            lasts(rotation.fixed_lifetime_inferences)
+        )?;
+    }
     if report.cores.len() > 1 {
         cores(out, report)?;
     }
@@ -261,6 +287,10 @@ fn faults(out: &mut String, report: &Report, faults: &FaultReport) -> std::fmt::
             faults.added_error
         ),
     }
+}
+
+fn lasts(inferences: Option<f64>) -> String {
+    inferences.map_or("lifetime not known".to_owned(), |n| format!("{} inferences", thousands(n as u64)))
 }
 
 /// Each core's load.

@@ -17,3 +17,4 @@ mod outputs;
 mod page;
 mod report;
 mod trade;
+mod wear;

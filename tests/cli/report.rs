@@ -60,6 +60,8 @@ const KEYS: &[(&str, &str)] = &[
     ("endurance_writes", "number?"),
     ("lifetime_inferences.ORDER", "number?"),
     ("faults", "null"),
+    ("wear", "null"),
+    ("rotation", "null"),
     ("rate_per_second", "number"),
     ("lifetime_years.ORDER", "number?"),
     ("detail", "null"),

@@ -176,6 +176,19 @@ pub struct PlanArgs {
     #[arg(long, value_name = "FILE.toml")]
     pub faults: Vec<PathBuf>,
 
+    /// Faults and wear of the core, as a controller exports them: worn cells are spared. Once for each core.
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "faults")]
+    pub wear: Vec<PathBuf>,
+
+    /// N schedules, each turned round on the core so that wear is even, to be run in turn: FILE.rot0.elight and so on.
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "from", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub rotate: u16,
+
+    /// Inferences with one schedule of a rotation before the next one's turn [default: a hundredth of the life without rotation; 1000 where the
+    /// device's endurance is not known].
+    #[arg(long, value_name = "INFERENCES", requires = "rotate", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub rotate_every: Option<u64>,
+
     /// Threads [default: all]; the schedule is the same for any number.
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroU16>,

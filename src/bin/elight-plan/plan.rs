@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::Context;
 use elight::held::Held;
 use elight::level::{DeviceProfile, Quantizer};
-use elight::plan::{self, Condition, CoreSize, Observer, PlanOptions, SEGMENT_BYTES, Trade};
-use elight::replay::{self, Promise};
+use elight::order::Order;
+use elight::plan::{self, Condition, CoreSize, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus, Trade, Worn};
+use elight::replay::{self, Promise, Replay};
 use elight::report::{self, Detail, Report};
 use elight::weights::Network;
 
@@ -28,6 +29,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         plan::calibrate(&mut network, &quantizer)?;
     }
     let core = core_size(args, &network)?;
+    let (condition, budget) = condition(args, core, &network, &device)?;
     let options = PlanOptions {
         core,
         quantization,
@@ -37,14 +39,17 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         effort: args.effort,
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
-        condition: condition(args, core, &network, &device)?,
+        condition,
         trade: Trade { extra_steps: args.extra_steps },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
     let pages = Pages { page: args.report.as_deref(), pictures: args.svg.as_deref() };
-    for number in 0..options.condition.cores {
-        let path = plan::core_path(&output, number, options.condition.cores);
+    let rotations = usize::from(args.rotate);
+    for number in 0..options.condition.cores * rotations {
+        let (number, rotation) = (number / rotations, number % rotations);
+        let path = plan::rotation_path(&output, rotation, rotations);
+        let path = plan::core_path(&path, number, options.condition.cores);
         refuse_to_overwrite(weights, &network, &path)?;
         if let Some(page) = pages.page {
             anyhow::ensure!(page != path, "the page {} would overwrite the schedule: name another", page.display());
@@ -58,28 +63,30 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     let bars = Bars::new(args.quiet);
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
     let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, &network, args.seed) };
-    let outcome = plan::plan(&network, &options, &output, &stimuli, &bars)?;
-    let replay = if args.no_verify {
-        None
+    let spared = budget.is_some()
+        && options.condition.faults.is_none()
+        && options.condition.from.is_none()
+        && options.fanout == 1
+        && options.trade.extra_steps.is_none()
+        && options.order == Order::Optimal;
+    let turned = if rotations > 1 || spared {
+        let worn = Worn { budget: budget.as_deref(), count: rotations };
+        plan::plan_turns(&network, &options, &worn, &output, &stimuli, &bars)?
     } else {
-        let cells = core.rows * core.cols;
-        let origin = options.condition.origin(cells);
-        let ranges = options.condition.ranges().unwrap_or_default();
-        let promises = outcome.cores.iter().zip(origin.chunks(cells)).enumerate().map(|(number, (core, origin))| {
-            let promise = Promise {
-                totals: &core.totals,
-                end: core.end,
-                origin,
-                fanout: options.fanout,
-                ranges: ranges.get(number * cells..(number + 1) * cells).unwrap_or_default(),
-                ram: outcome.decoder_ram_bytes as usize,
-                outputs: &[],
-            };
-            (core.path.as_path(), promise)
-        });
-        let promises: Vec<_> = promises.collect();
-        let outputs = &outcome.expected_outputs;
-        Some(replay::replay_cores(&promises, core, &options.device, &stimuli, outputs, &bars)?)
+        Vec::new()
+    };
+    let (outcome, replay) = if turned.is_empty() {
+        let outcome = plan::plan(&network, &options, &output, &stimuli, &bars)?;
+        let replay = prove(&outcome, &options, &stimuli, &bars)?;
+        (outcome, replay)
+    } else {
+        // The whole rotation: each plan on the core as the one before has left it.
+        let mut replay = None;
+        for turned in &turned {
+            let own = prove(&turned.outcome, &turned.options, &stimuli, &bars)?;
+            replay = own.map(|own| own.and(replay));
+        }
+        (turned[0].outcome.clone(), replay)
     };
     let sweep = match &args.sweep {
         None => Vec::new(),
@@ -92,7 +99,14 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     bars.finish();
 
     let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
-    let report = report.at_rate(args.rate);
+    let report = report.at_rate(args.rate).with_life(
+        &options,
+        &turned,
+        args.rotate_every,
+        budget.as_deref(),
+        &outcome,
+        !args.wear.is_empty(),
+    );
     let report = if pages.any() {
         let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
         let schedules = outcome.cores.iter().map(|core| read(&core.path)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -116,19 +130,72 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     Ok(matches && !bars.interrupted())
 }
 
-/// The cores as they are.
-fn condition(args: &PlanArgs, core: CoreSize, network: &Network, device: &DeviceProfile) -> anyhow::Result<Condition> {
+/// Replays all schedules of a plan, unless there is nothing to replay them with.
+fn prove(
+    outcome: &Outcome,
+    options: &PlanOptions,
+    stimuli: &[Stimulus],
+    bars: &Bars,
+) -> anyhow::Result<Option<Replay>> {
+    if stimuli.is_empty() {
+        return Ok(None);
+    }
+    let cells = options.core.rows * options.core.cols;
+    let origin = options.condition.origin(cells);
+    let ranges = options.condition.ranges().unwrap_or_default();
+    let promises = outcome.cores.iter().zip(origin.chunks(cells)).enumerate().map(|(number, (core, origin))| {
+        let promise = Promise {
+            totals: &core.totals,
+            end: core.end,
+            origin,
+            fanout: options.fanout,
+            ranges: ranges.get(number * cells..(number + 1) * cells).unwrap_or_default(),
+            ram: outcome.decoder_ram_bytes as usize,
+            outputs: &[],
+        };
+        (core.path.as_path(), promise)
+    });
+    let promises: Vec<_> = promises.collect();
+    let outputs = &outcome.expected_outputs;
+    Ok(Some(replay::replay_cores(&promises, options.core, &options.device, stimuli, outputs, bars)?))
+}
+
+/// What the `[plus, minus]` cell of each weight cell can still bear.
+type Budget = Vec<[f64; 2]>;
+
+/// The cores as they are, and what their cells can still bear, if that is known.
+fn condition(
+    args: &PlanArgs,
+    core: CoreSize,
+    network: &Network,
+    device: &DeviceProfile,
+) -> anyhow::Result<(Condition, Option<Budget>)> {
     let cores = usize::from(args.cores);
     let from = args.from.as_ref().map(|from| {
         let each = (0..cores).map(|number| {
             let held = Held::read(&plan::core_path(from, number, cores))?;
-            held.fits(network, core, device, 1)?;
+            held.fits(network, core, device, args.fanout.rows(core)? as u16)?;
             Ok(held)
         });
         each.collect::<anyhow::Result<Vec<_>>>()
     });
-    let faults = crate::args::faults(&args.faults, cores, core, device)?;
-    Ok(Condition { cores, from: from.transpose()?, faults })
+    let from = from.transpose()?;
+    let mut budget = device.endurance_writes.map(|endurance| vec![[endurance; 2]; cores * core.rows * core.cols]);
+    let files = if args.wear.is_empty() { &args.faults } else { &args.wear };
+    let mut faults = crate::args::faults(files, cores, core, device)?;
+    if !args.wear.is_empty() {
+        let Some(endurance) = device.endurance_writes else {
+            anyhow::bail!(
+                "--wear needs the device's endurance, which is not known for `{}`: name one with --device, or give yours an `endurance_writes` (docs/device-model.md)",
+                device.name
+            );
+        };
+        let each = faults.iter_mut().flatten().map(|core| core.retire(endurance)).collect::<Result<Vec<_>, _>>()?;
+        budget = Some(each.concat());
+        // A core that is only worn is planned for like a new one, and turned.
+        faults = faults.filter(|cores| cores.iter().any(|core| core.counts() != (0, 0)));
+    }
+    Ok((Condition { cores, from, faults, turn: None }, budget.filter(|_| !args.wear.is_empty() || args.rotate > 1)))
 }
 
 /// The output must be no file of the network, however its path is spelled.

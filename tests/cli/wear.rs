@@ -1,0 +1,131 @@
+//! `--wear` and `--rotate`: plans for a long life.
+
+use serde_json::Value;
+
+use crate::support::program::Sandbox;
+
+const DEVICE: [&str; 2] = ["--device", "gst-optical"];
+
+/// What is added to each PCM cell's wear before a plan is made: everything else is 0.
+fn wear_file(crc: u64, worn: &[(usize, usize, u64)]) -> String {
+    let mut table = vec![vec![0; 9]; 9];
+    for &(row, col, wear) in worn {
+        table[row][col] = wear;
+    }
+    format!(
+        "core = \"9x9\"\ndevice = \"gst-optical\"\ndevice_crc = {crc}\n[wear]\nplus = {table:?}\nminus = {table:?}\n"
+    )
+}
+
+/// The CRC that a plan says it expects.
+fn crc(sandbox: &Sandbox) -> u64 {
+    std::fs::write(sandbox.path("probe.toml"), wear_file(1, &[])).unwrap();
+    let run = sandbox.run([&["net.safetensors", "--core", "9x9", "--wear", "probe.toml"][..], &DEVICE].concat());
+    let (_, expected) = run.stderr.rsplit_once("CRC ").unwrap();
+    expected.trim_end().trim_end_matches(')').parse().unwrap()
+}
+
+fn plan(sandbox: &Sandbox, args: &[&str]) -> Value {
+    sandbox.report(&[&DEVICE[..], args].concat())
+}
+
+#[test]
+fn a_rotation_evens_out_the_wear() {
+    let sandbox = Sandbox::with_network();
+    let alone = plan(&sandbox, &["-o", "alone.elight"]);
+    let mut least = f64::INFINITY;
+    for count in ["2", "9"] {
+        let report = plan(&sandbox, &["--rotate", count, "--rotate-every", "50"]);
+        let rotation = &report["rotation"];
+        let schedules: Vec<String> = serde_json::from_value(rotation["schedules"].clone()).unwrap();
+        assert_eq!(schedules.len().to_string(), count);
+        // Every plan was replayed where the one before it has left the core.
+        assert_eq!(report["verified"]["inferences"], 2 * schedules.len());
+        assert_eq!(report["verified"]["writes_match"], true);
+        assert_eq!(report["verified"]["outputs_match"], true);
+        assert_eq!(
+            rotation["fixed_max_cell_wear"].as_f64(),
+            alone["orders"]["optimal"]["per_inference"]["max_cell_wear"].as_f64()
+        );
+        let worst = rotation["max_cell_wear"].as_f64().unwrap();
+        assert!(worst < rotation["fixed_max_cell_wear"].as_f64().unwrap() && worst < least, "{rotation}");
+        least = worst;
+        assert!(rotation["lifetime_inferences"].as_f64() > rotation["fixed_lifetime_inferences"].as_f64());
+        // Counted again by the checker: the whole cycle, cell by cell, with what it takes to change turns.
+        let mut borne = vec![[0u64; 2]; 81];
+        for (i, schedule) in schedules.iter().enumerate() {
+            let before = &schedules[(i + schedules.len() - 1) % schedules.len()];
+            let check = ["check", schedule, "net.safetensors", "--json", "--from", before];
+            let found = sandbox.run([&check[..], &DEVICE].concat()).json();
+            assert_eq!(found["first_load"]["writes"], rotation["first_writes"][i]);
+            let wear = |key: &str| serde_json::from_value::<Vec<[u64; 2]>>(found[key].clone()).unwrap();
+            for (cell, (first, later)) in wear("first_load_wear").iter().zip(wear("per_inference_wear")).enumerate() {
+                for side in 0..2 {
+                    borne[cell][side] += first[side] + 49 * later[side];
+                }
+            }
+        }
+        let most = *borne.iter().flatten().max().unwrap() as f64 / (50 * schedules.len()) as f64;
+        assert!((most - worst).abs() < 1e-9, "{most} counted, {worst} reported");
+    }
+}
+
+#[test]
+fn lanes_stay_where_they_have_to() {
+    let sandbox = Sandbox::with_network();
+    let report = plan(&sandbox, &["--rotate", "3", "--reach", "lane"]);
+    assert_eq!(report["verified"]["outputs_match"], true);
+    let report = plan(&sandbox, &["--rotate", "2", "--cores", "2"]);
+    assert_eq!(report["verified"]["writes_match"], true);
+    for name in ["net.rot0.core0.elight", "net.rot0.core1.elight", "net.rot1.core0.elight", "net.rot1.core1.elight"] {
+        assert!(sandbox.path(name).exists(), "{name}");
+    }
+}
+
+#[test]
+fn worn_cells_are_spared_and_retired() {
+    let sandbox = Sandbox::with_network();
+    let (crc, alone) = (crc(&sandbox), plan(&sandbox, &["-o", "alone.elight"]));
+    let endurance = alone["endurance_writes"].as_f64().unwrap();
+    let found = sandbox.run([&["check", "alone.elight", "net.safetensors", "--json"][..], &DEVICE].concat()).json();
+    let wear: Vec<[u64; 2]> = serde_json::from_value(found["per_inference_wear"].clone()).unwrap();
+    let worst = wear.iter().position(|w| w.iter().max() == wear.iter().flatten().max()).unwrap();
+    // The cell that this plan wears most has borne half of what it can: another one takes its part.
+    let half = wear_file(crc, &[(worst / 9, worst % 9, (endurance / 2.0) as u64)]);
+    std::fs::write(sandbox.path("half.toml"), half).unwrap();
+    let spared = plan(&sandbox, &["--wear", "half.toml"]);
+    assert_eq!(spared["verified"]["writes_match"], true);
+    assert_eq!(spared["wear"]["worn_out"], 0);
+    let blind = (endurance / 2.0) / *wear[worst].iter().max().unwrap() as f64;
+    assert!(spared["wear"]["lifetime_inferences"].as_f64().unwrap() > 1.5 * blind);
+    assert_eq!(
+        spared["orders"]["optimal"]["per_inference"]["writes"],
+        alone["orders"]["optimal"]["per_inference"]["writes"]
+    );
+    // Nearly worn out: a fault.
+    let out = wear_file(crc, &[(worst / 9, worst % 9, (endurance * 0.96) as u64)]);
+    std::fs::write(sandbox.path("out.toml"), out).unwrap();
+    let retired = plan(&sandbox, &["--wear", "out.toml"]);
+    assert_eq!(retired["wear"]["worn_out"], 1);
+    assert_eq!(retired["faults"]["cells"], 1);
+    assert_eq!(retired["verified"]["outputs_match"], true);
+    let found = sandbox.run([&["check", "net.elight", "net.safetensors", "--json"][..], &DEVICE].concat()).json();
+    assert_eq!(found["per_inference_wear"][worst], serde_json::json!([0, 0]));
+    sandbox.plan(&[&DEVICE[..], &["--wear", "out.toml", "--rotate", "2"]].concat()).fails(1, &["--rotate", "worn-out"]);
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let sandbox =
+        Sandbox::with_network().file("bare.toml", "core = \"9x9\"\ndevice = \"elight\"\ndevice_crc = 2055319189\n");
+    sandbox.plan(&["--wear", "bare.toml"]).fails(1, &["--wear needs the device's endurance", "`elight`"]);
+    let bare = "core = \"9x9\"\ndevice = \"gst-optical\"\ndevice_crc = ".to_owned() + &crc(&sandbox).to_string();
+    std::fs::write(sandbox.path("bare.toml"), bare).unwrap();
+    sandbox.plan(&[&DEVICE[..], &["--wear", "bare.toml"]].concat()).fails(1, &["bare.toml", "[wear]"]);
+    sandbox.plan(&["--wear", "a.toml", "--faults", "b.toml"]).fails(2, &["--faults"]);
+    sandbox.plan(&["--rotate", "2", "--from", "old.elight"]).fails(2, &["--from"]);
+    sandbox.plan(&["--rotate", "2", "--order", "sorted"]).fails(1, &["--rotate", "--order optimal"]);
+    sandbox.plan(&["--rotate", "2", "--extra-steps", "20"]).fails(1, &["--rotate", "without --extra-steps"]);
+    sandbox.plan(&["--rotate", "2", "--fanout", "column"]).fails(1, &["--rotate", "--fanout cell"]);
+    sandbox.plan(&["--rotate", "0"]).fails(2, &["--rotate"]);
+}
