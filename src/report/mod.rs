@@ -4,8 +4,6 @@
 
 pub mod number;
 
-mod curve;
-
 mod detail;
 
 pub mod chart;
@@ -29,7 +27,6 @@ use crate::plan::{self, CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, Swe
 use crate::replay::Replay;
 use crate::weights::Network;
 
-pub use curve::svg as curve;
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
 pub use number::thousands;
 pub(crate) use table::plain_table;

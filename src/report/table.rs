@@ -7,8 +7,9 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use firmware_model::pcm::{Price, WriteCost};
 
+use super::chart::point_name;
 use super::number::{energy, factor, short, thousands, time};
-use super::{FaultReport, Report, curve};
+use super::{FaultReport, Report};
 use crate::level::DeviceProfile;
 use crate::order::tally::Costs;
 use crate::order::{Objective, Order, Reach};
@@ -265,7 +266,7 @@ fn sweep(report: &Report) -> Table {
     let first = report.sweep[0];
     for point in &report.sweep {
         table.add_row([
-            curve::name(point),
+            point_name(point),
             thousands(point.steps),
             format!("{:.2}x", point.steps as f64 / first.steps as f64),
             thousands(point.writes),

@@ -92,8 +92,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         None => Vec::new(),
         Some(file) => {
             let points = plan::sweep(&network, &options, &bars)?;
-            let title = format!("{} on a {core} core, {} bits", weights.display(), options.device.bits);
-            write_whole(file, &report::curve(&title, &points))?;
+            write_whole(file, &report::chart::trade(&points).file())?;
             points
         }
     };
