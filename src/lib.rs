@@ -24,6 +24,8 @@ pub mod faults;
 
 pub mod replay;
 
+pub mod link;
+
 pub mod inspect;
 
 pub mod report;

@@ -52,9 +52,15 @@ impl<'a> BitReader<'a> {
             if self.left() < n as usize {
                 return Err(BitError::Truncated);
             }
-            let low = self.bits(16)?;
-            return Ok(low | self.bits(n - 16)? << 16);
+            let low = self.few_bits(16)?;
+            return Ok(low | self.few_bits(n - 16)? << 16);
         }
+        self.few_bits(n)
+    }
+
+    /// `n <= 16` bits. Apart, so that nothing calls itself.
+    #[inline]
+    fn few_bits(&mut self, n: u32) -> Result<u32, BitError> {
         let x = self.load() & low_mask(n);
         self.skip(n)?;
         Ok(x)

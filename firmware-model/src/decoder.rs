@@ -170,8 +170,9 @@ impl Tile {
             return;
         }
         let words = self.window.advance(self.step, self.steps, layer.cols);
-        if words > 0 && rules.window > 0 {
-            for row in work.windows.chunks_exact_mut(usize::from(rules.window) / 8) {
+        let bytes_per_row = usize::from(rules.window) / 8;
+        if words > 0 && bytes_per_row > 0 {
+            for row in work.windows.chunks_exact_mut(bytes_per_row) {
                 move_on(row.as_chunks_mut().0, words);
             }
         }

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! frames.rs    where each frame lies, and its own fields
+//! outline.rs   where layers, tile rows and steps lie among the frames
 //! recorder.rs  a core that remembers what the firmware's decoder asks of it
+//! views.rs     what is told of each part
 //! text.rs      all of it as a person reads it
 //! ```
 //!
@@ -10,21 +12,25 @@
 //! the frame where a controller would refuse it. What came before that frame is shown all the same.
 
 mod frames;
+mod outline;
 mod recorder;
 mod text;
+mod views;
 
 use firmware_model::controller::Controller;
-use firmware_model::pcm::{MAX_BITS, MIN_BITS, Move};
+use firmware_model::pcm::{MAX_BITS, MIN_BITS};
 use firmware_model::photonic_core::Identity;
-use firmware_model::wire::{self, End, Header, MAGIC, MAX_HEADER, Scale};
+use firmware_model::wire::{self, End, Header, MAX_HEADER};
 use serde::Serialize;
 use thiserror::Error;
 
-pub use frames::{Content, FrameView};
+pub use frames::{Content, FrameView, header};
 pub use recorder::{Change, Counted, Recorder, RowView, TileRowCount};
 pub use text::print;
+pub use views::{EndView, HeaderView, LayerView, StepView, TileRowView};
 
-use frames::{Stretch, stretches};
+use outline::Outline;
+use views::{end_view, header_view};
 
 /// What to look at, besides header, layers and totals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,131 +107,6 @@ pub struct Inspection {
     pub frames: Option<Vec<FrameView>>,
     /// Why the schedule cannot be read to its end.
     pub error: Option<String>,
-}
-
-/// The Header frame.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct HeaderView {
-    /// Version of the format.
-    pub version: u8,
-    /// Core rows (outputs).
-    pub rows: u16,
-    /// Core columns (lanes).
-    pub cols: u16,
-    /// Bits of a PCM cell.
-    pub bits: u8,
-    /// Rows that share an input.
-    pub fanout: u16,
-    /// `lane` or `row`.
-    pub reach: String,
-    /// What an index list belongs to: `level` or `cell`.
-    pub lists: String,
-    /// Window of used inputs, positions.
-    pub window: u16,
-    /// Bytes of a stored index.
-    pub index_bytes: u8,
-    /// Longest frame body, bytes.
-    pub max_frame: u16,
-    /// Number of layers.
-    pub layers: u32,
-    /// Working memory of a decoder, bytes.
-    pub ram: u32,
-    /// Device profile.
-    pub device: String,
-    /// CRC-32 of its transmissions.
-    pub device_crc: u32,
-}
-
-/// One layer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LayerView {
-    /// Its number.
-    pub index: u32,
-    /// Its tensor.
-    pub name: String,
-    /// Output rows.
-    pub rows: u32,
-    /// Inputs of one row.
-    pub cols: u32,
-    /// Groups of inputs.
-    pub groups: u32,
-    /// Scale of all outputs; none when each row has its own.
-    pub scale: Option<f32>,
-    /// Tile rows.
-    pub tile_rows: u32,
-    /// Its first step in the schedule.
-    pub first_step: u64,
-    /// Its steps.
-    pub steps: u64,
-    /// Weights multiplied.
-    pub weights: u64,
-    /// Its first frame.
-    pub first_frame: u64,
-    /// Its frames.
-    pub frames: u64,
-    /// Bytes of its frames.
-    pub bytes: u64,
-    /// Counted from erased cells.
-    pub first_load: Counted,
-    /// Counted in a later inference; none when the schedule is damaged.
-    pub per_inference: Option<Counted>,
-}
-
-/// One tile row.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TileRowView {
-    /// Its number in the layer.
-    pub index: u32,
-    /// Its first step in the schedule.
-    pub first_step: u64,
-    /// Its steps.
-    pub steps: u64,
-    /// Its first frame.
-    pub first_frame: u64,
-    /// Output row of each core row; none where it is not used.
-    pub outputs: Vec<Option<u32>>,
-    /// Counted from erased cells.
-    pub first_load: Counted,
-    /// Counted in a later inference; none when the schedule is damaged.
-    pub per_inference: Option<Counted>,
-}
-
-/// One step.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StepView {
-    /// Its number in the schedule.
-    pub step: u64,
-    /// Its layer's number.
-    pub layer: u32,
-    /// Its layer's tensor.
-    pub name: String,
-    /// Its number in the layer.
-    pub step_of_layer: u64,
-    /// Its tile row.
-    pub tile_row: u32,
-    /// Its number in the tile row.
-    pub step_of_tile_row: u64,
-    /// Frames that carry its records.
-    pub frames: Vec<u64>,
-    /// Whether levels are those of a later inference, rather than of the first load.
-    pub steady: bool,
-    /// What is written.
-    pub counted: Counted,
-    /// What each core row in use does.
-    pub rows: Vec<RowView>,
-}
-
-/// The End frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct EndView {
-    /// Steps.
-    pub steps: u64,
-    /// Weights multiplied.
-    pub weights: u64,
-    /// Planned for the first load.
-    pub first_load: Counted,
-    /// Planned for a later inference.
-    pub per_inference: Counted,
 }
 
 /// Takes a schedule apart.
@@ -330,34 +211,6 @@ fn identity(h: &Header<'_>) -> Identity {
     Identity { rows: h.rows, cols: h.cols, bits: h.bits, fanout: h.fanout, device_crc: h.device_crc }
 }
 
-fn header_view(h: &Header<'_>) -> HeaderView {
-    HeaderView {
-        version: MAGIC[7],
-        rows: h.rows,
-        cols: h.cols,
-        bits: h.bits,
-        fanout: h.fanout,
-        reach: format!("{:?}", h.reach).to_lowercase(),
-        lists: format!("{:?}", h.lists).to_lowercase(),
-        window: h.window,
-        index_bytes: h.index_bytes,
-        max_frame: h.max_frame,
-        layers: h.layers,
-        ram: h.ram,
-        device: h.device.to_owned(),
-        device_crc: h.device_crc,
-    }
-}
-
-fn end_view(end: End) -> EndView {
-    EndView {
-        steps: end.steps,
-        weights: end.weights,
-        first_load: Counted { writes: end.first_writes, events: end.first_events },
-        per_inference: Counted { writes: end.writes, events: end.events },
-    }
-}
-
 /// One run of the schedule on the recording core.
 struct Pass {
     core: Recorder,
@@ -376,161 +229,5 @@ impl Pass {
             Err(error) => (None, Some(error.to_string())),
         };
         Self { core: controller.into_core(), frames, end, error }
-    }
-}
-
-/// What the frames say by themselves, without decoding a record.
-struct Outline {
-    frames: Vec<FrameView>,
-    layers: Vec<LayerView>,
-    /// First step and first frame of every tile row, layer by layer.
-    tile_rows: Vec<Vec<(u64, u64)>>,
-    steps: u64,
-}
-
-impl Outline {
-    /// Goes through the frames up to the first that cannot be read.
-    fn of(file: &[u8]) -> Self {
-        let mut outline = Self { frames: Vec::new(), layers: Vec::new(), tile_rows: Vec::new(), steps: 0 };
-        for (i, stretch) in stretches(file).enumerate() {
-            let Some(content) = Content::of(stretch.body()) else { break };
-            outline.take(i as u64, stretch, content);
-        }
-        outline
-    }
-
-    fn take(&mut self, frame: u64, stretch: Stretch<'_>, content: Content) {
-        let bytes = stretch.bytes.len() as u64;
-        if let (Content::Layer { .. }, Ok(body)) = (&content, postcard::from_bytes::<wire::Body<'_>>(stretch.body()))
-            && let wire::Frame::Layer(l) = body.frame
-        {
-            self.layers.push(LayerView {
-                index: l.index,
-                name: l.name.to_owned(),
-                rows: l.rows,
-                cols: l.cols,
-                groups: l.groups,
-                scale: match l.scale {
-                    Scale::Layer(scale) => Some(scale),
-                    Scale::Row => None,
-                },
-                tile_rows: l.tile_rows,
-                first_step: self.steps,
-                steps: 0,
-                weights: 0,
-                first_frame: frame,
-                frames: 0,
-                bytes: 0,
-                first_load: Counted::default(),
-                per_inference: None,
-            });
-            self.tile_rows.push(Vec::new());
-        }
-        let mut layer = None;
-        if !matches!(content, Content::Header | Content::End)
-            && let (Some(last), Some(tile_rows)) = (self.layers.last_mut(), self.tile_rows.last_mut())
-        {
-            layer = Some(last.index);
-            if let Content::TileRow { steps, .. } = content {
-                tile_rows.push((self.steps, frame));
-                self.steps = self.steps.saturating_add(steps.into());
-                last.steps = last.steps.saturating_add(steps.into());
-            }
-        }
-        self.frames.push(FrameView { frame, offset: stretch.offset as u64, bytes, layer, content });
-    }
-
-    /// The position of the layer that is asked for.
-    fn layer(&self, request: &Request) -> Result<Option<usize>, InspectError> {
-        let Some(name) = &request.layer else { return Ok(None) };
-        let found = self.layers.iter().position(|l| l.name == *name);
-        found.map(Some).ok_or_else(|| InspectError::Layer {
-            name: name.clone(),
-            layers: self.layers.iter().map(|l| l.name.clone()).collect(),
-        })
-    }
-
-    /// The step that is asked for, counted from the schedule's first.
-    fn step(&self, request: &Request) -> Result<Option<u64>, InspectError> {
-        let Some(step) = request.step else { return Ok(None) };
-        let (first, steps, of) = match self.layer(request)? {
-            Some(at) => {
-                let layer = &self.layers[at];
-                (layer.first_step, layer.steps, format!("layer `{}`", layer.name))
-            }
-            None => (0, self.steps, "the schedule".to_owned()),
-        };
-        if step < steps { Ok(Some(first + step)) } else { Err(InspectError::Step { step, steps, of }) }
-    }
-
-    /// Adds what was counted to the layers that were carried out.
-    fn fill(&self, found: &mut Inspection, loaded: &[Vec<TileRowCount>], later: Option<&[Vec<TileRowCount>]>) {
-        for (i, (layer, counts)) in self.layers.iter().zip(loaded).enumerate() {
-            let frames = || self.frames.iter().filter(|f| f.layer == Some(layer.index) && f.frame < found.frames_read);
-            let (number, bytes) = (frames().count() as u64, frames().map(|f| f.bytes).sum());
-            found.layers.push(LayerView {
-                frames: number,
-                bytes,
-                steps: counts.iter().map(|t| t.steps).sum(),
-                weights: counts.iter().map(|t| t.weights).sum(),
-                first_load: recorder::sum(counts),
-                per_inference: later.map(|later| recorder::sum(&later[i])),
-                ..layer.clone()
-            });
-        }
-    }
-
-    fn tile_rows(&self, layer: usize, loaded: &[TileRowCount], later: Option<&[TileRowCount]>) -> Vec<TileRowView> {
-        let rows = self.tile_rows[layer].iter().zip(loaded).enumerate();
-        rows.map(|(i, (&(first_step, first_frame), count))| TileRowView {
-            index: i as u32,
-            first_step,
-            steps: count.steps,
-            first_frame,
-            outputs: count.outputs.clone(),
-            first_load: count.counted,
-            per_inference: later.map(|later| later[i].counted),
-        })
-        .collect()
-    }
-
-    /// Where a step lies, and what happens in it.
-    fn step_view(&self, step: u64, rows: Vec<RowView>, steady: bool, loaded: &[Vec<TileRowCount>]) -> Option<StepView> {
-        let at = self.layers.iter().rposition(|l| l.first_step <= step)?;
-        let (layer, tile_rows) = (&self.layers[at], &self.tile_rows[at]);
-        let tile_row = tile_rows.iter().rposition(|(first, _)| *first <= step)?;
-        let first = tile_rows[tile_row].0;
-        let used: Vec<u16> = loaded.get(at)?.get(tile_row)?.used_rows();
-        let mut counted = Counted::default();
-        for change in rows.iter().flat_map(|r| &r.changes) {
-            counted.add(Move::between(change.from, change.to));
-        }
-        Some(StepView {
-            step,
-            layer: layer.index,
-            name: layer.name.clone(),
-            step_of_layer: step - layer.first_step,
-            tile_row: tile_row as u32,
-            step_of_tile_row: step - first,
-            frames: self.carriers(tile_rows[tile_row].1, step - first, &used),
-            steady,
-            counted,
-            rows,
-        })
-    }
-
-    /// The Steps frames behind the TileRow frame `first` that carry records of step `step`.
-    fn carriers(&self, first: u64, step: u64, used: &[u16]) -> Vec<u64> {
-        let behind = self.frames.iter().skip(first as usize + 1);
-        let mut carriers = Vec::new();
-        for frame in behind {
-            let Content::Steps { step: begins, row, records } = frame.content else { break };
-            let place = used.iter().position(|r| *r == row).unwrap_or(0) as u64;
-            let last = u64::from(begins) + (place + u64::from(records)).saturating_sub(1) / used.len().max(1) as u64;
-            if (u64::from(begins)..=last).contains(&step) {
-                carriers.push(frame.frame);
-            }
-        }
-        carriers
     }
 }

@@ -83,6 +83,18 @@ impl Chunks<'_> {
             out.sort_by_key(key);
         }
     }
+
+    /// Where each cell's chunk begins in the sorted row; 0 for a cell that is not used. `order`: a buffer.
+    pub fn begins(&self, order: &mut Vec<u32>, out: &mut Vec<u32>) {
+        self.in_order(order);
+        out.clear();
+        out.resize(self.len.len(), 0);
+        let mut from = 0;
+        for &cell in order.iter() {
+            out[cell as usize] = from;
+            from += self.len[cell as usize];
+        }
+    }
 }
 
 /// The same for whole vectors of cells.

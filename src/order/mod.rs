@@ -2,10 +2,12 @@
 
 mod frontier;
 mod line;
+mod moves;
+pub mod objective;
 pub mod profile;
+pub mod pulses;
 pub mod timeline;
 
-mod moves;
 pub mod program;
 pub mod tally;
 
@@ -13,9 +15,11 @@ mod assign;
 pub mod bound;
 pub mod chunk;
 pub mod direction;
+pub mod even;
 pub mod faulty;
 pub mod fixed;
 pub mod lanes;
+pub mod latency;
 mod links;
 pub mod quantile;
 pub mod rows;
@@ -26,6 +30,7 @@ pub mod slack;
 pub mod sweep;
 pub mod visits;
 
+pub use objective::Objective;
 use serde::{Deserialize, Serialize};
 
 /// The orders on offer.

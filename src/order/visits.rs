@@ -61,13 +61,19 @@ impl Visits {
         self.first_run.push(self.runs.len() as u32);
     }
 
+    /// Adds a cell with these runs, which may leave steps between them.
+    pub fn push_runs(&mut self, runs: &[Run]) {
+        self.runs.extend_from_slice(runs);
+        self.first_run.push(self.runs.len() as u32);
+    }
+
     /// The same as an arrangement that sweeps: the layers' profiles say which levels lie in a chunk, and their steps.
     #[must_use]
     pub fn of(arrangement: &Arrangement, layers: &[Profiles]) -> Self {
         let timeline = &arrangement.timeline;
         let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
         let mut visits = Self::new(core_rows, cells);
-        let (mut order, mut begins) = (Vec::new(), vec![0; cells]);
+        let (mut order, mut begins) = (Vec::new(), Vec::new());
         let mut stage = 0;
         for layer in layers {
             for _ in 0..layer.rows().div_ceil(core_rows) {
@@ -77,13 +83,7 @@ impl Visits {
                     visits.push_slot(row);
                     let rising = arrangement.rising(stage, core_row);
                     let chunks = timeline.chunks(stage, core_row);
-                    // Chunks follow each other on the sorted row, but not always from cell to cell.
-                    chunks.in_order(&mut order);
-                    let mut position = 0;
-                    for &cell in &order {
-                        begins[cell as usize] = position;
-                        position += chunks.len[cell as usize];
-                    }
+                    chunks.begins(&mut order, &mut begins);
                     for (cell, &len) in chunks.len.iter().enumerate() {
                         if row == EMPTY || len == 0 {
                             visits.push_cell([]);
@@ -101,6 +101,18 @@ impl Visits {
             }
         }
         visits
+    }
+
+    /// Core rows R.
+    #[must_use]
+    pub fn core_rows(&self) -> usize {
+        self.core_rows
+    }
+
+    /// Cells of a core row, C.
+    #[must_use]
+    pub fn cells(&self) -> usize {
+        self.cells
     }
 
     /// Number of stages.
@@ -131,6 +143,17 @@ impl Visits {
     pub fn runs_mut(&mut self, stage: usize, core_row: usize, cell: usize) -> &mut [Run] {
         let range = self.range(stage, core_row, cell);
         &mut self.runs[range]
+    }
+
+    /// Puts what a cell serves in a slot into the order of `key`, without pauses.
+    pub fn sort_by_key<K: Ord>(&mut self, stage: usize, core_row: usize, cell: usize, key: impl Fn(i16) -> K) {
+        let runs = self.runs_mut(stage, core_row, cell);
+        runs.sort_by_key(|run| key(run.level));
+        let mut first = 0;
+        for run in runs {
+            run.first = first;
+            first += run.count;
+        }
     }
 
     fn range(&self, stage: usize, core_row: usize, cell: usize) -> Range<usize> {

@@ -111,6 +111,32 @@ fn what_is_drawn_is_what_the_json_says() {
     assert!((width("sor") / width("nat") - writes("sorted") / writes("natural")).abs() < 0.002);
 }
 
+/// What cores and plan are like is said at the top, the curve of steps against writes is drawn where it was computed.
+#[test]
+fn the_page_says_what_is_unusual() {
+    let faults =
+        "core = \"9x9\"\ndevice = \"elight\"\ndevice_crc = 2055319189\n[[fault]]\nrow = 0\ncol = 0\nkind = \"dead\"\n";
+    let sandbox = Sandbox::with_network().file("faults.toml", faults);
+    sandbox.plan(&["-q", "-o", "old.elight"]).success();
+    for (args, said) in [
+        (&["--faults", "faults.toml"][..], "weight cells are faulty"),
+        (&["--faults", "faults.toml", "--reach", "lane"], "take another level than their own"),
+        (&["--from", "old.elight"], "The first load starts from what"),
+        (&["--cores", "2"], "2 cores share every layer"),
+        (&["--extra-steps", "50"], "Extra steps: <data data-key=\"/extra_steps\""),
+        (&["--sweep", "curve.svg"], "More steps for fewer writes"),
+    ] {
+        let (report, text) = page(&sandbox, args);
+        figures_agree(&text, &report);
+        assert!(text.contains(said), "{args:?}: {said}");
+        let points = report["sweep"].as_array().unwrap().len();
+        assert_eq!(text.matches("data-key=\"/sweep/").count(), 3 * points, "{args:?}");
+        assert_eq!(text.contains("Curve: writes per inference over the steps"), points > 0, "{args:?}");
+    }
+    sandbox.plan(&["-q", "--sweep", "curve.svg", "--svg", "pictures"]).success();
+    assert_eq!(sandbox.read("pictures/steps-against-writes.svg"), sandbox.read("curve.svg"));
+}
+
 #[test]
 fn lifetimes_follow_the_rate() {
     let sandbox = Sandbox::with_network();

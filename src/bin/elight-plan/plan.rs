@@ -41,7 +41,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition,
-        trade: Trade { extra_steps: args.extra_steps },
+        trade: Trade { extra_steps: args.extra_steps, objective: args.objective },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
@@ -68,7 +68,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         && options.condition.faults.is_none()
         && options.condition.from.is_none()
         && options.fanout == 1
-        && options.trade.extra_steps.is_none()
+        && options.trade == Trade::default()
         && options.order == Order::Optimal;
     let turned = if rotations > 1 || spared {
         let worn = Worn { budget: budget.as_deref(), count: rotations };
@@ -93,8 +93,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         None => Vec::new(),
         Some(file) => {
             let points = plan::sweep(&network, &options, &bars)?;
-            let title = format!("{} on a {core} core, {} bits", weights.display(), options.device.bits);
-            write_whole(file, &report::curve(&title, &points))?;
+            write_whole(file, &report::chart::trade(&points).file())?;
             points
         }
     };

@@ -7,7 +7,8 @@
 //! dots.rs    writes by layer and order
 //! heat.rs    wear of every PCM cell
 //! levels.rs  histograms of the levels
-//! lines.rs   writes over the steps, lifetime over the endurance, steps against writes
+//! lines.rs   writes over the steps, lifetime over the endurance
+//! trade.rs   steps against writes
 //! ```
 //!
 //! Colours are classes of `style.css`: one palette that colour-blind readers can tell apart (grey, orange, blue, always with marks of
@@ -21,6 +22,7 @@ mod dots;
 mod heat;
 mod levels;
 mod lines;
+mod trade;
 
 pub use bars::{by_layer, errors, orders};
 pub use dots::writes_by_layer;
@@ -31,6 +33,7 @@ pub(crate) use layers::short_name;
 pub use levels::levels;
 pub use lines::{lifetime, steps};
 pub use svg::escape;
+pub use trade::{point_name, trade};
 
 pub(crate) use svg::{Scale, Svg};
 

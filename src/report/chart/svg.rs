@@ -110,10 +110,7 @@ impl Svg {
     /// The mark of an order: natural a disc, sorted a square, optimal a diamond.
     pub(crate) fn mark(&mut self, order: Order, x: f64, y: f64, title: &str) {
         match order {
-            Order::Natural => {
-                let head = format!("<circle class=\"nat\" cx=\"{}\" cy=\"{}\" r=\"4.5\"", c(x), c(y));
-                self.titled(&head, "circle", title);
-            }
+            Order::Natural => self.disc("nat", (x, y), title),
             Order::Sorted => self.rect("sor", (x - 4.0, y - 4.0), (8.0, 8.0), title),
             Order::Optimal => {
                 let (x, y) = (c(x), c(y));
@@ -121,6 +118,12 @@ impl Svg {
                 self.titled(&head, "path", title);
             }
         }
+    }
+
+    /// A disc; `title` is what a pointer on it shows.
+    pub(crate) fn disc(&mut self, class: &str, at: (f64, f64), title: &str) {
+        let head = format!("<circle class=\"{class}\" cx=\"{}\" cy=\"{}\" r=\"4.5\"", c(at.0), c(at.1));
+        self.titled(&head, "circle", title);
     }
 
     fn titled(&mut self, head: &str, element: &str, title: &str) {

@@ -4,9 +4,12 @@
 //! it is read from there, so that page and JSON cannot differ. The page is also well-formed XML. The one thing left out is how long planning
 //! took: so the same plan gives the same page.
 
+mod cells;
 mod compare;
+mod foot;
+mod head;
+mod layers;
 mod parts;
-mod sections;
 
 use serde_json::Value;
 
@@ -29,6 +32,7 @@ pub struct Pictures {
     wear: Vec<Picture>,
     lifetime: Picture,
     steps: Option<Picture>,
+    trade: Option<Picture>,
     levels: Option<Picture>,
     errors: Picture,
 }
@@ -47,10 +51,11 @@ impl Pictures {
         Self {
             orders: chart::orders(report),
             dots: chart::writes_by_layer(report, &groups),
-            bars: sections::bars(report, &groups),
+            bars: layers::bars(report, &groups),
             wear: wear.collect(),
             lifetime: chart::lifetime(report),
             steps: detail.and_then(|d| d.steps.as_ref()).map(|s| chart::steps(report, s)),
+            trade: (!report.sweep.is_empty()).then(|| chart::trade(&report.sweep)),
             levels: detail.map(|d| chart::levels(&groups, &d.level_counts, report.bits)),
             errors: chart::errors(report, &groups),
         }
@@ -59,7 +64,7 @@ impl Pictures {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Picture> {
         let first = [&self.orders, &self.dots].into_iter().chain(&self.bars).chain(&self.wear);
-        first.chain([&self.lifetime]).chain(&self.steps).chain(&self.levels).chain([&self.errors])
+        first.chain([&self.lifetime]).chain(&self.steps).chain(&self.trade).chain(&self.levels).chain([&self.errors])
     }
 }
 
@@ -80,6 +85,7 @@ pub fn page(report: &Report, device: &DeviceProfile, pictures: &Pictures) -> Res
         page.wear(),
         page.lifetime(),
         page.steps(),
+        page.trade(),
         page.levels(),
         page.schedule(),
         "</main>".to_owned(),

@@ -1,0 +1,335 @@
+//! A worked driver: a photonic core whose cells, inputs and outputs hang on SPI converters.
+//!
+//! ```text
+//!             SPI                 analog
+//! controller -----> pulse DAC   ------------> heater or laser of one PCM cell: channel 2 (row C + col), plus 1 for the minus cell
+//!            -----> input DAC   ------------> modulator of one weight cell:    channel row C + col
+//!            <----- light ADC   <------------ probe of one PCM cell:           channel as of the pulse DAC
+//!                               <------------ balanced detector of a row:      channel 2 R C + row, signed
+//! ```
+//!
+//! A frame is four bytes, most significant first: `channel, code`, 16 bits each. The ADC answers within the frame: while the channel goes out
+//! the last two bytes come in. Many converters speak so, or nearly so: [`frame`] is the place to change.
+//!
+//! A PCM cell is written by one pulse whose amplitude decides the level, whatever it held before: a table of amplitudes is the calibration
+//! of the device. Everything is `no_std`, on the traits of `embedded-hal`, so the same file drives any board that has them.
+#![no_std]
+#![forbid(unsafe_code)]
+
+use embedded_hal::delay::DelayNs;
+use embedded_hal::spi::SpiDevice;
+use firmware_model::hardware::{Hardware, PcmCell, Side};
+use firmware_model::photonic_core::Output;
+
+/// What a lab measures once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calibration<'a> {
+    /// DAC code of the pulse that leaves a PCM cell at each level, level 0 first: `2^bits` codes.
+    pub pulses: &'a [u16],
+    /// Length of a pulse, ns.
+    pub pulse_ns: u32,
+    /// Until a written cell has cooled down and can be read, ns.
+    pub cool_ns: u32,
+    /// Until light and detectors have settled, ns.
+    pub settle_ns: u32,
+    /// ADC code of a transmission of 1.
+    pub full_light: u16,
+    /// DAC code of an input of 0: inputs are added to it.
+    pub dark: u16,
+}
+
+/// Memory that the driver is lent.
+#[derive(Debug)]
+pub struct Memory<'a> {
+    /// The input vector, as long as the longest of a network.
+    pub inputs: &'a mut [i16],
+    /// What feeds each weight cell, R x C.
+    pub routes: &'a mut [u32],
+    /// What each row computes: where its inputs begin, R.
+    pub bases: &'a mut [u32],
+    /// What each row gave in the last step, R.
+    pub outputs: &'a mut [i64],
+}
+
+/// A dark cell, or an idle row.
+const NONE: u32 = u32::MAX;
+
+/// What can go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A converter does not answer.
+    Bus,
+    /// A cell, row or level that the core or its calibration does not have.
+    Outside,
+    /// An input beyond the memory for inputs.
+    Inputs,
+}
+
+/// The core.
+#[derive(Debug)]
+pub struct SpiCore<'a, P, I, L, D> {
+    pulse: P,
+    input: I,
+    light: L,
+    delay: D,
+    cols: u16,
+    calibration: Calibration<'a>,
+    memory: Memory<'a>,
+}
+
+/// The bytes that set, or ask for, a channel.
+#[must_use]
+pub const fn frame(channel: u16, code: u16) -> [u8; 4] {
+    let ([a, b], [c, d]) = (channel.to_be_bytes(), code.to_be_bytes());
+    [a, b, c, d]
+}
+
+impl<'a, P: SpiDevice, I: SpiDevice, L: SpiDevice, D: DelayNs> SpiCore<'a, P, I, L, D> {
+    /// The core of `cols` columns behind these three converters; its rows are as many as `memory` has bases. `None` when parts of the memory do
+    /// not fit each other, or a channel number would not fit 16 bits.
+    #[must_use]
+    pub fn new(
+        (pulse, input, light): (P, I, L),
+        delay: D,
+        cols: u16,
+        calibration: Calibration<'a>,
+        memory: Memory<'a>,
+    ) -> Option<Self> {
+        let (rows, cells) = (memory.bases.len(), memory.routes.len());
+        let channels = rows.checked_mul(cols.into())?.checked_mul(2)?.checked_add(rows)?;
+        let fits = cells * 2 + rows == channels && memory.outputs.len() == rows && channels <= 1 << 16;
+        if !fits || calibration.full_light == 0 {
+            return None;
+        }
+        memory.routes.fill(NONE);
+        memory.bases.fill(NONE);
+        memory.outputs.fill(0);
+        Some(Self { pulse, input, light, delay, cols, calibration, memory })
+    }
+
+    fn weight(&self, row: u16, col: u16) -> Result<u16, Fault> {
+        let cell = usize::from(row) * usize::from(self.cols) + usize::from(col);
+        if col < self.cols && cell < self.memory.routes.len() { Ok(cell as u16) } else { Err(Fault::Outside) }
+    }
+
+    fn channel(&self, cell: PcmCell) -> Result<u16, Fault> {
+        Ok(2 * self.weight(cell.row, cell.col)? + matches!(cell.side, Side::Minus) as u16)
+    }
+
+    /// Asks the ADC for a channel.
+    fn sample(&mut self, channel: u16) -> Result<u16, Fault> {
+        let mut bytes = frame(channel, 0);
+        self.light.transfer_in_place(&mut bytes).map_err(|_| Fault::Bus)?;
+        let [_, _, high, low] = bytes;
+        Ok(u16::from_be_bytes([high, low]))
+    }
+
+    /// What feeds weight cell `cell` of row `row`, as a DAC code.
+    fn input_code(&self, row: usize, cell: usize) -> Result<u16, Fault> {
+        let route = self.memory.routes.get(cell).copied().unwrap_or(NONE);
+        let base = self.memory.bases.get(row).copied().unwrap_or(NONE);
+        if route == NONE || base == NONE {
+            return Ok(self.calibration.dark);
+        }
+        let element = base.checked_add(route).ok_or(Fault::Inputs)? as usize;
+        let input = self.memory.inputs.get(element).ok_or(Fault::Inputs)?;
+        self.calibration.dark.checked_add_signed(*input).ok_or(Fault::Inputs)
+    }
+}
+
+impl<P: SpiDevice, I: SpiDevice, L: SpiDevice, D: DelayNs> Hardware for SpiCore<'_, P, I, L, D> {
+    type Fault = Fault;
+
+    const READ_BACK: bool = true;
+
+    fn set(&mut self, cell: PcmCell, level: u8) -> Result<(), Fault> {
+        let channel = self.channel(cell)?;
+        let code = *self.calibration.pulses.get(usize::from(level)).ok_or(Fault::Outside)?;
+        self.pulse.write(&frame(channel, code)).map_err(|_| Fault::Bus)?;
+        self.delay.delay_ns(self.calibration.pulse_ns);
+        // The pulse has to end, whatever happened: a cell under current for long is a dead cell.
+        self.pulse.write(&frame(channel, 0)).map_err(|_| Fault::Bus)?;
+        self.delay.delay_ns(self.calibration.cool_ns);
+        Ok(())
+    }
+
+    fn read(&mut self, cell: PcmCell) -> Result<f32, Fault> {
+        let code = self.sample(self.channel(cell)?)?;
+        Ok(f32::from(code) / f32::from(self.calibration.full_light))
+    }
+
+    fn begin_layer(&mut self, _rows: u32, cols: u32, groups: u32) -> Result<(), Fault> {
+        let width = u64::from(cols) * u64::from(groups);
+        if width > self.memory.inputs.len() as u64 { Err(Fault::Inputs) } else { Ok(()) }
+    }
+
+    fn assign(&mut self, row: u16, output: Option<Output>) -> Result<(), Fault> {
+        let first = usize::from(self.weight(row, 0)?);
+        *self.memory.bases.get_mut(usize::from(row)).ok_or(Fault::Outside)? = output.map_or(NONE, |output| output.base);
+        let routes = self.memory.routes.get_mut(first..first + usize::from(self.cols)).ok_or(Fault::Outside)?;
+        routes.fill(NONE);
+        Ok(())
+    }
+
+    fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Fault> {
+        let cell = usize::from(self.weight(row, col)?);
+        *self.memory.routes.get_mut(cell).ok_or(Fault::Outside)? = input.unwrap_or(NONE);
+        Ok(())
+    }
+
+    fn load_inputs(&mut self, first: u32, values: &[i16]) -> Result<(), Fault> {
+        let room = self.memory.inputs.get_mut(first as usize..).ok_or(Fault::Inputs)?;
+        let room = room.get_mut(..values.len()).ok_or(Fault::Inputs)?;
+        room.copy_from_slice(values);
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), Fault> {
+        let cols = usize::from(self.cols);
+        for cell in 0..self.memory.routes.len() {
+            let code = self.input_code(cell.checked_div(cols).unwrap_or_default(), cell)?;
+            self.input.write(&frame(cell as u16, code)).map_err(|_| Fault::Bus)?;
+        }
+        self.delay.delay_ns(self.calibration.settle_ns);
+        let first = 2 * self.memory.routes.len();
+        for row in 0..self.memory.bases.len() {
+            let code = self.sample((first + row) as u16)?;
+            if let Some(output) = self.memory.outputs.get_mut(row) {
+                // A balanced detector: the difference of two photocurrents has a sign.
+                *output = i64::from(code as i16);
+            }
+        }
+        Ok(())
+    }
+
+    fn output(&mut self, row: u16) -> Result<i64, Fault> {
+        self.memory.outputs.get(usize::from(row)).copied().ok_or(Fault::Outside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use embedded_hal_mock::eh1::delay::{CheckedDelay, Transaction as Wait};
+    use embedded_hal_mock::eh1::spi::{Mock, Transaction as Transfer};
+    use std::vec;
+    use std::vec::Vec;
+
+    const CALIBRATION: Calibration<'_> = Calibration {
+        pulses: &[0xF000, 0x4000, 0x5000, 0x6000],
+        pulse_ns: 200,
+        cool_ns: 1000,
+        settle_ns: 50,
+        full_light: 1000,
+        dark: 0x8000,
+    };
+
+    struct Lent {
+        inputs: Vec<i16>,
+        routes: Vec<u32>,
+        bases: Vec<u32>,
+        outputs: Vec<i64>,
+    }
+
+    impl Lent {
+        fn new(rows: usize, cols: usize) -> Self {
+            Self { inputs: vec![0; 8], routes: vec![0; rows * cols], bases: vec![0; rows], outputs: vec![0; rows] }
+        }
+
+        fn memory(&mut self) -> Memory<'_> {
+            Memory {
+                inputs: &mut self.inputs,
+                routes: &mut self.routes,
+                bases: &mut self.bases,
+                outputs: &mut self.outputs,
+            }
+        }
+    }
+
+    /// Frames as one transaction each.
+    fn written(frames: &[[u8; 4]]) -> Mock<u8> {
+        let one = |frame: &[u8; 4]| {
+            [Transfer::transaction_start(), Transfer::write_vec(frame.to_vec()), Transfer::transaction_end()]
+        };
+        Mock::new(&frames.iter().flat_map(one).collect::<Vec<_>>())
+    }
+
+    fn sampled(frames: &[(u16, u16)]) -> Mock<u8> {
+        let one = |&(channel, code): &(u16, u16)| {
+            let (out, back) = (frame(channel, 0).to_vec(), frame(0, code).to_vec());
+            [Transfer::transaction_start(), Transfer::transfer_in_place(out, back), Transfer::transaction_end()]
+        };
+        Mock::new(&frames.iter().flat_map(one).collect::<Vec<_>>())
+    }
+
+    /// Runs `test` on a core of 2 x 3, and asserts that exactly these bytes and waits took place.
+    fn with(
+        (mut pulse, mut input, mut light): (Mock<u8>, Mock<u8>, Mock<u8>),
+        waits: &[u32],
+        test: impl FnOnce(&mut SpiCore<'_, &mut Mock<u8>, &mut Mock<u8>, &mut Mock<u8>, &mut CheckedDelay>),
+    ) {
+        let waits: Vec<Wait> = waits.iter().map(|&ns| Wait::delay_ns(ns)).collect();
+        let mut delay = CheckedDelay::new(&waits);
+        let mut lent = Lent::new(2, 3);
+        let parts = (&mut pulse, &mut input, &mut light);
+        test(&mut SpiCore::new(parts, &mut delay, 3, CALIBRATION, lent.memory()).expect("a core"));
+        pulse.done();
+        input.done();
+        light.done();
+        delay.done();
+    }
+
+    #[test]
+    fn a_level_is_one_pulse_that_ends() {
+        // Minus cell of (1, 2): channel 2 * 5 + 1. Level 2 is amplitude 0x5000.
+        let pulses = written(&[[0, 11, 0x50, 0], [0, 11, 0, 0]]);
+        with((pulses, written(&[]), sampled(&[])), &[200, 1000], |core| {
+            core.set(PcmCell { row: 1, col: 2, side: Side::Minus }, 2).unwrap();
+        });
+    }
+
+    #[test]
+    fn a_cell_is_read_as_its_transmission() {
+        with((written(&[]), written(&[]), sampled(&[(2, 872)])), &[], |core| {
+            let read = core.read(PcmCell { row: 0, col: 1, side: Side::Plus }).unwrap();
+            assert!((read - 0.872).abs() < 1e-6);
+        });
+    }
+
+    #[test]
+    fn a_step_lights_what_is_routed_and_reads_every_row() {
+        // Row 1 computes with inputs from element 2 on: cell (1, 0) gets element 3, the rest is dark.
+        let dark = |channel: u16| frame(channel, 0x8000);
+        let inputs = written(&[dark(0), dark(1), dark(2), frame(3, 0x8000 - 5), dark(4), dark(5)]);
+        let outputs = sampled(&[(12, 0), (13, 0xFFF6)]);
+        with((written(&[]), inputs, outputs), &[50], |core| {
+            core.begin_layer(4, 4, 2).unwrap();
+            core.load_inputs(2, &[7, -5]).unwrap();
+            core.assign(1, Some(Output { row: 0, base: 2, scale: 1.0 })).unwrap();
+            core.route(1, 0, Some(1)).unwrap();
+            core.step().unwrap();
+            assert_eq!((core.output(0), core.output(1)), (Ok(0), Ok(-10)));
+        });
+    }
+
+    #[test]
+    fn what_the_core_does_not_have_is_refused() {
+        with((written(&[]), written(&[]), sampled(&[])), &[], |core| {
+            let outside = PcmCell { row: 0, col: 3, side: Side::Plus };
+            assert_eq!(core.set(outside, 0), Err(Fault::Outside));
+            assert_eq!(core.set(PcmCell { row: 0, col: 0, side: Side::Plus }, 4), Err(Fault::Outside));
+            assert_eq!(core.route(2, 0, None), Err(Fault::Outside));
+            assert_eq!(core.begin_layer(1, 9, 1), Err(Fault::Inputs));
+            assert_eq!(core.load_inputs(7, &[1, 2]), Err(Fault::Inputs));
+        });
+        let mut lent = Lent::new(2, 3);
+        let (mut a, mut b, mut c) = (written(&[]), written(&[]), sampled(&[]));
+        let mut delay = CheckedDelay::new(&[]);
+        assert!(SpiCore::new((&mut a, &mut b, &mut c), &mut delay, 4, CALIBRATION, lent.memory()).is_none());
+        a.done();
+        b.done();
+        c.done();
+        delay.done();
+    }
+}

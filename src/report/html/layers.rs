@@ -1,0 +1,199 @@
+//! The sections of a plan's page that go by layer: costs, levels, errors.
+
+use super::parts::{Line, figure, folded, section, table};
+use super::{Page, escape, key};
+use crate::order::Order;
+use crate::report::Report;
+use crate::report::chart::{self, Group, Picture};
+use crate::report::number::{energy, thousands, time, times};
+
+/// Layers listed in a table; a network with more has the others in the JSON object.
+pub(super) const LAYERS_LISTED: usize = 400;
+
+/// Writes, energy, time and worst cell of every layer, in the schedule's order.
+pub(super) fn bars(report: &Report, groups: &[Group]) -> Vec<Picture> {
+    let cost = |i: usize| report.layers[i].orders.of(report.order).per_inference;
+    let sum = |f: &dyn Fn(usize) -> f64| -> Vec<f64> {
+        groups.iter().map(|g| g.layers.iter().map(|&i| f(i)).sum()).collect()
+    };
+    let writes = sum(&|i| cost(i).writes as f64);
+    let pj = sum(&|i| cost(i).energy_pj);
+    let us = sum(&|i| cost(i).time_us);
+    let most = |g: &Group| g.layers.iter().map(|&i| cost(i).max_cell_writes as f64).fold(0.0, f64::max);
+    let worst: Vec<f64> = groups.iter().map(most).collect();
+    // The axis counts in the unit of the largest bar.
+    let unit = |values: &[f64], units: &[(&'static str, f64)]| {
+        let largest = values.iter().copied().fold(0.0, f64::max);
+        units.iter().rev().find(|(_, size)| largest >= *size).copied().unwrap_or(units[0])
+    };
+    let (pj_unit, pj_size) = unit(&pj, &[("pJ", 1.0), ("nJ", 1e3), ("uJ", 1e6), ("mJ", 1e9), ("J", 1e12)]);
+    let (us_unit, us_size) = unit(&us, &[("us", 1.0), ("ms", 1e3), ("s", 1e6)]);
+    let scaled = |values: &[f64], size: f64| values.iter().map(|v| v / size).collect::<Vec<f64>>();
+    let whole = |v: f64| thousands(v as u64);
+    vec![
+        chart::by_layer("layer-writes", "Writes", "level steps per inference", groups, &writes, &whole),
+        chart::by_layer(
+            "layer-energy",
+            "Energy of the writes",
+            &format!("{pj_unit} per inference"),
+            groups,
+            &scaled(&pj, pj_size),
+            &|v| energy(v * pj_size),
+        ),
+        chart::by_layer(
+            "layer-time",
+            "Time to program",
+            &format!("{us_unit} per inference"),
+            groups,
+            &scaled(&us, us_size),
+            &|v| time(v * us_size),
+        ),
+        chart::by_layer("layer-worst-cell", "Most-written cell", "level steps per inference", groups, &worst, &whole),
+    ]
+}
+
+impl Page<'_> {
+    pub(super) fn layers(&self) -> String {
+        let r = self.report;
+        let grouped = if chart::groups(r).iter().any(|g| g.layers.len() > 1) {
+            " The smallest layers are drawn as one."
+        } else {
+            ""
+        };
+        let captions = [
+            "Where the writes are made.",
+            "Up and down steps each cost what the device profile says.",
+            "Programming only, without the light that passes.",
+            "Of this layer's writes alone; a cell is worn by all layers together.",
+        ];
+        let bars: String = self.pictures.bars.iter().zip(captions).map(|(p, c)| figure(p, false, c)).collect();
+        let lines: Vec<Line> = (0..r.layers.len().min(LAYERS_LISTED))
+            .map(|i| {
+                let (layer, p) = (&r.layers[i], |path: &str| format!("/layers/{i}/{path}"));
+                let of = |order: Order, figure: &str| p(&format!("orders/{}/per_inference/{figure}", key(order)));
+                let writes = |order: Order| layer.orders.of(order).per_inference.writes;
+                Line::plain(vec![
+                    escape(&layer.name),
+                    format!("{}x{}", layer.rows, layer.cols),
+                    self.n(&p("steps")),
+                    self.f(&p("relative_error"), &|e| format!("{:.1} %", 100.0 * e)),
+                    self.n(&of(Order::Natural, "writes")),
+                    self.n(&of(Order::Sorted, "writes")),
+                    self.n(&of(Order::Optimal, "writes")),
+                    self.n(&p("lower_bound_writes")),
+                    times(writes(Order::Natural), writes(Order::Optimal)).unwrap_or_else(|| "none left".to_owned()),
+                    self.f(&of(r.order, "energy_pj"), &energy),
+                    self.f(&of(r.order, "time_us"), &time),
+                    self.n(&of(r.order, "max_cell_writes")),
+                ])
+            })
+            .collect();
+        let head = [
+            "layer",
+            "matrix",
+            "steps",
+            "error",
+            "natural",
+            "sorted",
+            "optimal",
+            "bound",
+            "fewer",
+            "energy",
+            "programming",
+            "worst cell",
+        ];
+        let more = r.layers.len().saturating_sub(LAYERS_LISTED);
+        let more = if more > 0 { format!("<p>{more} more layers are in the JSON object.</p>") } else { String::new() };
+        section(
+            "Layer by layer",
+            &format!("Layers run from top to bottom; figures are per inference.{grouped}"),
+            &[
+                figure(
+                    &self.pictures.dots,
+                    true,
+                    "The wider the line between the marks, the more the order matters for that layer. The bound of a layer holds for its rows alone; \
+                     the bound of the whole network is closer, as it counts the way between the layers too.",
+                ),
+                format!("<div class=\"grid\">{bars}</div>"),
+                folded("Table of the layers", &(table(&head, &lines, None) + &more)),
+            ],
+        )
+    }
+    pub(super) fn levels(&self) -> String {
+        let r = self.report;
+        let mut parts = Vec::new();
+        if let (Some(picture), Some(detail)) = (&self.pictures.levels, &r.detail) {
+            parts.push(figure(
+                picture,
+                true,
+                "Each layer's bars are drawn to the height of its own most frequent level, whose share stands at the right. Many weights at few \
+                 levels make few writes.",
+            ));
+            let top = (1i64 << r.bits) - 1;
+            let lines: Vec<Line> = detail
+                .level_counts
+                .iter()
+                .zip(&r.layers)
+                .take(LAYERS_LISTED)
+                .map(|(counts, layer)| {
+                    let all = counts.iter().sum::<u64>().max(1) as f64;
+                    let share = |n: u64| format!("{:.1} %", 100.0 * n as f64 / all);
+                    let at = |level: i64| counts.get((level + top) as usize).copied().unwrap_or(0);
+                    let mean = counts
+                        .iter()
+                        .enumerate()
+                        .map(|(k, n)| (k as i64 - top).unsigned_abs() as f64 * *n as f64)
+                        .sum::<f64>()
+                        / all;
+                    let entropy: f64 =
+                        counts.iter().filter(|n| **n > 0).map(|n| -(*n as f64 / all) * (*n as f64 / all).log2()).sum();
+                    Line::plain(vec![
+                        escape(&layer.name),
+                        share(at(0)),
+                        share(at(-top) + at(top)),
+                        format!("{mean:.2}"),
+                        format!("{entropy:.2} bits"),
+                    ])
+                })
+                .collect();
+            let head = [
+                "layer",
+                "weights at level 0",
+                "at the highest levels",
+                "mean size of the level",
+                "entropy of the level",
+            ];
+            parts.push(folded("Table of the levels", &table(&head, &lines, None)));
+        }
+        parts.push(figure(
+            &self.pictures.errors,
+            false,
+            "The length of the difference between the weights and what their levels stand for, over the length of the weights: 0 % is exact.",
+        ));
+        parts.push(folded(
+            "Table of the errors",
+            &table(
+                &["layer", "relative error"],
+                &(0..r.layers.len().min(LAYERS_LISTED))
+                    .map(|i| {
+                        Line::plain(vec![
+                            escape(&r.layers[i].name),
+                            self.f(&format!("/layers/{i}/relative_error"), &|e| format!("{:.2} %", 100.0 * e)),
+                        ])
+                    })
+                    .collect::<Vec<_>>(),
+                None,
+            ),
+        ));
+        let of = if r.reparam == "tanh" { "the tanh of each weight" } else { "each weight" };
+        section(
+            "Levels and error",
+            &format!(
+                "What is quantized is {of}, with a scale per {}; a cell has {} levels, and a pair of cells holds a signed level.",
+                self.s("/scale"),
+                1u32 << r.bits
+            ),
+            &parts,
+        )
+    }
+}
