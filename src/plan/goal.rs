@@ -94,9 +94,10 @@ impl Goal {
         match self {
             Self::Writes { .. } => None,
             Self::Energy { law, .. } => {
-                let mut visits = plain();
-                pulses::reorder(&mut visits, *law, closure);
-                Some(visits)
+                let cheapest = |mut visits: Visits| (pulses::reorder(&mut visits, *law, closure).cost, visits);
+                let stuck = cheapest(pulses::stick(layers, &arrangement.timeline, closure));
+                let sorted = cheapest(plain());
+                Some(if stuck.0 < sorted.0 { stuck.1 } else { sorted.1 })
             }
             Self::Latency { clock, .. } => {
                 let start = match closure {

@@ -5,6 +5,7 @@ mod support;
 
 mod brute_force;
 mod cores;
+mod everything;
 mod faults;
 mod objectives;
 mod random;

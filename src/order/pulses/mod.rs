@@ -4,6 +4,7 @@
 //! law.rs     what a change costs, and the cheapest way through one set of levels
 //! chain.rs   set after set on one cell, exactly
 //! bound.rs   what no plan of reach `row` goes below
+//! stick.rs   parts of rows for reach `row`
 //! lanes.rs   what each cell serves with reach `lane`
 //! ```
 
@@ -11,6 +12,7 @@ mod bound;
 mod chain;
 mod lanes;
 mod law;
+mod stick;
 
 use rayon::prelude::*;
 
@@ -21,6 +23,7 @@ pub use bound::{PulseBound, forced_changes};
 pub use chain::Chain;
 pub use lanes::LaneRuns;
 pub use law::PulseLaw;
+pub use stick::stick;
 
 /// Most levels of a weight cell for which there are these orders: 5 bits.
 pub const MOST_LEVELS: usize = 63;
