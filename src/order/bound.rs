@@ -400,7 +400,7 @@ mod tests {
             rows in prop::collection::vec(prop::collection::vec(-1i16..=1, 4), 4..7),
             core_rows in 1usize..3,
         ) {
-            let (bound, optimum) = (bound(&[rows.clone()], core_rows, 2, 1), optimum(&[rows], core_rows, 2, 1));
+            let (bound, optimum) = (bound(std::slice::from_ref(&rows), core_rows, 2, 1), optimum(&[rows], core_rows, 2, 1));
             prop_assert!(bound <= u64::from(optimum), "bound {bound}, optimum {optimum}");
         }
 

@@ -325,7 +325,9 @@ mod tests {
             cut.narrowest(&sorted, cells, steps);
             // Cells with idle places serve their chunks in any order.
             if sorted.len() < cells * steps {
-                (cut.lo.rotate_left(1), cut.hi.rotate_left(1), cut.len.rotate_left(1));
+                cut.lo.rotate_left(1);
+                cut.hi.rotate_left(1);
+                cut.len.rotate_left(1);
             }
             program.chunks(&row, steps, 7, Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len }, &rising);
             multiplied_once(&program, &row)?;
