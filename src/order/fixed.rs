@@ -40,7 +40,7 @@ fn counts(layer: &Profiles, row: usize) -> Vec<u32> {
 /// Plans for fixed levels.
 ///
 /// How many cells hold each level is the same on every core row, chosen by moving cells from level to level while the steps fall: a
-/// heuristic. For these numbers the stages are the best there are (docs/trade.md, theorem 8).
+/// heuristic. For these numbers the stages are the best there are (docs/trade.md, theorem 11).
 ///
 /// # Errors
 /// [`TooFewCells`] when more levels occur than a core row has cells.

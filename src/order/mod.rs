@@ -1,6 +1,8 @@
 //! 4. Levels to an order: which weight sits in which cell at which step.
 
+pub mod objective;
 pub mod profile;
+pub mod pulses;
 pub mod timeline;
 
 pub mod program;
@@ -9,9 +11,11 @@ pub mod tally;
 pub mod bound;
 pub mod chunk;
 pub mod direction;
+pub mod even;
 pub mod faulty;
 pub mod fixed;
 pub mod lanes;
+pub mod latency;
 mod links;
 pub mod quantile;
 pub mod rows;
@@ -21,6 +25,7 @@ pub mod shared;
 pub mod slack;
 pub mod visits;
 
+pub use objective::Objective;
 use serde::{Deserialize, Serialize};
 
 /// The orders on offer.

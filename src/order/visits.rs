@@ -61,6 +61,12 @@ impl Visits {
         self.first_run.push(self.runs.len() as u32);
     }
 
+    /// Adds a cell with these runs, which may leave steps between them.
+    pub fn push_runs(&mut self, runs: &[Run]) {
+        self.runs.extend_from_slice(runs);
+        self.first_run.push(self.runs.len() as u32);
+    }
+
     /// The same as an arrangement that sweeps: the layers' profiles say which levels lie in a chunk, and their steps.
     #[must_use]
     pub fn of(arrangement: &Arrangement, layers: &[Profiles]) -> Self {
@@ -95,6 +101,18 @@ impl Visits {
         visits
     }
 
+    /// Core rows R.
+    #[must_use]
+    pub fn core_rows(&self) -> usize {
+        self.core_rows
+    }
+
+    /// Cells of a core row, C.
+    #[must_use]
+    pub fn cells(&self) -> usize {
+        self.cells
+    }
+
     /// Number of stages.
     #[must_use]
     pub fn stages(&self) -> usize {
@@ -123,6 +141,17 @@ impl Visits {
     pub fn runs_mut(&mut self, stage: usize, core_row: usize, cell: usize) -> &mut [Run] {
         let range = self.range(stage, core_row, cell);
         &mut self.runs[range]
+    }
+
+    /// Puts what a cell serves in a slot into the order of `key`, without pauses.
+    pub fn sort_by_key<K: Ord>(&mut self, stage: usize, core_row: usize, cell: usize, key: impl Fn(i16) -> K) {
+        let runs = self.runs_mut(stage, core_row, cell);
+        runs.sort_by_key(|run| key(run.level));
+        let mut first = 0;
+        for run in runs {
+            run.first = first;
+            first += run.count;
+        }
     }
 
     fn range(&self, stage: usize, core_row: usize, cell: usize) -> Range<usize> {

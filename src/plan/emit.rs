@@ -280,7 +280,10 @@ impl LayerWork<'_> {
             (Order::Optimal, _) if let Some(visits) = &self.segment.visits => {
                 let stage = self.first_stage + tile_row;
                 let runs = (0..cells).map(|cell| visits.runs(stage, core_row, cell));
-                program.runs(levels, visits.steps(stage), self.top, runs);
+                match self.options.reach {
+                    Reach::Lane => program.lane_runs(levels, visits.steps(stage), self.top, runs),
+                    Reach::Row => program.runs(levels, visits.steps(stage), self.top, runs),
+                }
             }
             (Order::Optimal, Arranged::Shared(arrangement)) => {
                 program.shared(levels, cells, arrangement.columns(self.index, tile_row, core_row));

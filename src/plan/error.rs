@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::CoreSize;
+use crate::order::Objective;
 use crate::weights::WeightsError;
 
 /// Why there is no plan.
@@ -102,6 +103,16 @@ pub enum PlanError {
     #[error("--extra-steps and --sweep need {needs}: only then may cells idle and weights sit in any lane")]
     ExtraStepsOrder {
         /// The options that it needs.
+        needs: &'static str,
+    },
+    /// An objective that cannot be followed with the other options.
+    #[error("--objective {objective} on the device `{device}` needs {needs}: leave it out for the fewest writes")]
+    Objective {
+        /// The objective.
+        objective: Objective,
+        /// The device.
+        device: String,
+        /// What it needs.
         needs: &'static str,
     },
     /// Fixed levels on a core with too few cells in a row.

@@ -16,6 +16,7 @@ mod condition;
 mod cores;
 mod emit;
 mod error;
+mod goal;
 mod options;
 mod output;
 mod read;
@@ -35,7 +36,7 @@ use firmware_model::wire::End;
 use crate::faults::{CellRange, Loss};
 use crate::level::{DeviceProfile, LevelMatrix, Quantizer};
 use crate::order::tally::Totals;
-use crate::order::{Order, Reach};
+use crate::order::{Objective, Order, Reach};
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
 use crate::weights::{LayerKind, Network};
 
@@ -44,6 +45,7 @@ pub use condition::{Condition, core_path};
 pub use cores::CoreOutcome;
 pub use emit::Stimulus;
 pub use error::PlanError;
+pub use goal::value;
 pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 pub use output::OutputFile;
 pub use sweep::{SweepPoint, sweep};
@@ -51,6 +53,7 @@ pub use trade::{ExtraSteps, MOST_EXTRA_STEPS, Trade};
 pub use turn::Turn;
 pub use turns::{Life, Turned, Worn, plan_turns, rotation_path};
 
+use goal::Goal;
 use segment::Segment;
 
 /// Told how far planning is; and asked whether to go on.
@@ -103,6 +106,8 @@ pub struct Outcome {
     pub optimal: Totals,
     /// Proven: no plan of this reach needs fewer writes per inference.
     pub lower_bound_writes: u64,
+    /// Proven: no plan of this reach has less of what the objective counts ([`value`]) per inference.
+    pub objective_lower_bound: f64,
     /// Totals in the End frame; of several cores together: side by side in steps, writes added up.
     pub end: End,
     /// Each core's part.
@@ -164,6 +169,7 @@ pub fn plan(
     check_order(options)?;
     check_turn(options)?;
     check_trade(options)?;
+    Goal::check(options)?;
     let spec = schedule_spec(network, options);
     let cores = options.condition.cores;
     let paths: Vec<PathBuf> = (0..cores).map(|core| core_path(output, core, cores)).collect();
@@ -204,6 +210,7 @@ pub fn plan(
         faults,
         layers: planner.outcomes,
         lower_bound_writes: planner.bound.writes(),
+        objective_lower_bound: planner.goal.lower_bound(options, planner.bound.writes()),
         natural: emitted.natural,
         sorted: emitted.sorted,
         optimal: emitted.optimal,
@@ -259,6 +266,9 @@ fn check_turn(options: &PlanOptions) -> Result<(), PlanError> {
     match options.condition.turn {
         Some(_) if options.order != Order::Optimal => Err(PlanError::Turn { why: "is for --order optimal" }),
         Some(_) if options.trade.extra_steps.is_some() => Err(PlanError::Turn { why: "goes without --extra-steps" }),
+        Some(_) if options.trade.objective != Objective::Writes => {
+            Err(PlanError::Turn { why: "goes with the objective `writes` only" })
+        }
         Some(_) if options.condition.faults.is_some() => Err(PlanError::Turn {
             why: "needs cores without faulty or worn-out cells: leave it out, and plan around them",
         }),
@@ -307,6 +317,7 @@ struct Planner<'a> {
     kept_bytes: usize,
     outcomes: Vec<LayerOutcome>,
     bound: segment::Bound,
+    goal: Goal,
     /// What each cell can hold, where weights have to stay with it.
     held: Option<Vec<CellRange>>,
     loss: Loss,
@@ -324,6 +335,7 @@ impl<'a> Planner<'a> {
             kept_bytes: 0,
             outcomes: Vec::new(),
             bound: segment::Bound::new(options),
+            goal: Goal::new(options),
             held: if options.reach == Reach::Lane { options.condition.ranges() } else { None },
             loss: Loss::default(),
             intact_writes: 0,

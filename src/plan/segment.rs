@@ -7,18 +7,19 @@ use super::trade::{self, Relaxed};
 use super::{CoreSize, LayerOutcome, PlanError, PlanOptions, Planner};
 use crate::faults::FaultError;
 use crate::level::LevelMatrix;
-use crate::order::Reach;
 use crate::order::bound::RowBound;
 use crate::order::direction::{Arrangement, Closure};
 use crate::order::faulty::{self, FaultyArrangement, FaultyRows};
 use crate::order::lanes::{self, LaneBound, LaneRanges};
 use crate::order::profile::Profiles;
 use crate::order::program::IDLE;
+use crate::order::pulses::{self, LaneRuns};
 use crate::order::quantile;
 use crate::order::seats;
 use crate::order::shared::{self, SharedArrangement, SharedLayer};
 use crate::order::timeline::{EMPTY, Timeline};
 use crate::order::visits::Visits;
+use crate::order::{Objective, Reach};
 use crate::weights::Network;
 
 /// Cuts a network into segments whose arrangements fit [`PlanOptions::segment_bytes`]; a layer that alone does not fit is one segment.
@@ -37,8 +38,14 @@ pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
             layer.weights() * if options.device.bits < 8 { 1 } else { 2 } + layer.weights() / options.fanout * 4
         } else {
             let slots = layer.rows.div_ceil(core_rows) * core_rows;
+            let pulses = match (options.trade.objective, options.reach) {
+                (Objective::Writes, _) => 0,
+                (_, Reach::Lane) => LaneRuns::bytes(layer.cols.min(cells * levels), cells) * layer.rows,
+                // Runs of 12 bytes, about one for each cell and one for each level; in spells some more.
+                (_, Reach::Row) => layer.rows * (2 * cells + levels) * 12,
+            };
             // The timeline's 26 bytes a cell, directions, signatures; and the profile of each row.
-            slots * cells * 28 + layer.rows * (levels * 4 + 128)
+            slots * cells * 28 + layer.rows * (levels * 4 + 128) + pulses
         };
         if i > from && used + need > options.segment_bytes {
             segments.push(from..i);
@@ -54,6 +61,8 @@ pub fn split(network: &Network, options: &PlanOptions) -> Vec<Range<usize>> {
 enum Summary {
     Row(Profiles),
     Lane(LaneRanges),
+    /// Of a device that pays by the pulse.
+    Runs(LaneRanges, LaneRuns),
     Shared(SharedLayer),
 }
 
@@ -121,13 +130,14 @@ impl Segment {
         let options = planner.options;
         let (core_rows, cells) = (options.all_rows(), options.core.cols);
         planner.observer.begin("reading", planner.weights(layers.clone()));
-        let (mut rows, mut lanes, mut shared) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut rows, mut lanes, mut lane_runs, mut shared) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let law = planner.goal.law();
         let (mut first_stage, mut stages) = (Vec::new(), 0);
         for layer in layers.clone() {
             let (levels, relative_error) = planner.read_first(layer)?;
             first_stage.push(stages);
             stages += levels.rows.div_ceil(core_rows);
-            let summary = summarise(&levels, planner.network.layers()[layer].groups, options);
+            let summary = summarise(&levels, planner.network.layers()[layer].groups, options, law.is_some());
             let tile_rows = match (&summary, options.sharing()) {
                 (Summary::Shared(layer), Some(sharing)) => layer.bundles.tile_rows(sharing),
                 _ => levels.rows.div_ceil(core_rows),
@@ -135,8 +145,11 @@ impl Segment {
             let lower_bound_writes = match (&summary, &mut planner.bound) {
                 // Bounded when its steps are known.
                 _ if options.trade.extra_steps.is_some() => None,
-                (Summary::Row(profiles), Bound::Row(bound)) => Some(bound.add(profiles)),
-                (Summary::Lane(ranges), Bound::Lane(bound)) => {
+                (Summary::Row(profiles), Bound::Row(bound)) => {
+                    planner.goal.add(profiles, core_rows, cells);
+                    Some(bound.add(profiles))
+                }
+                (Summary::Lane(ranges) | Summary::Runs(ranges, _), Bound::Lane(bound)) => {
                     bound.add(ranges);
                     None
                 }
@@ -153,6 +166,7 @@ impl Segment {
             match summary {
                 Summary::Row(profiles) => rows.push(profiles),
                 Summary::Lane(ranges) => lanes.push(ranges),
+                Summary::Runs(_, runs) => lane_runs.push(runs),
                 Summary::Shared(layer) => shared.push(layer),
             }
             planner.keep(layer, levels);
@@ -180,10 +194,7 @@ impl Segment {
         let relaxed =
             options.trade.extra_steps.map(|extra| trade::relax(&rows, core_rows, options.core, extra)).transpose()?;
         if let Some(Relaxed::Fixed(fixed)) = relaxed {
-            let timeline = Timeline::new(core_rows, cells, 0);
-            let arrangement = Arranged::Cells(Arrangement { timeline, rising: Vec::new(), writes: 0 });
-            let visits = Some(fixed.visits);
-            let segment = Self { arrangement, faulty: None, visits, first_layer: layers.start, first_stage };
+            let segment = Self::of_visits(fixed.visits, core_rows, cells, (layers.start, first_stage));
             for layer in layers.clone() {
                 planner.outcomes[layer].lower_bound_writes = Some(0);
             }
@@ -193,10 +204,16 @@ impl Segment {
         if let Some(Relaxed::Layers(relaxed)) = &relaxed {
             rows.clone_from(relaxed);
             for (layer, profiles) in layers.clone().zip(relaxed) {
+                planner.goal.add(profiles, core_rows, cells);
                 if let Bound::Row(bound) = &mut planner.bound {
                     planner.outcomes[layer].lower_bound_writes = Some(bound.add(profiles));
                 }
             }
+        }
+        if let (Reach::Lane, Some(law)) = (options.reach, law) {
+            let mut visits = LaneRuns::visits(&lane_runs, core_rows, cells);
+            planner.goal.add_lanes(pulses::reorder(&mut visits, law, &closure));
+            return Ok(Self::of_visits(visits, core_rows, cells, (layers.start, first_stage)));
         }
         let faulty = match options.reach {
             Reach::Row => Faulty::arrange(planner, layers.clone(), &rows, &closure)?,
@@ -223,11 +240,24 @@ impl Segment {
         if let Some(faulty) = &faulty {
             first_stage.clone_from(&faulty.arranged.first_stage);
         }
-        let visits = relaxed.map(|_| Visits::of(&arrangement, &rows));
+        let followed = planner.goal.follow(options, &rows, &arrangement, &closure);
+        let visits = followed.or_else(|| relaxed.map(|_| Visits::of(&arrangement, &rows)));
         let arrangement = Arranged::Cells(arrangement);
         let segment = Self { arrangement, faulty, visits, first_layer: layers.start, first_stage };
         segment.count_steps(planner, layers, core_rows);
         Ok(segment)
+    }
+
+    /// Layers whose cells have lists of what they serve, and nothing else.
+    fn of_visits(
+        visits: Visits,
+        core_rows: usize,
+        cells: usize,
+        (first_layer, first_stage): (usize, Vec<usize>),
+    ) -> Self {
+        let timeline = Timeline::new(core_rows, cells, 0);
+        let arrangement = Arranged::Cells(Arrangement { timeline, rising: Vec::new(), writes: 0 });
+        Self { arrangement, faulty: None, visits: Some(visits), first_layer, first_stage }
     }
 
     /// Tells the outcomes of the layers how many steps they take.
@@ -326,7 +356,8 @@ fn closure((part, parts): (usize, usize), emitter: &Emitter<'_>, options: &PlanO
     }
 }
 
-fn summarise(levels: &LevelMatrix, groups: usize, options: &PlanOptions) -> Summary {
+/// `pulses`: the device pays by the pulse, and that is what counts.
+fn summarise(levels: &LevelMatrix, groups: usize, options: &PlanOptions, pulses: bool) -> Summary {
     if let Some(sharing) = options.sharing() {
         return Summary::Shared(SharedLayer::of(levels, groups, sharing));
     }
@@ -335,7 +366,15 @@ fn summarise(levels: &LevelMatrix, groups: usize, options: &PlanOptions) -> Summ
         Reach::Lane if options.condition.faults.is_some() => {
             Summary::Lane(LaneRanges::of_some(&levels.levels, levels.rows, levels.cols, options.core.cols))
         }
-        Reach::Lane => Summary::Lane(LaneRanges::of(&levels.levels, levels.rows, levels.cols, options.core.cols)),
+        Reach::Lane => {
+            let cells = options.core.cols;
+            let ranges = LaneRanges::of(&levels.levels, levels.rows, levels.cols, cells);
+            if pulses {
+                let top = options.device.top_level();
+                return Summary::Runs(ranges, LaneRuns::of(&levels.levels, levels.rows, levels.cols, cells, top));
+            }
+            Summary::Lane(ranges)
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::order::fixed::{Fixed, fixed_levels};
 use crate::order::profile::Profiles;
-use crate::order::{Reach, slack};
+use crate::order::{Objective, Reach, slack};
 
 use super::{CoreSize, PlanError, PlanOptions};
 
@@ -14,6 +14,8 @@ use super::{CoreSize, PlanError, PlanOptions};
 pub struct Trade {
     /// More steps than needed; none: every weight, zeros too, has a place in the fewest steps.
     pub extra_steps: Option<ExtraSteps>,
+    /// What the optimal order makes small.
+    pub objective: Objective,
 }
 
 /// Steps beyond the fewest, and weights of level 0 without a place.

@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::faults::CoreFaults;
 use crate::level::{Reparam, ScaleMode};
 use crate::order::tally::{Cost, Costs, ElightAccounting, Totals};
-use crate::order::{Order, Reach};
-use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, SweepPoint, Turned};
+use crate::order::{Objective, Order, Reach};
+use crate::plan::{self, CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, SweepPoint, Turned};
 use crate::replay::Replay;
 use crate::weights::Network;
 
@@ -102,6 +102,9 @@ pub struct Report {
     pub lower_bound_writes: u64,
     /// `optimal / lower bound - 1` of the writes per inference; none when the bound is 0 and the plan's writes are not.
     pub gap: Option<f64>,
+    /// What the optimal order makes small, and how near it comes.
+    #[serde(default)]
+    pub objective: ObjectiveReport,
     /// What one PCM cell bears, in what wears it by the device's cost model; none when not known.
     pub endurance_writes: Option<f64>,
     /// Inferences until the worst cell has reached it, by order; none when not known, or when nothing is written.
@@ -165,6 +168,21 @@ pub struct LayerReport {
     /// Writes that the layer's rows force, whatever the order; none with reach `lane`.
     pub lower_bound_writes: Option<u64>,
     /// `optimal / lower bound - 1` of the layer's writes per inference; none without a bound above 0.
+    pub gap: Option<f64>,
+}
+
+/// What the optimal order makes small, per inference in steady state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ObjectiveReport {
+    /// Its name.
+    pub name: Objective,
+    /// Unit of the figures.
+    pub unit: String,
+    /// What the optimal order takes.
+    pub value: f64,
+    /// What no plan of this reach, core and number of steps goes below.
+    pub lower_bound: f64,
+    /// `value / lower bound - 1`; none when the bound is 0 and the value is not.
     pub gap: Option<f64>,
 }
 
@@ -367,6 +385,7 @@ impl Report {
             },
             lower_bound_writes: bound,
             gap: gap(writes, bound),
+            objective: ObjectiveReport::new(options, outcome),
             endurance_writes: options.device.endurance_writes,
             lifetime_inferences: of(&|t| {
                 let worst = t.costs.per_inference.max_cell_wear;
@@ -473,6 +492,16 @@ impl FaultReport {
             intact_steps: cost.intact_steps,
             intact_writes: cost.intact_writes,
         })
+    }
+}
+
+impl ObjectiveReport {
+    fn new(options: &PlanOptions, outcome: &Outcome) -> Self {
+        let name = options.trade.objective;
+        let value = plan::value(name, &outcome.optimal.costs.per_inference);
+        let lower_bound = outcome.objective_lower_bound;
+        let gap = if value == 0.0 { Some(0.0) } else { (lower_bound > 0.0).then(|| value / lower_bound - 1.0) };
+        Self { name, unit: name.unit().to_owned(), value, lower_bound, gap }
     }
 }
 

@@ -12,7 +12,7 @@ use super::number::{energy, factor, short, thousands, time};
 use super::{FaultReport, Report};
 use crate::level::DeviceProfile;
 use crate::order::tally::Costs;
-use crate::order::{Order, Reach};
+use crate::order::{Objective, Order, Reach};
 
 /// Skipped tensors named in a short report.
 const SKIPPED_SHOWN: usize = 4;
@@ -176,6 +176,21 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         (Reach::Lane, ..) => "no plan that keeps rows and lanes",
     };
     writeln!(out, "bound     {among} needs fewer than {} writes: {bound}", thousands(report.lower_bound_writes))?;
+    let objective = &report.objective;
+    if objective.name != Objective::Writes {
+        let bound = match objective.gap {
+            Some(gap) if gap < 5e-6 => "the plan is optimal".to_owned(),
+            Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),
+            None => "no statement about the gap".to_owned(),
+        };
+        let figure = |value: f64| match objective.name {
+            Objective::Writes | Objective::Wear => thousands(value as u64),
+            Objective::Energy => energy(value),
+            Objective::Latency => time(value),
+        };
+        let (value, lower) = (figure(objective.value), figure(objective.lower_bound));
+        writeln!(out, "objective {}: {value}, {among} takes less than {lower}: {bound}", objective.name)?;
+    }
     writeln!(
         out,
         "          {} than ELight's order; in ELight accounting (erase free, tile rows apart) {} against {}",

@@ -77,3 +77,108 @@ fn what_cannot_be_traded_is_refused() {
     sandbox.plan(&["--sweep", "curve.svg", "--fanout", "column"]).fails(1, &["need --fanout cell"]);
     sandbox.plan(&["--extra-steps", "10", "--order", "natural"]).fails(1, &["need --order optimal"]);
 }
+
+/// A cell of 4 bits that is written by single pulses.
+const SINGLE_SHOT: &str = r#"
+name = "pulse"
+title = "One pulse"
+source = "made up"
+
+[transmission]
+beta_per_level = 0.9
+
+[write]
+model = "single-shot"
+energy_up_pj_per_pulse = 3
+energy_down_pj_per_pulse = 5
+time_up_us_per_pulse = 0.1
+time_down_us_per_pulse = 0.2
+"#;
+
+#[test]
+fn energy_of_single_pulses_is_made_small() {
+    let sandbox = Sandbox::with_network().file("pulse.toml", SINGLE_SHOT);
+    let device = ["--device", "pulse.toml", "--bits", "4"];
+    for reach in ["row", "lane"] {
+        let flags = [&device[..], &["--reach", reach]].concat();
+        let energy = |report: &Value| report["orders"]["optimal"]["per_inference"]["energy_pj"].as_f64().unwrap();
+        let writes = sandbox.report(&flags);
+        assert_eq!(writes["objective"]["name"], "writes");
+        let report = sandbox.report(&[&flags[..], &["--objective", "energy"]].concat());
+        assert_eq!(
+            (&report["verified"]["writes_match"], &report["verified"]["outputs_match"]),
+            (&true.into(), &true.into())
+        );
+        assert!(energy(&report) < 0.97 * energy(&writes), "{reach}: {} {}", energy(&report), energy(&writes));
+        let objective = &report["objective"];
+        assert_eq!((objective["name"].as_str(), objective["unit"].as_str()), (Some("energy"), Some("pJ")));
+        assert_eq!(objective["value"].as_f64(), Some(energy(&report)));
+        assert!(objective["lower_bound"].as_f64() <= objective["value"].as_f64());
+        assert_eq!(objective["gap"].as_f64() == Some(0.0), reach == "lane", "{reach}");
+        sandbox.run(["check", "net.elight", "net.safetensors", "--device", "pulse.toml", "--bits", "4"]).success();
+    }
+    let table = sandbox.plan(&[&device[..], &["--reach", "lane", "--objective", "energy"]].concat()).success();
+    assert!(table.contains("objective energy") && table.contains("the plan is optimal"), "{table}");
+    // Level by level, the fewest writes are the least energy.
+    let (plain, energy) = (sandbox.report(&[]), sandbox.report(&["--objective", "energy"]));
+    assert_eq!((&plain["orders"], &plain["gap"]), (&energy["orders"], &energy["objective"]["gap"]));
+}
+
+#[test]
+fn objectives_that_cannot_be_followed_are_refused() {
+    let sandbox = Sandbox::with_network().file("pulse.toml", SINGLE_SHOT);
+    let device = ["--device", "pulse.toml", "--bits", "4", "--objective", "energy"];
+    sandbox
+        .plan(&[&device[..], &["--fanout", "3"]].concat())
+        .fails(1, &["--objective energy", "`pulse`", "--fanout cell"]);
+    sandbox.plan(&["--device", "pulse.toml", "--bits", "6", "--objective", "energy"]).fails(1, &["5 bits or fewer"]);
+    sandbox.plan(&["--objective", "speed"]).fails(2, &["--objective"]);
+}
+
+#[test]
+fn trades_are_the_same_for_any_threads() {
+    let sandbox = Sandbox::with_network().file("pulse.toml", SINGLE_SHOT);
+    let device = ["--device", "pulse.toml", "--bits", "4"];
+    for flags in [
+        &["--extra-steps", "40%"][..],
+        &["--objective", "energy", "--reach", "row"],
+        &["--objective", "energy", "--reach", "lane"],
+        &["--objective", "energy", "--extra-steps", "20%"],
+        &["--objective", "latency"],
+        &["--objective", "wear"],
+    ] {
+        let plan = |threads: &str| {
+            sandbox.plan(&[&device[..], flags, &["--threads", threads]].concat()).success();
+            sandbox.read("net.elight")
+        };
+        let one = plan("1");
+        assert!(one == plan("2") && one == plan("5"), "{flags:?}");
+    }
+}
+
+#[test]
+fn time_and_wear_are_made_small() {
+    let sandbox = Sandbox::with_network().file("pulse.toml", SINGLE_SHOT);
+    for device in [&["--device", "elight"][..], &["--device", "pulse.toml", "--bits", "4"]] {
+        for (objective, key) in [("latency", "time_us"), ("wear", "max_cell_wear")] {
+            let value = |report: &Value| report["orders"]["optimal"]["per_inference"][key].as_f64().unwrap();
+            let writes = sandbox.report(device);
+            for more in [&[][..], &["--cores", "2"], &["--extra-steps", "10%"]] {
+                let flags = [device, &["--objective", objective], more].concat();
+                let report = sandbox.report(&flags);
+                assert_eq!(
+                    (&report["verified"]["writes_match"], &report["verified"]["outputs_match"]),
+                    (&true.into(), &true.into())
+                );
+                assert_eq!(report["objective"]["value"].as_f64(), Some(value(&report)));
+                assert!(report["objective"]["lower_bound"].as_f64() <= Some(value(&report)), "{flags:?}");
+                if more.is_empty() {
+                    assert!(value(&report) < 0.95 * value(&writes), "{flags:?}: {} {}", value(&report), value(&writes));
+                    let check = [&["check", "net.elight", "net.safetensors"][..], device].concat();
+                    sandbox.run(check).success();
+                }
+            }
+            sandbox.plan(&["--objective", objective, "--reach", "lane"]).fails(1, &[objective, "needs --reach row"]);
+        }
+    }
+}

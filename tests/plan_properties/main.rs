@@ -6,6 +6,7 @@ mod support;
 mod brute_force;
 mod cores;
 mod faults;
+mod objectives;
 mod random;
 mod segments;
 mod small;

@@ -23,7 +23,7 @@ fn weights(count: usize, kind: u8, seed: u64) -> Vec<f32> {
     bell.iter().enumerate().map(shaped).collect()
 }
 
-fn layer() -> impl Strategy<Value = Layer> {
+pub fn layer() -> impl Strategy<Value = Layer> {
     (1usize..=40, 1usize..=40, 1usize..=4, 0u8..=4, any::<u64>()).prop_map(|(rows, cols, groups, kind, seed)| {
         let groups = if rows % groups == 0 { groups } else { 1 };
         Layer { rows, cols, groups, weights: weights(rows * cols, kind, seed) }

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use elight::faults::{CoreFaults, FaultFile};
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
 use elight::order::shared::Effort;
-use elight::order::{Order, Reach};
+use elight::order::{Objective, Order, Reach};
 use elight::plan::{Condition, CoreSize, ExtraSteps, Fanout, Quantization, QuantizationRequest};
 use elight::weights::{Filter, Layout, Network};
 
@@ -162,6 +162,10 @@ pub struct PlanArgs {
     /// The schedule that the core has run before, for new weights of the same network: the first load starts from what it left.
     #[arg(long, value_name = "OLD.elight")]
     pub from: Option<PathBuf>,
+
+    /// What the optimal order makes small, by the device's cost model (docs/trade.md).
+    #[arg(long, default_value = "writes")]
+    pub objective: Objective,
 
     /// Steps beyond the fewest, in percent (as in 50%), for fewer writes: cells may idle, weights of level 0 are left out. `fixed`: as
     /// many as it takes for every cell to keep one level for ever.

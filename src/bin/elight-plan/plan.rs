@@ -40,7 +40,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition,
-        trade: Trade { extra_steps: args.extra_steps },
+        trade: Trade { extra_steps: args.extra_steps, objective: args.objective },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
@@ -67,7 +67,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         && options.condition.faults.is_none()
         && options.condition.from.is_none()
         && options.fanout == 1
-        && options.trade.extra_steps.is_none()
+        && options.trade == Trade::default()
         && options.order == Order::Optimal;
     let turned = if rotations > 1 || spared {
         let worn = Worn { budget: budget.as_deref(), count: rotations };

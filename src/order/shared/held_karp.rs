@@ -1,4 +1,4 @@
-//! Lower bounds on paths: spanning forests with a multiplier for each node (Held and Karp's ascent; docs/ordering.md, theorems 7 and 8).
+//! Lower bounds on paths: spanning forests with a multiplier for each node (Held and Karp's ascent; docs/ordering.md, theorems 8 and 9).
 //!
 //! Chains through a cluster of nodes are a forest, and with what comes before and after it every node has two neighbours.
 //! Whatever is added to all edges at a node is paid exactly twice, so it may be taken off again: the cheapest forest under any multipliers, less twice

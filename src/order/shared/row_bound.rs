@@ -1,4 +1,4 @@
-//! Level steps that no chains of reach `row` go below (docs/ordering.md, theorem 8).
+//! Level steps that no chains of reach `row` go below (docs/ordering.md, theorem 9).
 
 use rayon::prelude::*;
 
