@@ -210,9 +210,6 @@ impl Entries<'_> {
     }
 }
 
-/// Cells whose inputs are found at a time.
-const PORTION: usize = 16;
-
 /// One row record: the state of its core row, and the bits to read it from.
 struct Record<'a, 'b> {
     row: u16,
@@ -321,41 +318,22 @@ impl<'a, 'b> Record<'a, 'b> {
     }
 
     /// The input of every active cell, ascending.
-    #[inline(never)]
-    fn inputs<C: Core>(&mut self, core: &mut C) -> Result<u32, Stop<C::Fault>> {
-        let mut weights = 0;
-        let mut next = 0;
-        let mut found = [(0, 0); PORTION];
-        while next < self.rules.cols {
-            let count = self.columns(&mut next, &mut found)?;
-            for &(col, column) in found.get(..count).unwrap_or_default() {
-                core.route(self.row, col, Some(column)).map_err(Stop::Core)?;
-            }
-            weights += count as u32;
-        }
-        Ok(weights)
-    }
-
-    /// Cells from `next` on with their columns, until the row is at its end or `found` is full; returns how many.
     // The loop over all weights: on its own, so that its few variables stay in registers.
     #[inline(never)]
-    fn columns(&mut self, next: &mut u16, found: &mut [(u16, u32); PORTION]) -> Result<usize, Malformed> {
+    fn inputs<C: Core>(&mut self, core: &mut C) -> Result<u32, Stop<C::Fault>> {
         let (reach, lists) = (self.rules.reach, self.rules.lists);
         let mut bits = self.bits.clone();
-        let mut count = 0;
-        for place in found {
-            let (col, code) = loop {
-                let col = *next;
-                if col >= self.rules.cols {
-                    *self.bits = bits;
-                    return Ok(count);
-                }
-                *next = col + 1;
-                let code = self.state(col)?;
-                if code != 0 {
-                    break (col, code);
-                }
-            };
+        let cols = self.rules.cols;
+        let mut weights = u32::from(cols);
+        let mut next = 0;
+        while next < cols {
+            let col = next;
+            next += 1;
+            let code = self.state(col)?;
+            if code == 0 {
+                weights -= 1;
+                continue;
+            }
             let level_list = code - 1;
             let k = self.rice.get(level_list).ok_or(Malformed::Memory)?;
             let number = bits.rice(k).map_err(|why| Malformed::Bits { row: self.row, why })?;
@@ -365,13 +343,12 @@ impl<'a, 'b> Record<'a, 'b> {
                 Reach::Row => self.input_of_list(list, number),
             };
             let Some(column) = column else {
-                return Err(Malformed::Column { row: self.row, col, inputs: self.layer.cols });
+                return Err(Malformed::Column { row: self.row, col, inputs: self.layer.cols }.into());
             };
-            *place = (col, column);
-            count += 1;
+            core.route(self.row, col, Some(column)).map_err(Stop::Core)?;
         }
         *self.bits = bits;
-        Ok(count)
+        Ok(weights)
     }
 
     /// Reach `Lane`: the lane's column of another tile. `None` beyond the layer's columns.
