@@ -2,7 +2,7 @@
 # board.sh [TEST FILTER]: builds the controller for a Cortex-M4F and tests it on an emulated board: the whole path from weights to products,
 # power cuts, and a table of its sizes and speeds. Installs what is missing; never passes without having run.
 #
-# ELIGHT_CUT_STRIDE=N cuts the power after every N-th store of the sweep (1: after each; default here: 97).
+# ELIGHT_CUT_STRIDE=N cuts the power after every N-th store of the sweeps (1: after each; without it: 11 and 199).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 unset CARGO_PROFILE_RELEASE_LTO CARGO_PROFILE_RELEASE_INCREMENTAL CARGO_PROFILE_RELEASE_DEBUG

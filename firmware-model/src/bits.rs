@@ -60,7 +60,7 @@ impl<'a> BitReader<'a> {
 
     /// `n <= 16` bits. Apart, so that nothing calls itself.
     #[inline]
-    fn few_bits(&mut self, n: u32) -> Result<u32, BitError> {
+    pub(crate) fn few_bits(&mut self, n: u32) -> Result<u32, BitError> {
         let x = self.load() & low_mask(n);
         self.skip(n)?;
         Ok(x)

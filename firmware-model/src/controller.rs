@@ -9,7 +9,7 @@
 use crate::decoder::{Tile, Work};
 use crate::error::{BadFrame, Error, FrameKind, Malformed, Refusal, Stop};
 use crate::photonic_core::{Core, FrameEnd, Identity, ResumePoint};
-use crate::rules::{LayerRules, Rules, equal, in_range};
+use crate::rules::{LayerRules, RiceTable, Rules, equal, in_range};
 use crate::seal::Seal;
 use crate::stream::{FrameAssembler, StreamError};
 use crate::wire::{Body, End, Frame};
@@ -55,6 +55,7 @@ enum State {
 }
 
 /// A layer that is being carried out.
+#[derive(Clone, Copy)]
 struct LayerRun {
     rules: Rules,
     layer: LayerRules,
@@ -65,26 +66,16 @@ struct LayerRun {
 
 impl LayerRun {
     /// The state when `done` tile rows are complete.
-    fn after(self, done: u32) -> State {
+    const fn after(&self, done: u32) -> State {
         if done == self.layer.tile_rows {
             State::Layer { rules: self.rules, next: self.index + 1 }
         } else {
-            State::TileRow { run: self, next: done }
+            State::TileRow { run: *self, next: done }
         }
     }
 }
 
 impl State {
-    const fn expected(&self) -> FrameKind {
-        match self {
-            Self::Header => FrameKind::Header,
-            Self::Layer { rules, next } if *next < rules.layers => FrameKind::Layer,
-            Self::TileRow { .. } => FrameKind::TileRow,
-            Self::Steps { .. } => FrameKind::Steps,
-            Self::Layer { .. } | Self::Ended(_) | Self::Stopped => FrameKind::End,
-        }
-    }
-
     /// Where to go on, when the frame that led here was a TileRow frame; `before` is the progress before it.
     const fn key(&self, before: Progress) -> Option<ResumePoint> {
         match self {
@@ -96,14 +87,6 @@ impl State {
                 before,
             }),
             _ => None,
-        }
-    }
-
-    const fn rules(&self) -> Option<&Rules> {
-        match self {
-            Self::Layer { rules, .. } => Some(rules),
-            Self::TileRow { run, .. } | Self::Steps { run, .. } => Some(&run.rules),
-            Self::Header | Self::Ended(_) | Self::Stopped => None,
         }
     }
 }
@@ -128,6 +111,8 @@ pub struct Controller<'m, C: Core> {
     memory: &'m mut [u8],
     assembler: FrameAssembler,
     state: State,
+    /// Of the present layer; beside the state, which is moved about.
+    rice: RiceTable,
     progress: Progress,
     /// Where to go on behind the Header frame, when not at the first layer.
     resume: Option<ResumePoint>,
@@ -143,6 +128,7 @@ impl<'m, C: Core> Controller<'m, C> {
             memory,
             assembler: FrameAssembler::new(),
             state: State::Header,
+            rice: RiceTable::new(),
             progress: Progress::default(),
             resume: None,
             seal: None,
@@ -236,76 +222,120 @@ impl<'m, C: Core> Controller<'m, C> {
         self.core
     }
 
-    /// Carries out the frame whose body is the first `len` bytes of the memory. On an error the state stays `Stopped`.
+    /// Carries out the frame whose body is the first `len` bytes of the memory. After an error the state is `Stopped`.
+    #[inline(never)]
     fn carry_out(&mut self, len: usize) -> Result<(), Error<C::Fault>> {
         let frame = self.progress.frames;
-        let state = core::mem::replace(&mut self.state, State::Stopped);
+        let done = self.frame(len);
+        if done.is_err() {
+            self.state = State::Stopped;
+        }
+        done.map_err(|stop| stop.at(frame))
+    }
+
+    fn frame(&mut self, len: usize) -> Result<(), Stop<C::Fault>> {
         if let Some(seal) = &self.seal {
             let body = self.memory.get(..len).unwrap_or_default();
             if !seal.admits(body, self.assembler.tag()) {
-                return Err(Error::Unauthenticated { frame });
+                return Err(Stop::Unauthenticated);
             }
         }
         let before = self.progress;
-        let next = self.next(state, len).map_err(|stop| stop.at(frame))?;
+        match &self.state {
+            State::Header => self.header(len),
+            State::Layer { rules, next } if *next == rules.layers => self.end(len),
+            State::Layer { .. } => self.layer(len),
+            State::TileRow { .. } => self.tile_row(len),
+            State::Steps { .. } => self.steps(len),
+            // Nothing is collected in these.
+            State::Ended(_) | State::Stopped => Err(Malformed::Memory.into()),
+        }?;
         self.progress.frames = self.progress.frames.wrapping_add(1);
-        let end = FrameEnd { frames: self.progress.frames, ended: self.progress.ended, key: next.key(before) };
-        self.core.end_frame(&end).map_err(|fault| Error::Core { frame, fault })?;
-        self.state = next;
+        let end = FrameEnd { frames: self.progress.frames, ended: self.progress.ended, key: self.state.key(before) };
+        self.core.end_frame(&end).map_err(Stop::Core)
+    }
+
+    #[inline(never)]
+    fn header(&mut self, len: usize) -> Result<(), Stop<C::Fault>> {
+        // Before the header is accepted all of the memory is its buffer.
+        let Frame::Header(header) = parse(self.memory, len, self.progress.frames, FrameKind::Header)? else {
+            return Err(Malformed::Encoding.into());
+        };
+        let rules = Rules::accept(&header, &self.identity, self.memory.len())?;
+        self.assembler.set_max_frame(rules.max_frame);
+        let mut next = 0;
+        if let Some(resume) = &self.resume {
+            // One less: the caller counts this frame.
+            self.progress.frames = resume.layer_frame.wrapping_sub(1);
+            next = resume.layer;
+        }
+        self.state = State::Layer { rules, next };
         Ok(())
     }
 
-    /// The state that the frame leads to.
-    fn next(&mut self, state: State, len: usize) -> Result<State, Stop<C::Fault>> {
-        let Some(rules) = state.rules() else {
-            // Before the header is accepted all of the memory is its buffer.
-            let frame = parse(self.memory, len, self.progress.frames)?;
-            let rules = header(&frame, &self.identity, self.memory.len())?;
-            self.assembler.set_max_frame(rules.max_frame);
-            let Some(resume) = self.resume else {
-                return Ok(State::Layer { rules, next: 0 });
-            };
-            // One less: the caller counts this frame.
-            self.progress.frames = resume.layer_frame.wrapping_sub(1);
-            return Ok(State::Layer { rules, next: resume.layer });
+    #[inline(never)]
+    fn layer(&mut self, len: usize) -> Result<(), Stop<C::Fault>> {
+        let State::Layer { rules, next } = &self.state else { return Err(Malformed::Memory.into()) };
+        let Frame::Layer(frame) = parse(self.memory, len, self.progress.frames, FrameKind::Layer)? else {
+            return Err(Malformed::Encoding.into());
         };
-        let (buffer, work) = Work::split(self.memory, &rules.map).ok_or(Malformed::Memory)?;
-        let (core, progress) = (&mut self.core, &mut self.progress);
-        match (state, parse(buffer, len, progress.frames)?) {
-            (State::Layer { rules, next }, Frame::Layer(frame)) if next < rules.layers => {
-                equal("index of the layer", frame.index.into(), next.into())?;
-                let layer = LayerRules::accept(&frame, &rules)?;
-                core.begin_layer(&frame).map_err(Stop::Core)?;
-                let run = LayerRun { rules, layer, index: next, frame: progress.frames };
-                let Some(resume) = self.resume.take() else {
-                    progress.layers += 1;
-                    return Ok(run.after(0));
-                };
-                let Some(last) = run.layer.tile_rows.checked_sub(1) else {
-                    return Err(Malformed::OutOfOrder { expected: FrameKind::TileRow, got: FrameKind::Layer }.into());
-                };
-                in_range("tile row to go on from", resume.tile_row, 0, last)?;
-                *progress = Progress { frames: resume.tile_frame.wrapping_sub(1), ..resume.before };
-                Ok(State::TileRow { run, next: resume.tile_row })
-            }
-            (State::Layer { rules, next }, Frame::End(end)) if next == rules.layers => {
-                equal("steps of the End frame", end.steps, progress.steps)?;
-                equal("weights of the End frame", end.weights, progress.weights)?;
-                progress.ended = true;
-                Ok(State::Ended(end))
-            }
-            (State::TileRow { run, next }, Frame::TileRow(frame)) => {
-                equal("index of the tile row", frame.index.into(), next.into())?;
-                let tile = Tile::begin(&frame, &run.rules, &run.layer, work, core)?;
-                progress.tile_rows += 1;
-                Ok(State::Steps { run, tile, next: next + 1 })
-            }
-            (State::Steps { run, mut tile, next }, Frame::Steps(frame)) => {
-                tile.records(&frame, &run.rules, &run.layer, work, core, progress)?;
-                Ok(if tile.complete() { run.after(next) } else { State::Steps { run, tile, next } })
-            }
-            (state, frame) => Err(Malformed::OutOfOrder { expected: state.expected(), got: kind(&frame) }.into()),
+        equal("index of the layer", frame.index.into(), (*next).into())?;
+        let layer = LayerRules::accept(&frame, rules)?;
+        self.rice.set(&frame);
+        self.core.begin_layer(&frame).map_err(Stop::Core)?;
+        let run = LayerRun { rules: *rules, layer, index: *next, frame: self.progress.frames };
+        let Some(resume) = self.resume.take() else {
+            self.progress.layers += 1;
+            self.state = run.after(0);
+            return Ok(());
+        };
+        let Some(last) = run.layer.tile_rows.checked_sub(1) else {
+            return Err(Malformed::OutOfOrder { expected: FrameKind::TileRow, got: FrameKind::Layer }.into());
+        };
+        in_range("tile row to go on from", resume.tile_row, 0, last)?;
+        self.progress = Progress { frames: resume.tile_frame.wrapping_sub(1), ..resume.before };
+        self.state = State::TileRow { run, next: resume.tile_row };
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn tile_row(&mut self, len: usize) -> Result<(), Stop<C::Fault>> {
+        let State::TileRow { run, next } = &self.state else { return Err(Malformed::Memory.into()) };
+        let (buffer, work) = Work::split(self.memory, &run.rules.map, &self.rice).ok_or(Malformed::Memory)?;
+        let Frame::TileRow(frame) = parse(buffer, len, self.progress.frames, FrameKind::TileRow)? else {
+            return Err(Malformed::Encoding.into());
+        };
+        equal("index of the tile row", frame.index.into(), (*next).into())?;
+        let tile = Tile::begin(&frame, &run.rules, &run.layer, work, &mut self.core)?;
+        self.progress.tile_rows += 1;
+        self.state = State::Steps { run: *run, tile, next: *next + 1 };
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn steps(&mut self, len: usize) -> Result<(), Stop<C::Fault>> {
+        let State::Steps { run, tile, next } = &mut self.state else { return Err(Malformed::Memory.into()) };
+        let (buffer, work) = Work::split(self.memory, &run.rules.map, &self.rice).ok_or(Malformed::Memory)?;
+        let Frame::Steps(frame) = parse(buffer, len, self.progress.frames, FrameKind::Steps)? else {
+            return Err(Malformed::Encoding.into());
+        };
+        tile.records(&frame, &run.rules, &run.layer, work, &mut self.core, &mut self.progress)?;
+        if tile.complete() {
+            self.state = run.after(*next);
         }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn end(&mut self, len: usize) -> Result<(), Stop<C::Fault>> {
+        let Frame::End(end) = parse(self.memory, len, self.progress.frames, FrameKind::End)? else {
+            return Err(Malformed::Encoding.into());
+        };
+        equal("steps of the End frame", end.steps, self.progress.steps)?;
+        equal("weights of the End frame", end.weights, self.progress.weights)?;
+        self.progress.ended = true;
+        self.state = State::Ended(end);
+        Ok(())
     }
 
     const fn stream_error(&self, why: StreamError) -> Error<C::Fault> {
@@ -320,8 +350,8 @@ impl<'m, C: Core> Controller<'m, C> {
     }
 }
 
-/// The frame whose body is the first `len` bytes of `buffer`, and whose number has to be `seq`.
-fn parse<F>(buffer: &[u8], len: usize, seq: u32) -> Result<Frame<'_>, Stop<F>> {
+/// The frame whose body is the first `len` bytes of `buffer`, whose number has to be `seq`, and its kind `expected`.
+fn parse<F>(buffer: &[u8], len: usize, seq: u32, expected: FrameKind) -> Result<Frame<'_>, Stop<F>> {
     let bytes = buffer.get(..len).ok_or(Malformed::Memory)?;
     let (body, rest) = postcard::take_from_bytes::<Body<'_>>(bytes).map_err(|_| Malformed::Encoding)?;
     if body.seq != seq {
@@ -330,13 +360,6 @@ fn parse<F>(buffer: &[u8], len: usize, seq: u32) -> Result<Frame<'_>, Stop<F>> {
     if !rest.is_empty() {
         return Err(Malformed::LeftOver { bytes: rest.len() }.into());
     }
-    Ok(body.frame)
-}
-
-/// The rules of a Header frame.
-fn header<F>(frame: &Frame<'_>, identity: &Identity, memory: usize) -> Result<Rules, Stop<F>> {
-    match frame {
-        Frame::Header(header) => Ok(Rules::accept(header, identity, memory)?),
-        other => Err(Malformed::OutOfOrder { expected: FrameKind::Header, got: kind(other) }.into()),
-    }
+    let got = kind(&body.frame);
+    if got == expected { Ok(body.frame) } else { Err(Malformed::OutOfOrder { expected, got }.into()) }
 }

@@ -15,7 +15,7 @@ use crate::error::{Malformed, Stop};
 use crate::lists::{Window, move_on};
 use crate::packed::Packed;
 use crate::photonic_core::{Core, Output};
-use crate::rules::{LayerRules, Rules, equal, in_range};
+use crate::rules::{LayerRules, RiceTable, Rules, equal, in_range};
 use crate::shared;
 use crate::wire::{Lists, MemoryMap, Reach, Scale, Steps, TileRow, unzigzag};
 
@@ -25,17 +25,19 @@ pub(crate) struct Work<'m> {
     lists: &'m mut [u8],
     windows: &'m mut [u8],
     used_rows: &'m mut [u8],
+    /// Rice parameters of the present layer's inputs.
+    rice: &'m RiceTable,
 }
 
 impl<'m> Work<'m> {
     /// Splits the frame buffer off and the rest into its parts; `None` when `memory` is shorter than the map.
-    pub(crate) fn split(memory: &'m mut [u8], map: &MemoryMap) -> Option<(&'m [u8], Self)> {
+    pub(crate) fn split(memory: &'m mut [u8], map: &MemoryMap, rice: &'m RiceTable) -> Option<(&'m [u8], Self)> {
         let (frame, rest) = memory.split_at_mut_checked(map.frame)?;
         let (states, rest) = rest.split_at_mut_checked(map.states)?;
         let (lists, rest) = rest.split_at_mut_checked(map.lists)?;
         let (windows, rest) = rest.split_at_mut_checked(map.windows)?;
         let used_rows = rest.get_mut(..map.used_rows)?;
-        Some((frame, Self { states, lists, windows, used_rows }))
+        Some((frame, Self { states, lists, windows, used_rows, rice }))
     }
 
     fn clear(&mut self) {
@@ -88,7 +90,7 @@ impl Tile {
         let mut entries = Entries { bytes: tile.rows, layer };
         let mut base = None;
         for row in 0..rules.rows {
-            if row % rules.fanout == 0 {
+            if row.is_multiple_of(rules.fanout) {
                 base = None;
             }
             if let Some(output) = entries.next(row)? {
@@ -138,8 +140,9 @@ impl Tile {
                 return Err(Malformed::TooManyRecords { steps: self.steps }.into());
             }
             let key = self.step == 0;
-            done.weights += u64::from(if rules.fanout > 1 {
-                let leader = work.used_row(self.row - self.row % rules.fanout, rules.rows).ok_or(Malformed::Memory)?;
+            done.weights += u64::from(if C::SHARED_INPUTS && rules.fanout > 1 {
+                let leader = self.row - self.row.checked_rem(rules.fanout).unwrap_or(0);
+                let leader = work.used_row(leader, rules.rows).ok_or(Malformed::Memory)?;
                 let cells = usize::from(rules.cols) * usize::from(rules.state_bytes);
                 shared::record(&mut *work.states, cells, (leader, self.row), rules, layer, &mut bits, key, core)?
             } else {
@@ -163,6 +166,7 @@ impl Tile {
     }
 
     /// Goes on to the first row of the next step and moves all windows.
+    #[inline(never)]
     fn next_step(&mut self, rules: &Rules, layer: &LayerRules, work: &mut Work<'_>) {
         self.step += 1;
         self.row = self.first;
@@ -211,6 +215,7 @@ struct Record<'a, 'b> {
     row: u16,
     rules: &'a Rules,
     layer: &'a LayerRules,
+    rice: &'a RiceTable,
     window: &'a Window,
     /// State code of each cell of the row: 0 idle, `v + 2^b` active at level v.
     states: Packed<'a, 1, 2>,
@@ -237,6 +242,7 @@ impl<'a, 'b> Record<'a, 'b> {
             row,
             rules,
             layer,
+            rice: work.rice,
             window: &tile.window,
             states: Packed::new(states, rules.state_bytes),
             lists: Packed::new(lists, rules.index_bytes),
@@ -256,6 +262,7 @@ impl<'a, 'b> Record<'a, 'b> {
     }
 
     /// Step 0: which cells are active, and their levels as differences.
+    #[inline(never)]
     fn key<C: Core>(&mut self, core: &mut C) -> Result<(), Stop<C::Fault>> {
         let all_active = self.read(|bits| bits.bits(1))? == 1;
         for col in 0..self.rules.cols {
@@ -280,6 +287,7 @@ impl<'a, 'b> Record<'a, 'b> {
     }
 
     /// A later step: the cells whose state code changes, ascending.
+    #[inline(never)]
     fn changes<C: Core>(&mut self, core: &mut C) -> Result<(), Stop<C::Fault>> {
         let (change_rice, cell_rice) = (self.layer.change_rice, self.layer.cell_rice);
         let code_bits = u32::from(self.rules.bits) + 1;
@@ -294,7 +302,7 @@ impl<'a, 'b> Record<'a, 'b> {
             };
             next = cell + 1;
             let col = cell as u16;
-            let code = self.read(|bits| bits.bits(code_bits))?;
+            let code = self.read(|bits| bits.few_bits(code_bits))?;
             self.set_state(col, code)?;
             if self.rules.reach == Reach::Row && self.rules.lists == Lists::Cell {
                 self.lists.set(cell as usize, 0).ok_or(Malformed::Memory)?;
@@ -327,7 +335,7 @@ impl<'a, 'b> Record<'a, 'b> {
                 continue;
             }
             let level_list = code - 1;
-            let k = self.layer.index_rice(level_list).ok_or(Malformed::Memory)?;
+            let k = self.rice.get(level_list).ok_or(Malformed::Memory)?;
             let number = bits.rice(k).map_err(|why| Malformed::Bits { row: self.row, why })?;
             let list = if lists == Lists::Level { level_list as usize } else { usize::from(col) };
             let column = match reach {

@@ -72,10 +72,7 @@ pub struct Device<'m, H: Hardware, F: NorFlash, T: Trace> {
 }
 
 impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
-    /// Opens the journal in `flash`, or makes it where the flash is new, and completes what a power cut interrupted. A new flash stands
-    /// for a core whose cells are all at level 0.
-    ///
-    /// Where the core fails at that, the device halts: the host can still ask for status, wear and faults.
+    /// A device as [`Device::closed`], opened.
     ///
     /// # Errors
     /// [`OpenFault`].
@@ -86,32 +83,53 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
         memory: Memory<'m>,
         trace: T,
     ) -> Result<Self, OpenFault<F::Error>> {
-        let (identity, verify) = (profile.identity, profile.verify);
+        let mut device = Self::closed(hardware, flash, profile, memory, trace);
+        device.open()?;
+        Ok(device)
+    }
+
+    /// A device that has read nothing yet and refuses everything, as if its flash had failed, until it is opened. For firmware with a
+    /// small stack: it can be put where it stays before anything happens.
+    #[inline]
+    pub fn closed(hardware: H, flash: F, profile: Profile<'m>, memory: Memory<'m>, trace: T) -> Self {
+        let decoder_memory = u32::try_from(memory.decoder.len()).unwrap_or(u32::MAX);
+        let ledger = Ledger::new(memory.levels, memory.wear);
+        let programmer = Programmer::new(hardware, flash, profile, ledger, memory.outputs, trace);
+        let controller = Controller::new(programmer, profile.identity, memory.decoder);
+        Self { controller, profile, decoder_memory, state: State::Halted(Failure::Flash { frame: 0 }) }
+    }
+
+    /// Opens the journal in the flash, or makes it where the flash is new, and completes what a power cut interrupted. A new flash
+    /// stands for a core whose cells are all at level 0.
+    ///
+    /// Where the core fails at that, the device halts: the host can still ask for status, wear and faults.
+    ///
+    /// # Errors
+    /// [`OpenFault`]: the device stays closed, and cannot be opened any more.
+    #[inline(never)]
+    pub fn open(&mut self) -> Result<(), OpenFault<F::Error>> {
+        let (identity, verify) = (self.profile.identity, self.profile.verify);
         let levels = 1usize.checked_shl(identity.bits.into()).unwrap_or(0);
-        if profile.transmissions.len() != levels
+        if self.profile.transmissions.len() != levels
+            || (identity.fanout > 1 && !H::SHARED_INPUTS)
             || !(crate::pcm::MIN_BITS..=crate::pcm::MAX_BITS).contains(&identity.bits)
-            || device_crc(profile.transmissions) != identity.device_crc
+            || device_crc(self.profile.transmissions) != identity.device_crc
             || !(1..=MAX_TRIES).contains(&verify.tries)
-            || !(verify.tolerance > 0.0 && verify.tolerance <= largest_tolerance(profile.transmissions))
+            || !(verify.tolerance > 0.0 && verify.tolerance <= largest_tolerance(self.profile.transmissions))
         {
             return Err(OpenFault::Profile);
         }
         let cells = usize::from(identity.rows) * usize::from(identity.cols);
-        if memory.levels.len() != cells || memory.wear.len() != cells || cells > 1 << 20 {
+        if !self.ledger().is_of(cells) || cells > 1 << 20 {
             return Err(OpenFault::Memory);
         }
-        let decoder_memory = u32::try_from(memory.decoder.len()).unwrap_or(u32::MAX);
-        let ledger = Ledger::new(memory.levels, memory.wear);
-        let mut programmer =
-            Programmer::open(hardware, flash, profile, ledger, memory.outputs, trace).map_err(OpenFault::Journal)?;
-        let redone = programmer.redo();
-        let controller = Controller::new(programmer, identity, memory.decoder);
-        let mut device = Self { controller, profile, decoder_memory, state: State::Idle };
-        if let Err(fault) = redone {
-            let frame = device.ledger().place.map_or(0, |place| place.frames);
-            device.halt(of_fault(&fault, frame));
+        self.core().open().map_err(OpenFault::Journal)?;
+        self.state = State::Idle;
+        if let Err(fault) = self.core().redo() {
+            let frame = self.ledger().place.map_or(0, |place| place.frames);
+            self.halt(of_fault(&fault, frame));
         }
-        Ok(device)
+        Ok(())
     }
 
     /// Erases the flash: for a core whose cells were all erased by other means, or a new one.
@@ -165,6 +183,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     ///
     /// # Errors
     /// [`Refused::Halted`], [`Refused::Flash`].
+    #[inline(never)]
     pub fn start(&mut self, start: Start) -> Result<Started, Refused> {
         match &self.state {
             State::Halted(failure) => return Err(Refused::Halted(*failure)),
@@ -199,20 +218,20 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     }
 
     /// Takes data packet `seq` of run `run`: carried out when it is the next one, else left alone. Says what the run waits for.
+    #[inline(never)]
     pub fn data(&mut self, run: u32, seq: u32, bytes: &[u8]) -> Ack {
         if let State::Running(now) = &mut self.state
             && now.start.run == run
             && now.next == seq
         {
             now.next = seq.wrapping_add(1);
-            let now = *now;
             match self.controller.feed(bytes) {
                 Ok(progress) if progress.ended => {
                     self.core().trace.event(Event::Ended);
-                    self.state = State::Over { run: now, end: RunState::Ended };
+                    self.end_run(RunState::Ended);
                 }
                 Ok(_) => {}
-                Err(error) => self.fail(now, &error),
+                Err(error) => self.fail(&error),
             }
         }
         self.ack(run)
@@ -364,13 +383,21 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
         failure
     }
 
-    fn fail(&mut self, run: Run, error: &Error<ProgramFault<H::Fault>>) {
+    #[cold]
+    #[inline(never)]
+    fn fail(&mut self, error: &Error<ProgramFault<H::Fault>>) {
         let failure = failure(error);
         if matches!(error, Error::Core { .. }) {
             self.halt(failure);
         } else {
             self.core().trace.event(Event::Failed(failure));
-            self.state = State::Over { run, end: RunState::Failed(failure) };
+            self.end_run(RunState::Failed(failure));
+        }
+    }
+
+    const fn end_run(&mut self, end: RunState) {
+        if let State::Running(run) = self.state {
+            self.state = State::Over { run, end };
         }
     }
 }

@@ -276,6 +276,7 @@ pub enum Malformed {
 pub(crate) enum Stop<F> {
     Malformed(Malformed),
     Sequence { got: u32 },
+    Unauthenticated,
     Refused(Refusal),
     Core(F),
 }
@@ -286,6 +287,7 @@ impl<F> Stop<F> {
         match self {
             Self::Malformed(why) => Error::Malformed { frame, why },
             Self::Sequence { got } => Error::BadFrame { frame, why: BadFrame::Sequence { got } },
+            Self::Unauthenticated => Error::Unauthenticated { frame },
             Self::Refused(why) => Error::Refused(why),
             Self::Core(fault) => Error::Core { frame, fault },
         }

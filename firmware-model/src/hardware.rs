@@ -42,6 +42,10 @@ pub trait Hardware {
     /// Whether [`Hardware::read`] works. Without it cells are written open loop, and the hello says so.
     const READ_BACK: bool;
 
+    /// Whether rows may share inputs, as the profile's fanout says. False leaves the decoder's part for it out of the image; the fanout
+    /// has to be 1 then.
+    const SHARED_INPUTS: bool = true;
+
     /// Programs `cell` to `level`, within `0..=B`, whatever it holds now. Returns when the pulses are over.
     ///
     /// The controller counts as many writes as there are levels between the old and the new one, and one if there are none.

@@ -54,6 +54,10 @@ impl Window {
         for word in words {
             let free = !u32::from_le_bytes(*word) & looked_at;
             looked_at = u32::MAX;
+            if free == 0 {
+                column += 32;
+                continue;
+            }
             let counts = Counts::of(free);
             let count = counts.all();
             if gap < count {

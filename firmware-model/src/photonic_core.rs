@@ -82,6 +82,9 @@ pub trait Core {
     /// What can go wrong with the hardware.
     type Fault: core::fmt::Debug + core::fmt::Display;
 
+    /// Whether rows may share inputs. Without it the decoder has no code for schedules whose fanout is above 1.
+    const SHARED_INPUTS: bool = true;
+
     /// The following tile rows belong to `layer`.
     ///
     /// # Errors

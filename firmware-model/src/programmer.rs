@@ -1,9 +1,9 @@
 //! The core as the decoder sees it, on top of the [`Hardware`]: writes are gathered in batches, logged, carried out, and read back.
 //!
 //! ```text
-//! program, program, ... -> batch -> [log intent] -> [set cells] -> [read back] -> ... -> step, end of frame
-//!                                                        ^  wrong: log, set once more |
-//!                                                        '----------------------------'  at most `tries` times
+//! program, program, ... -> batch -> [log intent] -> [set and read back each cell] -> ... -> step, end of frame
+//!                                                     ^ wrong: log, set once more |
+//!                                                     '---------------------------'  at most `tries` times
 //! ```
 
 use core::fmt;
@@ -11,7 +11,7 @@ use core::fmt;
 use embedded_storage::nor_flash::NorFlash;
 
 use crate::hardware::{Hardware, PcmCell, Profile, Side};
-use crate::journal::{Batch, Journal, Ledger, OpenError};
+use crate::journal::{BATCH, Batch, Journal, Ledger, OpenError, PcmSet};
 use crate::link::messages::FaultReport;
 use crate::mutants::Mutant;
 use crate::photonic_core::{Core, FrameEnd, Output};
@@ -70,24 +70,29 @@ const fn place(frame: u32, calls: u32) -> u64 {
 }
 
 impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
-    /// Opens the journal. What a power cut interrupted is completed by [`Programmer::redo`].
-    pub(crate) fn open(
+    /// Nothing is read yet: [`Programmer::open`] comes first.
+    pub(crate) fn new(
         hardware: H,
         flash: F,
         profile: Profile<'m>,
         ledger: Ledger<'m>,
         outputs: &'m mut [i64],
-        mut trace: T,
-    ) -> Result<Self, OpenError<F::Error>> {
-        let mut batch = Batch::new();
+        trace: T,
+    ) -> Self {
         #[cfg(feature = "mutants")]
         let mutant = hardware.mutant();
         #[cfg(not(feature = "mutants"))]
         let mutant = Mutant::None;
-        let (journal, found) = Journal::open(flash, profile.identity, ledger, &mut batch, mutant)?;
-        trace.event(Event::Opened(found));
-        let capture = Capture { outputs, step: None, taken: false };
-        Ok(Self { hardware, profile, journal, batch, at: 0, done: 0, steps: 0, capture, corrections: 0, trace })
+        let journal = Journal::new(flash, profile.identity, ledger, mutant);
+        let (batch, capture) = (Batch::new(), Capture { outputs, step: None, taken: false });
+        Self { hardware, profile, journal, batch, at: 0, done: 0, steps: 0, capture, corrections: 0, trace }
+    }
+
+    /// Opens the journal. What a power cut interrupted is completed by [`Programmer::redo`].
+    pub(crate) fn open(&mut self) -> Result<(), OpenError<F::Error>> {
+        let found = self.journal.open(&mut self.batch)?;
+        self.trace.event(Event::Opened(found));
+        Ok(())
     }
 
     pub(crate) const fn ledger(&self) -> &Ledger<'m> {
@@ -157,35 +162,39 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
             return Ok(());
         }
         self.trace.event(Event::Redone { cells: self.batch.len() as u8 });
-        self.write_batch(true)?;
-        self.verify()?;
+        let wrong = self.write_batch(true)?;
+        self.correct(wrong)?;
         self.batch.clear();
         Ok(())
     }
 
     /// Logs the batch and carries it out.
+    #[inline(never)]
     fn flush(&mut self) -> Result<(), ProgramFault<H::Fault>> {
         if self.batch.is_empty() {
             return Ok(());
         }
         self.batch.set_place((self.at >> 32) as u32, self.at as u32);
+        let wrong;
         if self.journal.mutant.is(Mutant::ApplyBeforeLog) {
-            self.write_batch(false)?;
+            wrong = self.write_batch(false)?;
             self.journal.intend(&mut self.batch).map_err(|_| ProgramFault::Flash)?;
         } else {
             self.journal.intend(&mut self.batch).map_err(|_| ProgramFault::Flash)?;
             self.trace.event(Event::Intended { cells: self.batch.len() as u8 });
-            self.write_batch(false)?;
+            wrong = self.write_batch(false)?;
         }
-        self.verify()?;
+        self.correct(wrong)?;
         self.batch.clear();
         Ok(())
     }
 
-    /// Brings all cells of the batch to their levels, and books it. With `again`, after a power cut, cells that can be read and are
-    /// right are left alone.
-    fn write_batch(&mut self, again: bool) -> Result<(), ProgramFault<H::Fault>> {
+    /// Brings all cells of the batch to their levels, books it, and reads each back; returns those that are wrong. With `again`, after a
+    /// power cut, cells that can be read and are right are left alone.
+    #[inline(never)]
+    fn write_batch(&mut self, again: bool) -> Result<PcmSet, ProgramFault<H::Fault>> {
         let redone = if again { self.batch.redone() } else { 0 };
+        let mut wrong = PcmSet::default();
         for i in 0..self.batch.len() {
             let Some((cell, level)) = self.batch.get(i) else { break };
             #[cfg(feature = "mutants")]
@@ -193,69 +202,72 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
             let moves = self.journal.ledger.book(cell, level, redone);
             for side in [Side::Plus, Side::Minus] {
                 let n = side as usize;
-                if moves.get(n) != Some(&true) || self.journal.ledger.is_faulty(cell, n) {
+                if moves >> n & 1 == 0 || self.journal.ledger.is_faulty(cell, n) {
                     continue;
                 }
-                self.batch.moved |= 1 << (2 * i + n);
                 let pcm = self.pcm(cell, side);
-                let level = of_side(level, side);
+                let wanted = of_side(level, side);
                 #[cfg(feature = "mutants")]
                 if again && self.journal.mutant.is(Mutant::RedoAsDelta) {
-                    let by = i16::from(level) - i16::from(of_side(before, side));
+                    let by = i16::from(wanted) - i16::from(of_side(before, side));
                     self.hardware.shift(pcm, by).map_err(ProgramFault::Hardware)?;
+                    if H::READ_BACK && !self.is_right(pcm, wanted)? {
+                        wrong.insert(i, n);
+                    }
                     continue;
                 }
-                if again && H::READ_BACK && self.is_right(pcm, level)? {
+                if again && H::READ_BACK && self.is_right(pcm, wanted)? {
                     continue;
                 }
-                self.hardware.set(pcm, level).map_err(ProgramFault::Hardware)?;
+                if !self.write(pcm, wanted)? {
+                    wrong.insert(i, n);
+                }
             }
         }
-        Ok(())
+        Ok(wrong)
     }
 
-    /// Reads back what was written, and writes once more what is wrong.
-    fn verify(&mut self) -> Result<(), ProgramFault<H::Fault>> {
-        if !H::READ_BACK {
-            return Ok(());
-        }
+    /// Brings one PCM cell to a level; whether it reads right, as far as it can be read.
+    fn write(&mut self, pcm: PcmCell, level: u8) -> Result<bool, ProgramFault<H::Fault>> {
+        self.hardware.set(pcm, level).map_err(ProgramFault::Hardware)?;
+        Ok(!H::READ_BACK || self.is_right(pcm, level)?)
+    }
+
+    /// Writes once more what is wrong, until all is right, or as often as is allowed.
+    fn correct(&mut self, wrong: PcmSet) -> Result<(), ProgramFault<H::Fault>> {
+        if wrong == PcmSet::default() { Ok(()) } else { self.correct_all(wrong) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn correct_all(&mut self, mut wrong: PcmSet) -> Result<(), ProgramFault<H::Fault>> {
         let mut tries = 1;
-        loop {
-            let wrong = self.wrong()?;
-            if wrong == 0 {
-                return Ok(());
-            }
+        while wrong != PcmSet::default() {
             if tries >= self.profile.verify.tries {
                 return self.report(wrong);
             }
             tries += 1;
             self.journal.correct(&self.batch, wrong).map_err(|_| ProgramFault::Flash)?;
-            self.corrections += u64::from(wrong.count_ones());
-            self.trace.event(Event::Corrected { cells: wrong.count_ones() as u8 });
-            let mut left = wrong;
-            while let Some((pcm, level)) = self.next_of(&mut left) {
-                self.hardware.set(pcm, level).map_err(ProgramFault::Hardware)?;
+            self.corrections += u64::from(wrong.len());
+            self.trace.event(Event::Corrected { cells: wrong.len() as u8 });
+            let mut still = PcmSet::default();
+            for (i, side) in all_sides() {
+                if wrong.contains(i, side as usize)
+                    && let Some((pcm, level)) = self.of_batch(i, side)
+                    && !self.write(pcm, level)?
+                {
+                    still.insert(i, side as usize);
+                }
             }
+            wrong = still;
         }
-    }
-
-    /// Which moved PCM cells of the batch are outside the tolerance.
-    fn wrong(&mut self) -> Result<u128, ProgramFault<H::Fault>> {
-        let mut wrong = 0;
-        let mut left = self.batch.moved;
-        loop {
-            let bit = left & left.wrapping_neg();
-            let Some((pcm, level)) = self.next_of(&mut left) else { return Ok(wrong) };
-            if !self.is_right(pcm, level)? {
-                wrong |= bit;
-            }
-        }
+        Ok(())
     }
 
     /// Reports PCM cells of the batch as faulty: they are not written any more.
-    fn report(&mut self, cells: u128) -> Result<(), ProgramFault<H::Fault>> {
-        let mut left = cells;
-        while let Some((pcm, wanted)) = self.next_of(&mut left) {
+    fn report(&mut self, cells: PcmSet) -> Result<(), ProgramFault<H::Fault>> {
+        for (i, side) in all_sides().filter(|(i, side)| cells.contains(*i, *side as usize)) {
+            let Some((pcm, wanted)) = self.of_batch(i, side) else { break };
             let read = self.hardware.read(pcm).map_err(ProgramFault::Hardware)?;
             let report = FaultReport { cell: self.number(pcm), wanted, read: self.nearest(read) };
             if !self.journal.report(report).map_err(|_| ProgramFault::Flash)? {
@@ -266,18 +278,13 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         Ok(())
     }
 
-    /// Takes the lowest PCM cell of the set `left` of the batch, and its level.
-    fn next_of(&self, left: &mut u128) -> Option<(PcmCell, u8)> {
-        if *left == 0 {
-            return None;
-        }
-        let bit = left.trailing_zeros();
-        *left &= *left - 1;
-        let (cell, level) = self.batch.get(bit as usize / 2)?;
-        let side = if bit & 1 == 0 { Side::Plus } else { Side::Minus };
+    /// A PCM cell of the batch, and its level.
+    fn of_batch(&self, i: usize, side: Side) -> Option<(PcmCell, u8)> {
+        let (cell, level) = self.batch.get(i)?;
         Some((self.pcm(cell, side), of_side(level, side)))
     }
 
+    #[inline]
     fn is_right(&mut self, pcm: PcmCell, level: u8) -> Result<bool, ProgramFault<H::Fault>> {
         let read = self.hardware.read(pcm).map_err(ProgramFault::Hardware)?;
         let wanted = self.profile.transmissions.get(usize::from(level)).copied().unwrap_or(f32::NAN);
@@ -297,6 +304,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         best.0
     }
 
+    #[inline]
     fn pcm(&self, cell: u32, side: Side) -> PcmCell {
         let cols = u32::from(self.profile.identity.cols);
         let row = cell.checked_div(cols).unwrap_or(0);
@@ -313,6 +321,11 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
     }
 }
 
+/// The PCM cells of a full batch.
+fn all_sides() -> impl Iterator<Item = (usize, Side)> {
+    (0..BATCH).flat_map(|i| [(i, Side::Plus), (i, Side::Minus)])
+}
+
 /// Level of the PCM cell on this side when the weight cell holds `level`.
 const fn of_side(level: i16, side: Side) -> u8 {
     let own = match side {
@@ -326,7 +339,8 @@ const fn of_side(level: i16, side: Side) -> u8 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenFault<E> {
     /// The profile is none: transmissions and bits do not belong together, or do not increase; the device CRC is another; tries are not 1
-    /// to 16; the tolerance is not positive, or so large that a cell could pass for two levels.
+    /// to 16; the tolerance is not positive, or so large that a cell could pass for two levels; rows share inputs, but the hardware says
+    /// that they cannot.
     Profile,
     /// The memory lent for levels or wear is not that of the core.
     Memory,
@@ -336,6 +350,8 @@ pub enum OpenFault<E> {
 
 impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
     type Fault = ProgramFault<H::Fault>;
+
+    const SHARED_INPUTS: bool = H::SHARED_INPUTS;
 
     fn begin_layer(&mut self, layer: &Layer<'_>) -> Result<(), Self::Fault> {
         self.hardware.begin_layer(layer.rows, layer.cols, layer.groups).map_err(ProgramFault::Hardware)

@@ -1,7 +1,5 @@
 //! Headers and layers, checked once: what is built here holds for all later frames.
 
-use heapless::Vec;
-
 use crate::error::{Malformed, Refusal, Stop};
 use crate::pcm::{MAX_BITS, MIN_BITS};
 use crate::photonic_core::{Identity, Output};
@@ -122,7 +120,7 @@ fn fits(h: &Header<'_>, identity: &Identity, have: usize) -> Result<(), Refusal>
 }
 
 /// What a Layer frame fixes for its tile rows: ranges checked, tables complete.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LayerRules {
     pub(crate) rows: u32,
     pub(crate) cols: u32,
@@ -133,8 +131,31 @@ pub(crate) struct LayerRules {
     pub(crate) change_rice: u32,
     pub(crate) cell_rice: u32,
     pub(crate) key_rice: u32,
-    /// Two parameters a byte; `2^bits` bytes.
-    index_rice: Vec<u8, MAX_RICE_TABLE>,
+}
+
+/// Rice parameters of the inputs by level, of the present layer: two a byte, as they came.
+#[derive(Clone, Debug)]
+pub(crate) struct RiceTable([u8; MAX_RICE_TABLE]);
+
+impl RiceTable {
+    /// No layer yet.
+    pub(crate) const fn new() -> Self {
+        Self([0; MAX_RICE_TABLE])
+    }
+
+    /// Of a layer that was accepted.
+    pub(crate) fn set(&mut self, layer: &Layer<'_>) {
+        for (place, pair) in self.0.iter_mut().zip(layer.index_rice) {
+            *place = *pair;
+        }
+    }
+
+    /// Rice parameter of the inputs of signed level `v`, given `list = v + B`.
+    #[inline]
+    pub(crate) fn get(&self, list: u32) -> Option<u32> {
+        let pair = u32::from(*self.0.get(list as usize / 2)?);
+        Some(pair >> (list % 2 * 4) & 15)
+    }
 }
 
 impl LayerRules {
@@ -169,15 +190,7 @@ impl LayerRules {
             change_rice: l.change_rice.into(),
             cell_rice: l.cell_rice.into(),
             key_rice: l.key_rice.into(),
-            index_rice: Vec::from_slice(l.index_rice).map_err(|_| Malformed::Encoding)?,
         })
-    }
-
-    /// Rice parameter of the inputs of signed level `v`, given `list = v + B`.
-    #[inline]
-    pub(crate) fn index_rice(&self, list: u32) -> Option<u32> {
-        let pair = *self.index_rice.get(list as usize / 2)?;
-        Some(u32::from(if list & 1 == 0 { pair & 15 } else { pair >> 4 }))
     }
 
     /// Output row `row` with its scale, or the rule that it breaks on core row `core_row`.
@@ -187,7 +200,7 @@ impl LayerRules {
         }
         finite(scale)?;
         // Below groups * cols, which fits 32 bits.
-        Ok(Output { row, base: row / self.group_rows * self.cols, scale })
+        Ok(Output { row, base: row.checked_div(self.group_rows).unwrap_or(0) * self.cols, scale })
     }
 }
 

@@ -32,6 +32,7 @@ impl Lanes {
 
 /// Carries out the record of core row `row`, whose row group has the leader `leader`; `row_bytes`: bytes of a row's state codes in
 /// `states`. Returns the number of lit lanes: the weights that the row multiplies.
+#[inline(never)]
 #[allow(clippy::too_many_arguments)] // all of them are the tile row's state, lent part by part
 pub(crate) fn record<C: Core>(
     states: &mut [u8],
@@ -49,9 +50,7 @@ pub(crate) fn record<C: Core>(
     let mut record =
         Record { row, rules, layer, states: Packed::new(own, rules.state_bytes), bits, lanes: Lanes::default() };
     if leader == row {
-        record.lanes(key)?;
-        record.darken()?.try_for_each(|col| core.route(row, col, None)).map_err(Stop::Core)?;
-        record.inputs(core)?;
+        record.lead(key, core)?;
     } else {
         let leaders = before.get_mut(usize::from(leader) * row_bytes..).and_then(|rest| rest.get_mut(..row_bytes));
         let leaders = Packed::<1, 2>::new(leaders.ok_or(Malformed::Memory)?, rules.state_bytes);
@@ -60,7 +59,7 @@ pub(crate) fn record<C: Core>(
                 record.lanes.light(col);
             }
         }
-        let _ = record.darken()?;
+        record.darken()?;
     }
     if key {
         record.key(core)?;
@@ -81,6 +80,17 @@ struct Record<'a, 'b> {
 }
 
 impl Record<'_, '_> {
+    /// The leader: which lanes are lit, and their inputs.
+    #[inline(never)]
+    fn lead<C: Core>(&mut self, key: bool, core: &mut C) -> Result<(), Stop<C::Fault>> {
+        self.lanes(key)?;
+        let gone = self.darken()?;
+        for col in (0..self.rules.cols).filter(|&col| gone.lit(col)) {
+            core.route(self.row, col, None).map_err(Stop::Core)?;
+        }
+        self.inputs(core)
+    }
+
     /// The leader: which lanes are lit.
     fn lanes(&mut self, key: bool) -> Result<(), Malformed> {
         let as_before = self.read(|bits| bits.bits(1))? == 1;
@@ -97,7 +107,7 @@ impl Record<'_, '_> {
     }
 
     /// Forgets the codes of dark lanes; returns the lanes that have just become dark.
-    fn darken(&mut self) -> Result<impl Iterator<Item = u16> + use<>, Malformed> {
+    fn darken(&mut self) -> Result<Lanes, Malformed> {
         let mut gone = Lanes::default();
         for col in 0..self.rules.cols {
             if !self.lanes.lit(col) && self.state(col)? != 0 {
@@ -105,15 +115,17 @@ impl Record<'_, '_> {
                 gone.light(col);
             }
         }
-        Ok((0..self.rules.cols).filter(move |&col| gone.lit(col)))
+        Ok(gone)
     }
 
     /// The leader: the input of every lit lane, ascending.
     fn inputs<C: Core>(&mut self, core: &mut C) -> Result<(), Stop<C::Fault>> {
         let (reach, lanes, inputs) = (self.rules.reach, self.rules.cols, self.layer.cols);
         let width = shared_bits(shared_choices(reach, inputs, lanes));
-        let lit = self.lanes;
-        for col in (0..lanes).filter(|&col| lit.lit(col)) {
+        for col in 0..lanes {
+            if !self.lanes.lit(col) {
+                continue;
+            }
             let number = u64::from(self.read(|bits| bits.bits(width))?);
             let column = match reach {
                 Reach::Lane => number * u64::from(lanes) + u64::from(col),
@@ -128,6 +140,7 @@ impl Record<'_, '_> {
     }
 
     /// Step 0: the levels of all lit lanes, as differences.
+    #[inline(never)]
     fn key<C: Core>(&mut self, core: &mut C) -> Result<(), Stop<C::Fault>> {
         let mut level = 0i32;
         for col in 0..self.rules.cols {
@@ -145,6 +158,7 @@ impl Record<'_, '_> {
     }
 
     /// A later step: the cells that change, or all lit ones.
+    #[inline(never)]
     fn levels<C: Core>(&mut self, core: &mut C) -> Result<(), Stop<C::Fault>> {
         let code_bits = u32::from(self.rules.bits) + 1;
         if self.read(|bits| bits.bits(1))? == 0 {

@@ -242,6 +242,7 @@ pub const fn unzigzag(x: u32) -> i32 {
 #[must_use]
 pub const fn shared_choices(reach: Reach, cols: u32, lanes: u16) -> u32 {
     match reach {
+        Reach::Lane if lanes == 0 => 0,
         Reach::Lane => cols.div_ceil(lanes as u32),
         Reach::Row => cols,
     }
@@ -256,6 +257,9 @@ pub const fn shared_bits(choices: u32) -> u32 {
 /// Start of the window at step `step` of `steps`, for rows of `cols` inputs.
 #[must_use]
 pub const fn window_base(step: u32, steps: u32, cols: u32, window: u16) -> u32 {
-    let front = (step as u64 * cols as u64 / steps as u64) as u32;
+    let front = match (step as u64 * cols as u64).checked_div(steps as u64) {
+        Some(front) => front as u32,
+        None => 0,
+    };
     front.saturating_sub(window as u32 / 2) & !31
 }

@@ -17,12 +17,10 @@ fn watch(cut: u64) -> Watch {
 /// How many emulators run at a time.
 const LANES: usize = 3;
 
-/// Loads a small schedule on a new 9x9 board, with the power cut after every `stride`-th store, each on a board of its own.
-#[test]
-fn a_cut_after_any_store_does_no_harm() {
-    let stride: usize =
-        std::env::var("ELIGHT_CUT_STRIDE").map_or(61, |n| n.parse().expect("ELIGHT_CUT_STRIDE: a number"));
-    let (sandbox, schedule) = plan("9x9", 9, 40, &[]);
+/// Loads a schedule on a new 9x9 board, with the power cut after every `stride`-th store, each on a board of its own.
+fn sweep(rows: usize, cols: usize, order: &str, stride: usize) {
+    let stride = std::env::var("ELIGHT_CUT_STRIDE").map_or(stride, |n| n.parse().expect("ELIGHT_CUT_STRIDE: a number"));
+    let (sandbox, schedule) = plan("9x9", rows, cols, &["--order", order]);
     let (image, planned) = (built("core-9x9"), expected(&schedule, 1));
     let folder = |n: u64| {
         let folder = sandbox.folder.path().join(n.to_string());
@@ -61,7 +59,21 @@ fn a_cut_after_any_store_does_no_harm() {
         }
     });
     let cuts = stores.div_ceil(stride as u64);
-    println!("power cuts, 9x9: behind {cuts} of {stores} stores into log and cells, all recovered");
+    println!(
+        "power cuts, 9x9, {rows} x {cols} weights: behind {cuts} of {stores} stores into log and cells, all recovered"
+    );
+}
+
+/// From a blank flash to the end of a small schedule.
+#[test]
+fn a_cut_after_any_store_does_no_harm() {
+    sweep(9, 40, "optimal", 11);
+}
+
+/// So many writes that the log goes on in the other bank.
+#[test]
+fn nor_does_one_when_the_log_changes_banks() {
+    sweep(27, 120, "natural", 199);
 }
 
 /// One load on a 64x64 board, through 30 power cuts at random stores.

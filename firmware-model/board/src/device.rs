@@ -3,6 +3,9 @@
 use firmware_model::hardware::{Profile, Verify};
 use firmware_model::photonic_core::{Identity, device_crc};
 
+/// Core rows that share an input: none here, every weight cell has its own.
+pub const FANOUT: u16 = 1;
+
 /// Bits of a PCM cell.
 pub const BITS: u8 = 4;
 
@@ -31,7 +34,7 @@ pub const TRANSMISSIONS: [f32; 1 << BITS] = [
 pub fn profile(rows: u16, cols: u16) -> Profile<'static> {
     let device_crc = device_crc(&TRANSMISSIONS);
     Profile {
-        identity: Identity { rows, cols, bits: BITS, fanout: 1, device_crc },
+        identity: Identity { rows, cols, bits: BITS, fanout: FANOUT, device_crc },
         transmissions: &TRANSMISSIONS,
         // Half of the smallest distance between two levels.
         verify: Verify { tries: 3, tolerance: 0.009 },

@@ -47,12 +47,12 @@ impl<const BYTES: usize> ErrorType for Flash<BYTES> {
 }
 
 impl<const BYTES: usize> ReadNorFlash for Flash<BYTES> {
-    const READ_SIZE: usize = 1;
+    const READ_SIZE: usize = WORD;
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
         check_read(self, offset, bytes.len()).map_err(FlashError)?;
-        for (i, byte) in (offset as usize..).zip(bytes) {
-            *byte = (!self.words.read(i / WORD) >> (8 * (i % WORD))) as u8;
+        for (i, word) in (offset as usize / WORD..).zip(bytes.as_chunks_mut().0) {
+            *word = (!self.words.read(i)).to_le_bytes();
         }
         Ok(())
     }

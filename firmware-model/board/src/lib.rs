@@ -67,13 +67,8 @@ pub fn run<const R: usize, const C: usize, const CELLS: usize, const DECODER: us
     buffers: &'static mut Buffers<R, C, CELLS, DECODER>,
     place: &'static StaticCell<Controller<R, C, F>>,
 ) -> ! {
-    let Buffers { decoder, levels, wear, outputs } = buffers;
-    let memory = Memory { decoder, levels, wear, outputs };
-    let core = MemoryCore::open(&device::TRANSMISSIONS);
-    let profile = device::profile(R as u16, C as u16);
-    // The controller is built where it stays: it is too large to be moved over the stack more than it must.
-    if let Ok(device) = Device::boot(core, Flash::open(), profile, memory, Silent)
-        && let Some(server) = place.try_init_with(|| Server::new(device, WINDOW))
+    if let Some(server) = build(buffers, place)
+        && server.device_mut().open().is_ok()
     {
         let mut uart = Uart::start(115_200);
         loop {
@@ -85,18 +80,38 @@ pub fn run<const R: usize, const C: usize, const CELLS: usize, const DECODER: us
     cortex_m::peripheral::SCB::sys_reset();
 }
 
-/// A fault, or an interrupt of the serial port.
-#[exception]
-#[allow(
-    unsafe_code,
-    reason = "cortex-m-rt asks for it, as a handler may interrupt anything; this one shares only an atomic queue"
-)]
-unsafe fn DefaultHandler(irq: i16) {
-    if irq < 0 {
-        // Starting again brings everything back: the journal is made for it.
-        cortex_m::peripheral::SCB::sys_reset();
-    }
+/// Builds the controller where it stays, in a function of its own: what it needs of the stack is free again afterwards.
+#[inline(never)]
+fn build<const R: usize, const C: usize, const CELLS: usize, const DECODER: usize, const F: usize>(
+    buffers: &'static mut Buffers<R, C, CELLS, DECODER>,
+    place: &'static StaticCell<Controller<R, C, F>>,
+) -> Option<&'static mut Controller<R, C, F>> {
+    let Buffers { decoder, levels, wear, outputs } = buffers;
+    let memory = Memory { decoder, levels, wear, outputs };
+    let core = MemoryCore::open(&device::TRANSMISSIONS);
+    let profile = device::profile(R as u16, C as u16);
+    place.try_init_with(|| Server::new(Device::closed(core, Flash::open(), profile, memory, Silent), WINDOW))
+}
+
+extern "C" fn serial() {
     uart::interrupt();
+}
+
+/// The chip's interrupts, as far as any is switched on: a received and a sent byte of UART 0.
+#[expect(
+    unsafe_code,
+    reason = "the vector table is found by this name and section; its entries are functions without arguments"
+)]
+#[unsafe(link_section = ".vector_table.interrupts")]
+#[unsafe(no_mangle)]
+pub static __INTERRUPTS: [extern "C" fn(); 2] = [serial; 2];
+
+/// A fault, or an interrupt that nobody has switched on.
+#[exception]
+#[allow(unsafe_code, reason = "cortex-m-rt asks for it, as a handler may interrupt anything; this one does not return")]
+unsafe fn DefaultHandler(_: i16) {
+    // Starting again brings everything back: the journal is made for it.
+    cortex_m::peripheral::SCB::sys_reset();
 }
 
 #[panic_handler]

@@ -5,6 +5,7 @@
 use firmware_model::hardware::{Hardware, PcmCell, Side};
 use firmware_model::photonic_core::Output;
 
+use crate::device;
 use crate::map::{CELLS, INPUTS, MAX_CELLS, MAX_INPUTS, NONE, ROUTES, ROWS, WINDOW, level, moved};
 use crate::words::Words;
 
@@ -69,6 +70,9 @@ impl<const R: usize, const C: usize> Hardware for MemoryCore<R, C> {
 
     const READ_BACK: bool = true;
 
+    const SHARED_INPUTS: bool = device::FANOUT > 1;
+
+    #[inline]
     fn set(&mut self, cell: PcmCell, to: u8) -> Result<(), CoreFault> {
         let i = Self::pcm(cell);
         let word = self.cells.read(i);
@@ -77,6 +81,7 @@ impl<const R: usize, const C: usize> Hardware for MemoryCore<R, C> {
         Ok(())
     }
 
+    #[inline]
     fn read(&mut self, cell: PcmCell) -> Result<f32, CoreFault> {
         Ok(self.transmission(level(self.cells.read(Self::pcm(cell)))))
     }

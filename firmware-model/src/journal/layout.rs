@@ -43,7 +43,7 @@ const HAS_RESUME: u16 = 4;
 const HAS_KEY: u16 = 8;
 
 /// Where the parts of a bank begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Layout {
     /// Bytes of a bank.
     pub(super) bank: u32,
@@ -76,52 +76,53 @@ impl Layout {
     }
 }
 
-/// What a bank's header says.
+/// What a bank's header says. `P` and `K`: place and key themselves, or, when it is written, references to them.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Header {
+pub(super) struct Header<P = Place, K = [u8; KEY]> {
     pub(super) generation: u32,
     pub(super) faults: u16,
     /// Over faults, levels and wear, with their padding.
     pub(super) body_crc: u32,
-    pub(super) place: Option<Place>,
-    pub(super) key: Option<[u8; KEY]>,
+    pub(super) place: Option<P>,
+    pub(super) key: Option<K>,
+}
+
+impl Header<&Place, &[u8; KEY]> {
+    /// The header's bytes for the core `identity`, into `b`.
+    pub(super) fn encode(&self, identity: &Identity, b: &mut [u8; HEADER]) {
+        *b = [0; HEADER];
+        put(b, 0, &MAGIC);
+        put(b, 8, &self.generation.to_le_bytes());
+        put(b, 12, &identity.rows.to_le_bytes());
+        put(b, 14, &identity.cols.to_le_bytes());
+        put(b, 16, &identity.device_crc.to_le_bytes());
+        put(b, 20, &[identity.bits]);
+        put(b, 22, &identity.fanout.to_le_bytes());
+        put(b, 24, &self.faults.to_le_bytes());
+        put(b, 28, &self.body_crc.to_le_bytes());
+        let mut flags = 0;
+        if let Some(place) = self.place {
+            flags |= HAS_PLACE | if place.ended { ENDED } else { 0 };
+            put(b, 32, &place.schedule);
+            put(b, 48, &place.inference.to_le_bytes());
+            put(b, 52, &place.frames.to_le_bytes());
+            put(b, 56, &place.calls.to_le_bytes());
+            if let Some(resume) = &place.resume {
+                flags |= HAS_RESUME;
+                put(b, 88, &resume.encode());
+            }
+        }
+        if let Some(key) = self.key {
+            flags |= HAS_KEY;
+            put(b, 136, key);
+        }
+        put(b, 26, &flags.to_le_bytes());
+        let crc = CRC32.checksum(b.get(..HEADER - 4).unwrap_or_default());
+        put(b, HEADER - 4, &crc.to_le_bytes());
+    }
 }
 
 impl Header {
-    /// The header's bytes for the core `identity`.
-    pub(super) fn encode(&self, identity: &Identity) -> [u8; HEADER] {
-        let mut b = [0; HEADER];
-        put(&mut b, 0, &MAGIC);
-        put(&mut b, 8, &self.generation.to_le_bytes());
-        put(&mut b, 12, &identity.rows.to_le_bytes());
-        put(&mut b, 14, &identity.cols.to_le_bytes());
-        put(&mut b, 16, &identity.device_crc.to_le_bytes());
-        put(&mut b, 20, &[identity.bits]);
-        put(&mut b, 22, &identity.fanout.to_le_bytes());
-        put(&mut b, 24, &self.faults.to_le_bytes());
-        put(&mut b, 28, &self.body_crc.to_le_bytes());
-        let mut flags = 0;
-        if let Some(place) = &self.place {
-            flags |= HAS_PLACE | if place.ended { ENDED } else { 0 };
-            put(&mut b, 32, &place.schedule);
-            put(&mut b, 48, &place.inference.to_le_bytes());
-            put(&mut b, 52, &place.frames.to_le_bytes());
-            put(&mut b, 56, &place.calls.to_le_bytes());
-            if let Some(resume) = &place.resume {
-                flags |= HAS_RESUME;
-                put(&mut b, 88, &resume.encode());
-            }
-        }
-        if let Some(key) = &self.key {
-            flags |= HAS_KEY;
-            put(&mut b, 136, key);
-        }
-        put(&mut b, 26, &flags.to_le_bytes());
-        let crc = CRC32.checksum(b.get(..HEADER - 4).unwrap_or_default());
-        put(&mut b, HEADER - 4, &crc.to_le_bytes());
-        b
-    }
-
     /// The header in these bytes, if they are one.
     ///
     /// # Errors
@@ -247,7 +248,8 @@ mod tests {
             change in 1..=255u8,
         ) {
             let header = Header { generation, faults: 3, body_crc, place, key };
-            let mut bytes = header.encode(&IDENTITY);
+            let mut bytes = [0; HEADER];
+            Header { generation, faults: 3, body_crc, place: place.as_ref(), key: key.as_ref() }.encode(&IDENTITY, &mut bytes);
             prop_assert_eq!(Header::decode::<()>(&bytes, &IDENTITY), Ok(Some(header)));
             let other = Identity { cols: 7, ..IDENTITY };
             prop_assert_eq!(Header::decode::<()>(&bytes, &other), Err(OpenError::OtherCore));

@@ -16,7 +16,7 @@ mod layout;
 mod record;
 
 pub use layout::MAX_FAULTS;
-pub(crate) use record::Batch;
+pub(crate) use record::{BATCH, Batch, PcmSet};
 
 use embedded_storage::nor_flash::NorFlash;
 use heapless::Vec;
@@ -26,7 +26,7 @@ use self::layout::{HEADER, Header, Layout, PIECE};
 use self::record::{Kind, MAX_RECORD, PREFIX, Prefix, complete, digest};
 use crate::link::messages::{FaultReport, KEY, ScheduleId};
 use crate::mutants::Mutant;
-use crate::pcm::{Move, top_level};
+use crate::pcm::top_level;
 use crate::photonic_core::{FrameEnd, Identity, ResumePoint};
 use crate::stream::CRC32;
 
@@ -99,6 +99,11 @@ impl<'m> Ledger<'m> {
         Self { levels, wear, faults: Vec::new(), place: None, key: None, writes: 0, worn: false }
     }
 
+    /// Whether it has room for so many weight cells, and no more.
+    pub(crate) const fn is_of(&self, cells: usize) -> bool {
+        self.levels.len() == cells && self.wear.len() == cells
+    }
+
     /// Level of a weight cell; 0 outside the core.
     #[inline]
     pub(crate) fn level(&self, cell: u32) -> i16 {
@@ -115,20 +120,24 @@ impl<'m> Ledger<'m> {
         }
     }
 
-    /// Books the new level of a weight cell; returns which of its PCM cells move. Each is charged the levels between, and `redone` writes more.
+    /// Books the new level of a weight cell; returns which of its PCM cells move, bit 0 for plus, bit 1 for minus. Each is charged the
+    /// levels between, and `redone` writes more.
     #[inline]
-    pub(crate) fn book(&mut self, cell: u32, level: i16, redone: u8) -> [bool; 2] {
-        let change = Move::between(self.level(cell), level);
-        if let Some(place) = self.levels.get_mut(cell as usize) {
-            *place = level;
-        }
-        let mut moves = [false; 2];
-        for (side, (up, down)) in change.up.into_iter().zip(change.down).enumerate() {
-            if up + down > 0 {
-                self.count(cell, side, up + down + u16::from(redone));
-                if let Some(place) = moves.get_mut(side) {
-                    *place = true;
-                }
+    pub(crate) fn book(&mut self, cell: u32, level: i16, redone: u8) -> u32 {
+        let (Some(place), Some(counts)) = (self.levels.get_mut(cell as usize), self.wear.get_mut(cell as usize)) else {
+            return 0;
+        };
+        let sides = [(*place, level), (-*place, -level)];
+        *place = level;
+        let mut moves = 0;
+        for (bit, ((old, new), count)) in sides.into_iter().zip(counts).enumerate() {
+            let steps = old.max(0).abs_diff(new.max(0));
+            if steps > 0 {
+                let writes = steps + u16::from(redone);
+                *count = count.saturating_add(writes);
+                self.worn |= *count >= WORN;
+                self.writes += u64::from(writes);
+                moves |= 1 << bit;
             }
         }
         moves
@@ -173,46 +182,51 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         && F::READ_SIZE > 0
         && F::WRITE_SIZE.is_multiple_of(F::READ_SIZE);
 
-    /// Opens the journal in `flash`, or makes it where the flash is new. What of it is to be carried out again is in `batch` then,
+    /// The journal in `flash`, not read yet: [`Journal::open`] is the first thing to be asked of it.
+    pub(crate) fn new(flash: F, identity: Identity, ledger: Ledger<'m>, mutant: Mutant) -> Self {
+        Self { flash, identity, layout: Layout::default(), bank: 0, generation: 0, tail: 0, mutant, ledger }
+    }
+
+    /// Reads the journal, or makes it where the flash is new. What of it is to be carried out again is in `batch` then,
     /// logged anew; the ledger does not know of it yet.
-    pub(crate) fn open(
-        flash: F,
-        identity: Identity,
-        ledger: Ledger<'m>,
-        batch: &mut Batch,
-        mutant: Mutant,
-    ) -> Result<(Self, Found), OpenError<F::Error>> {
-        let layout = Layout::new(ledger.levels.len(), flash.capacity(), F::ERASE_SIZE)
+    pub(crate) fn open(&mut self, batch: &mut Batch) -> Result<Found, OpenError<F::Error>> {
+        self.layout = Layout::new(self.ledger.levels.len(), self.flash.capacity(), F::ERASE_SIZE)
             .filter(|_| Self::GEOMETRY_IS_FIT)
             .ok_or(OpenError::Geometry)?;
-        let mut journal = Self { flash, identity, layout, bank: 0, generation: 0, tail: layout.log(), mutant, ledger };
-        let (first, second) = (journal.header(0)?, journal.header(1)?);
-        let (bank, header) = match (first, second) {
-            (Some(a), Some(b)) if (b.generation.wrapping_sub(a.generation) as i32) > 0 => (1, b),
-            (Some(a), _) => (0, a),
-            (None, Some(b)) => (1, b),
-            (None, None) => {
-                if !journal.is_new().map_err(OpenError::Flash)? {
-                    return Err(OpenError::Corrupt);
-                }
-                return journal.format().map_err(OpenError::Flash).map(|()| (journal, Found::New));
+        self.tail = self.layout.log();
+        let Some(header) = self.newer_header()? else {
+            if !self.is_new().map_err(OpenError::Flash)? {
+                return Err(OpenError::Corrupt);
             }
+            return self.format().map_err(OpenError::Flash).map(|()| Found::New);
         };
-        (journal.bank, journal.generation) = (bank, header.generation);
-        (journal.ledger.place, journal.ledger.key) = (header.place, header.key);
-        if !journal.load(&header).map_err(OpenError::Flash)? {
+        self.generation = header.generation;
+        (self.ledger.place, self.ledger.key) = (header.place, header.key);
+        if !self.load(&header).map_err(OpenError::Flash)? {
             return Err(OpenError::Corrupt);
         }
-        let records = journal.replay(batch).map_err(OpenError::Flash)?;
-        if journal.mutant.is(Mutant::NoRedo) {
-            journal.ledger.book_all(batch);
+        let records = self.replay(batch).map_err(OpenError::Flash)?;
+        if self.mutant.is(Mutant::NoRedo) {
+            self.ledger.book_all(batch);
         }
-        if records > 0 || !journal.log_is_blank().map_err(OpenError::Flash)? {
+        if records > 0 || !self.log_is_blank().map_err(OpenError::Flash)? {
             // A torn record may lie behind the last one: go on in the other bank.
             batch.interrupted();
-            journal.checkpoint(Some(batch)).map_err(OpenError::Flash)?;
+            self.checkpoint(Some(batch)).map_err(OpenError::Flash)?;
         }
-        Ok((journal, Found::Records(records)))
+        Ok(Found::Records(records))
+    }
+
+    /// The header of the newer of the banks that have a whole one, which is the present bank from then on.
+    #[inline(never)]
+    fn newer_header(&mut self) -> Result<Option<Header>, OpenError<F::Error>> {
+        let generation = self.header(0)?.map(|header| header.generation);
+        let second = self.header(1)?;
+        self.bank = match (generation, &second) {
+            (Some(a), Some(b)) => u32::from((b.generation.wrapping_sub(a) as i32) > 0),
+            (_, second) => u32::from(second.is_some()),
+        };
+        if self.bank == 1 { Ok(second) } else { self.header(0) }
     }
 
     /// Makes the flash of `flash` new: erases both banks. All that was known of the core is lost.
@@ -240,6 +254,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         self.flash.read(at, to)
     }
 
+    #[inline(never)]
     fn header(&mut self, bank: u32) -> Result<Option<Header>, OpenError<F::Error>> {
         let mut bytes = [0; HEADER];
         self.read(bank, 0, &mut bytes).map_err(OpenError::Flash)?;
@@ -277,6 +292,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     }
 
     /// Reads the checkpoint of the present bank behind its header; false when it is damaged.
+    #[inline(never)]
     fn load(&mut self, header: &Header) -> Result<bool, F::Error> {
         let (bank, layout) = (self.bank, self.layout);
         let top = top_level(self.identity.bits);
@@ -309,6 +325,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
 
     /// Reads the log: books what it says, but for the last intent, which is in `batch` if its cells may not have been written.
     /// Returns the number of records.
+    #[inline(never)]
     fn replay(&mut self, batch: &mut Batch) -> Result<u32, F::Error> {
         batch.clear();
         let mut records = 0;
@@ -341,7 +358,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
                         place.calls = calls;
                     }
                 }
-                Kind::Correct => self.count_corrections(batch, u128::from_le_bytes(take(payload, 0))),
+                Kind::Correct => self.count_corrections(batch, PcmSet::from_bytes(take(payload, 0))),
                 // Full: a live device stops before that.
                 Kind::Fault => drop(self.ledger.faults.push(FaultReport::from_bytes(take(payload, 0)))),
                 Kind::Done | Kind::Key => {
@@ -397,11 +414,11 @@ impl<'m, F: NorFlash> Journal<'m, F> {
             .all(|i| batch.get(i).is_some_and(|(cell, level)| cell < self.layout.cells && level.abs() <= top))
     }
 
-    fn count_corrections(&mut self, batch: &Batch, cells: u128) {
+    fn count_corrections(&mut self, batch: &Batch, cells: PcmSet) {
         for i in 0..batch.len() {
             let Some((cell, _)) = batch.get(i) else { return };
             for side in 0..2 {
-                if cells >> (2 * i + side) & 1 == 1 {
+                if cells.contains(i, side) {
                     self.ledger.count(cell, side, 1);
                 }
             }
@@ -435,8 +452,8 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     }
 
     /// Logs that these PCM cells of the last intent are going to be written once more, and counts it.
-    pub(crate) fn correct(&mut self, batch: &Batch, cells: u128) -> Result<(), F::Error> {
-        self.append::<16>(Kind::Correct, cells.to_le_bytes())?;
+    pub(crate) fn correct(&mut self, batch: &Batch, cells: PcmSet) -> Result<(), F::Error> {
+        self.append(Kind::Correct, &cells.to_bytes())?;
         self.count_corrections(batch, cells);
         Ok(())
     }
@@ -446,7 +463,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         if self.ledger.faults.push(fault).is_err() {
             return Ok(false);
         }
-        self.append::<8>(Kind::Fault, fault.to_bytes()).map(|()| true)
+        self.append(Kind::Fault, &fault.to_bytes()).map(|()| true)
     }
 
     /// Logs that a frame is carried out, all of its cells included.
@@ -456,12 +473,12 @@ impl<'m, F: NorFlash> Journal<'m, F> {
             let mut payload = [0; 56];
             put(&mut payload, 0, &end.frames.to_le_bytes());
             put(&mut payload, 8, &key.encode());
-            self.append::<56>(Kind::Key, payload)?;
+            self.append(Kind::Key, &payload)?;
         } else {
             let mut payload = [0; 8];
             put(&mut payload, 0, &end.frames.to_le_bytes());
             put(&mut payload, 4, &u32::from(end.ended).to_le_bytes());
-            self.append::<8>(Kind::Done, payload)?;
+            self.append(Kind::Done, &payload)?;
         }
         self.frame_is_done(end);
         Ok(())
@@ -473,7 +490,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         let mut payload = [0; 20];
         put(&mut payload, 0, &schedule);
         put(&mut payload, 16, &inference.to_le_bytes());
-        self.append::<20>(Kind::Start, payload)?;
+        self.append(Kind::Start, &payload)?;
         self.begin(schedule, inference);
         Ok(())
     }
@@ -481,12 +498,13 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     /// Logs the key.
     pub(crate) fn set_key(&mut self, key: [u8; KEY]) -> Result<(), F::Error> {
         self.make_room()?;
-        self.append::<KEY>(Kind::SetKey, key)?;
+        self.append(Kind::SetKey, &key)?;
         self.ledger.key = Some(key);
         Ok(())
     }
 
     /// A checkpoint, when the log or a wear counter is nearly full. Called only between batches.
+    #[inline]
     fn make_room(&mut self) -> Result<(), F::Error> {
         if self.ledger.worn || self.tail + RESERVE > self.layout.bank {
             self.checkpoint(None)?;
@@ -494,11 +512,12 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         Ok(())
     }
 
-    fn append<const N: usize>(&mut self, kind: Kind, payload: [u8; N]) -> Result<(), F::Error> {
+    #[inline(never)]
+    fn append(&mut self, kind: Kind, payload: &[u8]) -> Result<(), F::Error> {
         // All kinds but intents fit one piece.
         let mut record = [0; PIECE];
-        put(&mut record, PREFIX, &payload);
-        let padded = complete(&mut record, (N, kind, 0), self.generation, self.tail, F::WRITE_SIZE);
+        put(&mut record, PREFIX, payload);
+        let padded = complete(&mut record, (payload.len(), kind, 0), self.generation, self.tail, F::WRITE_SIZE);
         self.write(record.get(..padded).unwrap_or_default())
     }
 
@@ -510,6 +529,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     }
 
     /// Everything goes to the other bank, which is the newer from then on. `batch` becomes the first record of its log.
+    #[inline(never)]
     fn checkpoint(&mut self, batch: Option<&mut Batch>) -> Result<(), F::Error> {
         self.write_checkpoint(batch, false)
     }
@@ -554,15 +574,18 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         Ok(())
     }
 
+    #[inline(never)]
     fn write_header(&mut self, base: u32, generation: u32, body_crc: u32) -> Result<(), F::Error> {
         let header = Header {
             generation,
             faults: self.ledger.faults.len() as u16,
             body_crc,
-            place: self.ledger.place,
-            key: self.ledger.key,
+            place: self.ledger.place.as_ref(),
+            key: self.ledger.key.as_ref(),
         };
-        self.flash.write(base, &header.encode(&self.identity))
+        let mut bytes = [0; HEADER];
+        header.encode(&self.identity, &mut bytes);
+        self.flash.write(base, &bytes)
     }
 
     /// The piece of a new checkpoint that lies at `place`. `new`: there is no checkpoint before it.

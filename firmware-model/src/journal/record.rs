@@ -28,6 +28,8 @@ use crate::stream::CRC32;
 pub(super) const PREFIX: usize = 8;
 /// Bytes of an intent's payload before its cells.
 const INTENT: usize = 8;
+/// The word of a record that is its first cell.
+const FIRST: usize = (PREFIX + INTENT) / 4;
 /// Weight cells of one intent at most.
 pub(crate) const BATCH: usize = 64;
 /// Bytes of the longest record, padded.
@@ -63,7 +65,7 @@ impl Kind {
     const fn has_length(self, len: usize) -> bool {
         match self {
             Self::Intent => len > INTENT && len <= INTENT + 4 * BATCH && len.is_multiple_of(4),
-            Self::Correct => len == 16,
+            Self::Correct => len == PcmSet::BYTES,
             Self::Fault | Self::Done => len == 8,
             Self::Key => len == 56,
             Self::Start => len == 20,
@@ -122,26 +124,64 @@ pub(super) fn complete(
     padded
 }
 
-/// Cells that are to be written together: an intent in the making, and what of it is done.
+/// PCM cells of a batch: bit `2 i + side` of weight cell `i`, sixteen weight cells a word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PcmSet([u32; BATCH / 16]);
+
+impl PcmSet {
+    pub(crate) const BYTES: usize = BATCH / 4;
+
+    #[inline]
+    pub(crate) fn insert(&mut self, i: usize, side: usize) {
+        if let Some(word) = self.0.get_mut(i / 16) {
+            *word |= 1 << (2 * (i % 16) + side);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn contains(&self, i: usize, side: usize) -> bool {
+        self.0.get(i / 16).is_some_and(|word| word >> (2 * (i % 16) + side) & 1 == 1)
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+
+    /// As they lie in a Correct record.
+    pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        for (place, word) in bytes.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *place = word.to_le_bytes();
+        }
+        bytes
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let mut set = Self::default();
+        for (word, place) in set.0.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u32::from_le_bytes(*place);
+        }
+        set
+    }
+}
+
+/// Cells that are to be written together: an intent in the making.
 pub(crate) struct Batch {
     /// An Intent record: prefix, frame, calls, cells.
     record: [u8; MAX_RECORD],
     cells: usize,
     /// How often a power cut interrupted it.
     redone: u8,
-    /// PCM cells that it moves: bit `2 i + side` of cell `i`.
-    pub(crate) moved: u128,
 }
 
 impl Batch {
     pub(crate) const fn new() -> Self {
-        Self { record: [0; MAX_RECORD], cells: 0, redone: 0, moved: 0 }
+        Self { record: [0; MAX_RECORD], cells: 0, redone: 0 }
     }
 
     pub(crate) const fn clear(&mut self) {
         self.cells = 0;
         self.redone = 0;
-        self.moved = 0;
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -159,7 +199,9 @@ impl Batch {
             return false;
         }
         let packed = cell | ((level + 256) as u32) << 20;
-        put(&mut self.record, PREFIX + INTENT + 4 * self.cells, &packed.to_le_bytes());
+        if let Some(place) = self.record.as_chunks_mut().0.get_mut(FIRST + self.cells) {
+            *place = packed.to_le_bytes();
+        }
         self.cells += 1;
         true
     }
@@ -170,7 +212,7 @@ impl Batch {
         if i >= self.cells {
             return None;
         }
-        let packed = u32_at(&self.record, PREFIX + INTENT + 4 * i);
+        let packed = u32::from_le_bytes(*self.record.as_chunks().0.get(FIRST + i)?);
         Some((packed & 0xF_FFFF, (packed >> 20 & 0x1FF) as i16 - 256))
     }
 
@@ -203,7 +245,6 @@ impl Batch {
     pub(super) fn take_over(&mut self, len: usize, redone: u8) {
         self.cells = len.saturating_sub(INTENT) / 4;
         self.redone = redone;
-        self.moved = 0;
     }
 }
 

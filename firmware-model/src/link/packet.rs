@@ -42,6 +42,7 @@ impl Outgoing {
     }
 
     /// Makes `message` the packet to send. A message that does not fit is dropped: none that the library makes is as long.
+    #[inline(never)]
     pub fn set<M: Serialize>(&mut self, message: &M) {
         (self.len, self.sent) = (0, 0);
         let Some(room) = self.bytes.get_mut(1..=PACKET - CRC) else { return };
@@ -163,6 +164,7 @@ impl Incoming {
 
     /// The message of the packet that has just ended, if it is of this type and nothing follows it.
     #[must_use]
+    #[inline(never)]
     pub fn message<'a, M: Deserialize<'a>>(&'a self) -> Option<M> {
         let message = self.bytes.get(..self.whole.checked_sub(CRC)?)?;
         match postcard::take_from_bytes(message) {

@@ -85,6 +85,12 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
         &self.device
     }
 
+    /// The device, to be opened.
+    #[must_use]
+    pub const fn device_mut(&mut self) -> &mut Device<'m, H, F, T> {
+        &mut self.device
+    }
+
     /// Gives the device back.
     #[must_use]
     pub fn into_device(self) -> Device<'m, H, F, T> {
@@ -92,12 +98,16 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
     }
 
     /// Takes what has come and sends what is to be sent, until there is nothing more to take or no more room.
+    #[inline]
     pub fn poll<P: Port>(&mut self, port: &mut P) {
         while self.send(port) {
-            let Some(byte) = port.read() else { return };
-            if self.incoming.push(byte) {
-                self.packet();
+            loop {
+                let Some(byte) = port.read() else { return };
+                if self.incoming.push(byte) {
+                    break;
+                }
             }
+            self.packet();
         }
     }
 
@@ -112,6 +122,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
         true
     }
 
+    #[inline(never)]
     fn packet(&mut self) {
         // What is no message is dropped: the host will ask again.
         match self.incoming.message() {
@@ -120,18 +131,32 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
                 self.outgoing.set(&ToHost::Ack(ack));
             }
             Some(ToDevice::Ask { session, number, request }) => {
-                let is_hello = matches!(request, Request::Hello { .. });
-                let mut page = [0; PAGE];
-                let answer = match self.session.admit(session, number, is_hello, &self.device) {
-                    Admission::Answer => answer(&mut self.device, (self.session.id, self.window), &request, &mut page),
-                    Admission::OtherSession => Answer::Refused(Refused::Session),
-                    Admission::Old => return,
-                };
-                self.outgoing.set(&ToHost::Answer { session, number, answer });
+                let Self { device, session: current, window, outgoing, .. } = self;
+                ask(device, (current, *window), (session, number), &request, outgoing);
             }
             None => {}
         }
     }
+}
+
+/// Answers a question.
+// In a function of its own, as are other rare things: what it needs of the stack must not lie below that of the schedule's frames.
+#[inline(never)]
+fn ask<H: Hardware, F: NorFlash, T: Trace>(
+    device: &mut Device<'_, H, F, T>,
+    (current, window): (&mut Session, u16),
+    (session, number): (u32, u32),
+    request: &Request<'_>,
+    outgoing: &mut Outgoing,
+) {
+    let is_hello = matches!(request, Request::Hello { .. });
+    let mut page = [0; PAGE];
+    let answer = match current.admit(session, number, is_hello, device) {
+        Admission::Answer => answer(device, (current.id, window), request, &mut page),
+        Admission::OtherSession => Answer::Refused(Refused::Session),
+        Admission::Old => return,
+    };
+    outgoing.set(&ToHost::Answer { session, number, answer });
 }
 
 /// The answer to a request; numbers lie in `page`.

@@ -10,8 +10,8 @@ use static_cell::StaticCell;
 const SIDE: usize = 9;
 /// Working memory of the decoder, bytes: what `elight-plan` says that a controller needs, here at 4 bits.
 const DECODER: usize = 1185;
-/// Flash, bytes: two banks, each with a checkpoint and a log.
-const FLASH: usize = 64 << 10;
+/// Flash, bytes: two banks, each with a checkpoint and a log. Little, so that the tests on the board go from bank to bank.
+const FLASH: usize = 24 << 10;
 
 #[entry]
 fn main() -> ! {
