@@ -187,10 +187,36 @@ fn mistakes_are_explained() {
     fails_with(&[&schedule, "--weights", changed], &["is not of", "changed.safetensors", "layer `layers.", "at level"]);
     let cnn = random(&dir, "cnn", 1);
     let args = [&schedule, "--weights", cnn.to_str().unwrap(), "--model", "cnn", "--dataset", "digits"];
-    fails_with(&args, &["layer `layers.0.weight` of the schedule is not a layer of the weights"]);
-    fails_with(&[&base[..], &["--model", "cnn"]].concat(), &["does not hold this model", "conv_layers.0.weight"]);
+    fails_with(&args, &["digits.elight", "layer `layers.0.weight` of the schedule is not one of", "cnn-1.safetensors"]);
+    fails_with(
+        &[&base[..], &["--model", "cnn"]].concat(),
+        &["does not hold this model", "conv_layers.0.weight", "the model is `cnn` for images of `digits`: 8x8"],
+    );
     fails_with(&[&base[..], &["--model", "vgg9"]].concat(), &["model `vgg9` is not known"]);
     fails_with(&[&base[..], &["--dataset", "mnist", "--data", "/nowhere"]].concat(), &["found none of"]);
+    // Data of another shape, and half a file of it.
+    let images: Vec<u8> = (0..7 * 3073).map(|i| if i % 3073 == 0 { 1 } else { i as u8 }).collect();
+    for name in ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"] {
+        std::fs::write(dir.path().join(format!("{name}.bin")), &images).unwrap();
+    }
+    let data = dir.path().to_str().unwrap();
+    fails_with(
+        &[&base[..], &["--data", data, "--mean", "0,0,0", "--std", "1,1,1"]].concat(),
+        &[
+            "has the shape [128, 64], the model expects [128, 3072]",
+            "`mlp` for images of `cifar10`: 32x32, channels: 3",
+        ],
+    );
+    std::fs::write(dir.path().join("test_batch.bin"), &images[..5000]).unwrap();
+    fails_with(
+        &[&base[..], &["--data", data]].concat(),
+        &["test_batch.bin", "5000 bytes", "multiple of the 3073 bytes"],
+    );
+    let core = file("core.toml", "core='8x8'\ndevice='elight'\ndevice_crc=1\n");
+    fails_with(&[&base[..], &["--faults", &core]].concat(), &["core.toml", "8x8", "9x9"]);
+    let unnamed = random(&dir, "resnet20", 2);
+    let unnamed = [&schedule, "--weights", unnamed.to_str().unwrap(), "--dataset", "digits"];
+    fails_with(&unnamed, &["--model", "resnet20-2.safetensors do not say it", "vgg8"]);
     fails_with(&[&base[..], &["--device", "gst-optical"]].concat(), &["planned for device `elight`", "`gst-optical`"]);
     fails_with(&[DIGITS, "--weights", DIGITS], &["is not a schedule"]);
     fails_with(&["/nowhere.elight", "--weights", DIGITS], &["cannot read /nowhere.elight"]);

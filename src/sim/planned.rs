@@ -89,11 +89,12 @@ impl Simulation {
     /// # Errors
     /// [`SimError`]: what cannot be read, or what does not fit together, naming both sides.
     pub fn open(settings: Settings) -> Result<Self, SimError> {
-        let Opened { file: weights, mut spec, set, norm, pcm } =
-            eval::open(&settings.weights, &settings.recipe, settings.data.as_deref())?;
+        let opened = eval::open(&settings.weights, &settings.recipe, settings.data.as_deref())?;
+        let of = opened.model_and_data();
+        let Opened { file: weights, mut spec, set, norm, pcm } = opened;
         let trained_input_bits = spec.pcm.as_ref().and_then(|p| p.input_bits);
         let mut network = build_for_core(&spec).map_err(TrainError::from)?;
-        weights.load_into(&mut network).map_err(TrainError::from)?;
+        weights.load_into(&mut network).map_err(|e| TrainError::from(e.of(&of)))?;
         spec.pcm = None;
         let mut float = build_for_core(&spec).map_err(TrainError::from)?;
         let again = crate::train::checkpoint::File::open(&settings.weights).map_err(TrainError::from)?;
@@ -110,7 +111,7 @@ impl Simulation {
         let shapes = network.all_cores().into_iter().map(|c| (c.name, c.layer.extent()));
         let shapes: BTreeMap<String, Extent> = shapes.collect();
         let expected = shapes.iter().map(|(name, e)| (name.clone(), (e.rows(), e.cols()))).collect();
-        let recording = schedule.record(&settings.schedule, &expected)?;
+        let recording = schedule.record(&settings.schedule, &settings.weights, &expected)?;
 
         // What the levels stand for is what floating point multiplies with.
         for core in float.all_cores() {

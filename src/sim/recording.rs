@@ -133,12 +133,17 @@ impl ScheduleFile {
         Ok(controller.into_core())
     }
 
-    /// Records the schedule; `expected`: rows and columns of every layer that the weights have, by name.
+    /// Records the schedule; `expected`: rows and columns of every layer that the weights of file `weights` have, by name.
     ///
     /// # Errors
     /// What the controller refuses, and a layer that the weights do not have.
-    pub fn record(&self, path: &Path, expected: &BTreeMap<String, (usize, usize)>) -> Result<Recording, SimError> {
-        let notes = self.carry_out(path, Notes::new(&self.identity, expected))?;
+    pub fn record(
+        &self,
+        path: &Path,
+        weights: &Path,
+        expected: &BTreeMap<String, (usize, usize)>,
+    ) -> Result<Recording, SimError> {
+        let notes = self.carry_out(path, Notes::new(&self.identity, weights, expected))?;
         Ok(Recording {
             core_rows: self.identity.rows.into(),
             core_cols: self.identity.cols.into(),
@@ -162,6 +167,7 @@ impl fmt::Display for NotOfTheseWeights {
 
 /// A core that takes notes.
 struct Notes<'a> {
+    weights: &'a Path,
     expected: &'a BTreeMap<String, (usize, usize)>,
     cols: usize,
     /// Rows that share an input.
@@ -181,9 +187,10 @@ struct NotedCell {
 }
 
 impl<'a> Notes<'a> {
-    fn new(identity: &Identity, expected: &'a BTreeMap<String, (usize, usize)>) -> Self {
+    fn new(identity: &Identity, weights: &'a Path, expected: &'a BTreeMap<String, (usize, usize)>) -> Self {
         let (rows, cols) = (usize::from(identity.rows), usize::from(identity.cols));
         Self {
+            weights,
             expected,
             cols,
             fanout: usize::from(identity.fanout).max(1),
@@ -205,15 +212,18 @@ impl Core for Notes<'_> {
 
     fn begin_layer(&mut self, layer: &wire::Layer<'_>) -> Result<(), NotOfTheseWeights> {
         let (rows, cols) = (layer.rows as usize, layer.cols as usize);
-        let name = layer.name;
+        let (name, weights) = (layer.name, self.weights.display());
         match self.expected.get(plain(name)) {
             Some(shape) if *shape == (rows, cols) => {}
             Some((r, c)) => {
-                let problem = format!("layer `{name}` is {rows} x {cols} in the schedule, {r} x {c} in the weights");
+                let problem = format!("layer `{name}` is {rows} x {cols} in the schedule, {r} x {c} in {weights}");
                 return Err(NotOfTheseWeights(problem));
             }
             None => {
-                let problem = format!("layer `{name}` of the schedule is not a layer of the weights and the model");
+                let problem = format!(
+                    "layer `{name}` of the schedule is not one of {weights}, which has {}",
+                    self.expected.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+                );
                 return Err(NotOfTheseWeights(problem));
             }
         }

@@ -57,6 +57,27 @@ pub enum CheckpointError {
     },
 }
 
+impl CheckpointError {
+    /// The same, with what the weights had to fit.
+    #[must_use]
+    pub fn of(mut self, what: &str) -> Self {
+        if let Self::Tensor { problem, .. } | Self::Mismatch { problem, .. } = &mut self {
+            *problem = format!("{problem} ({what})");
+        }
+        self
+    }
+}
+
+/// Some names for an error, and how many more there are.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 6;
+    match names.len().saturating_sub(SHOWN) {
+        _ if names.is_empty() => "none".to_owned(),
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
+}
+
 /// What loading by name found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
@@ -194,11 +215,10 @@ impl File {
         }
         report.left_over = self.tensors.into_keys().collect();
         if weights_missing {
-            let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             let problem = format!(
                 "does not hold this model: missing {}; left over {}. Is it the right --model?",
-                list(&report.missing),
-                list(&report.left_over)
+                some(&report.missing),
+                some(&report.left_over)
             );
             return Err(CheckpointError::Mismatch { path: self.path, problem });
         }

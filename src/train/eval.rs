@@ -76,6 +76,16 @@ pub struct Opened {
     pub pcm: Option<PcmConfig>,
 }
 
+impl Opened {
+    /// The model and the data that the weights have to fit, for errors: `resnet20` for 32x32 images...
+    #[must_use]
+    pub fn model_and_data(&self) -> String {
+        let (name, shape) = (&self.spec.name, self.set.train.shape);
+        let (h, w, c, classes, set) = (shape.h, shape.w, shape.c, self.set.classes, &self.set.name);
+        format!("the model is `{name}` for images of `{set}`: {h}x{w}, channels: {c}, classes: {classes}")
+    }
+}
+
 /// Opens a weights file, and finds out what is needed to run it.
 ///
 /// # Errors
@@ -87,7 +97,16 @@ pub fn open(path: &Path, recipe: &Recipe, data: Option<&Path>) -> Result<Opened,
     let known = |given: &Option<String>, key: &str| given.clone().or_else(|| meta.get(key).cloned());
     let missing = |key, problem: &str| ConfigError::Value { key, problem: problem.to_owned() };
     let model = known(&recipe.model, "elight.model");
-    let model = model.ok_or_else(|| missing("--model", "is not given, and the file's metadata do not say it"))?;
+    let model = model.ok_or_else(|| {
+        missing(
+            "--model",
+            &format!(
+                "is not given, and the metadata of {} do not say it; choose one of {}",
+                path.display(),
+                crate::nn::model::MODELS.map(|(n, _)| n).join(", ")
+            ),
+        )
+    })?;
     // Files at hand speak louder than the data set that the weights were trained on.
     let dataset = recipe.dataset.clone().or(recognised).or_else(|| meta.get("elight.dataset").cloned());
     let dataset = dataset.ok_or_else(|| missing("--dataset", "is not given, nor recognised from the files"))?;
@@ -126,9 +145,11 @@ pub fn evaluate_file(
     batch: usize,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Evaluation, TrainError> {
-    let Opened { file, spec, set, norm, pcm } = open(path, recipe, data)?;
+    let opened = open(path, recipe, data)?;
+    let of = opened.model_and_data();
+    let Opened { file, spec, set, norm, pcm } = opened;
     let mut network = build(&spec)?;
-    let report = file.load_into(&mut network)?;
+    let report = file.load_into(&mut network).map_err(|e| e.of(&of))?;
     let precision = match &pcm {
         None => "floating point".to_owned(),
         Some(p) if p.input_bits == 0 => format!("{}-bit weights, floating-point inputs", p.bits),

@@ -82,7 +82,9 @@ pub fn calibrate(
     out: &Path,
     mut progress: impl FnMut(usize, usize, &LayerCalibration),
 ) -> Result<Vec<LayerCalibration>, TrainError> {
-    let Opened { file, spec, set, norm, pcm } = eval::open(weights, recipe, data)?;
+    let opened = eval::open(weights, recipe, data)?;
+    let of = opened.model_and_data();
+    let Opened { file, spec, set, norm, pcm } = opened;
     if let Some(pcm) = pcm {
         let problem = format!(
             "of {} says that it is for {} bits of device `{}` already: calibrate the floating-point weights",
@@ -96,7 +98,7 @@ pub fn calibrate(
     let quantizer = Quantizer::new(&device, Reparam::None, options.scale);
     let metadata = metadata(file.metadata.clone(), options, &device, &spec, &set.name, &norm);
     let mut original = build_for_core(&spec)?;
-    file.load_into(&mut original)?;
+    file.load_into(&mut original).map_err(|e| e.of(&of))?;
     let mut calibrated = build_for_core(&spec)?;
     File::open(weights)?.load_into(&mut calibrated)?;
 
