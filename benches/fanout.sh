@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tables of shared inputs in docs/performance.md: bash benches/fanout.sh [EFFORT] [NETWORK...]
+# The tables of shared inputs in docs/performance.md: [FANOUTS=column] bash benches/fanout.sh [EFFORT] [NETWORK...]
 # Every network at 9x9, 16x16 and 64x64, for each fanout and reach; processor time of the whole program on one thread, without the replay.
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,11 +13,13 @@ networks=("$@")
 if [ ${#networks[@]} -eq 0 ]; then
   networks=("$work/vgg8.safetensors" fixtures/mnist-cnn.safetensors)
   for network in ../shared/models/*.safetensors; do
-    case $network in *16.safetensors | *mnist-cnn*) ;; *) [ -f "$network" ] && networks+=("$network") ;; esac
+    case $network in *f16.safetensors | *mnist-cnn*) ;; *) [ -f "$network" ] && networks+=("$network") ;; esac
   done
 fi
 for i in "${!networks[@]}"; do
-  [ "${networks[$i]}" = vgg8 ] && networks[i]="$work/vgg8.safetensors"
+  case ${networks[$i]} in
+    vgg8) networks[i]=$work/vgg8.safetensors ;;
+  esac
 done
 python3 - "$work" "$effort" "${networks[@]}" <<'P'
 import json, os, resource, subprocess, sys
@@ -27,8 +29,8 @@ print("| network | core | fanout | reach | factor over natural | gap | us a weig
 print("|---|---|---|---|---|---|---|---|")
 for network in networks:
     name = os.path.basename(network).removesuffix(".safetensors")
-    for core, fanouts in ("9x9", (3, 9)), ("16x16", (2, 4, 16)), ("64x64", (2, 8, 64)):
-        for fanout in fanouts:
+    for core, fanouts in ("64x64", (64, 8, 2)), ("16x16", (16, 4, 2)), ("9x9", (9, 3)):
+        for fanout in fanouts[:1] if os.environ.get("FANOUTS") == "column" else fanouts:
             for reach in "lane", "row":
                 before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
                 run = subprocess.run(
