@@ -275,7 +275,6 @@ pub fn wear(
     let mut controller = Controller::new(sim, identity, &mut memory);
     feed(schedule, &mut controller, &Unobserved)?;
     controller.finish()?;
-    drop(controller);
     let resets = counts_resets(&device.cost);
     Ok(buffers.wear.iter().zip(&before).map(|(now, then)| difference(now, then, resets)).collect())
 }
@@ -305,7 +304,6 @@ fn replay_core(
         let mut controller = Controller::new(sim, identity, &mut memory);
         feed(schedule, &mut controller, observer)?;
         let end = controller.finish()?;
-        drop(controller);
         let planned = if inference == 0 { &promise.totals.first_load_wear } else { &promise.totals.per_inference_wear };
         let resets = counts_resets(&device.cost);
         let counted: Vec<PairWear> =
