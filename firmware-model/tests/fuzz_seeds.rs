@@ -1,5 +1,5 @@
 //! The seeds of the fuzz targets `decoder`, `link` and `journal`: without good schedules and sessions the fuzzer would hardly find
-//! a header. `ELIGHT_BLESS=1` writes them anew.
+//! a header. `UPDATE_FIXTURES=1` writes them anew.
 
 mod support;
 
@@ -66,11 +66,11 @@ fn seeds_are_good_schedules() {
 fn bless(target: &str, name: &str, seed: &[u8]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
     let path = folder.join(name);
-    if std::env::var_os("ELIGHT_BLESS").is_some() {
+    if std::env::var_os("UPDATE_FIXTURES").is_some() {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(&path, seed).unwrap();
     }
-    assert!(std::fs::read(&path).unwrap() == seed, "{}: bless it with ELIGHT_BLESS=1", path.display());
+    assert!(std::fs::read(&path).unwrap() == seed, "{}: bless it with UPDATE_FIXTURES=1", path.display());
 }
 
 /// A schedule for the device of `fuzz/fuzz_targets/bench.rs`: 4x4, 4 bits, transmissions 1/16 to 16/16.

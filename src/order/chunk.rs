@@ -3,7 +3,7 @@
 //! A row of `N` weights, sorted by level, is cut into `C` contiguous chunks of at most `Q` weights; in a cut by the dynamic program cell
 //! `c` serves the c-th chunk. With `N = Q C` there is one way to do so. Otherwise `Q C - N` places stay idle, and where they are spent decides how
 //! many chunks straddle a level: a dynamic program over (cell, idle places spent) finds the cheapest cut. A row with so many idle places
-//! that no cell has to serve two levels needs no chunks in the order of the cells: [`Assign`] gives its levels to any cells.
+//! that no cell has to serve two levels needs no chunks in the order of the cells: `Assign` gives its levels to any cells.
 
 mod sparse;
 

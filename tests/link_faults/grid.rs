@@ -1,4 +1,4 @@
-//! A grid of bad lines: loss x corruption x disorder x window. `ELIGHT_BLESS=1` writes the table anew.
+//! A grid of bad lines: loss x corruption x disorder x window. `UPDATE_FIXTURES=1` writes the table anew.
 
 use std::fmt::Write as _;
 
@@ -78,8 +78,8 @@ fn no_line_leads_to_a_wrong_write() {
     println!("{table}");
     assert!(!table.contains("NO"), "a wrong write");
     let path = repository("tests/link_faults/grid.txt");
-    if std::env::var_os("ELIGHT_BLESS").is_some() {
+    if std::env::var_os("UPDATE_FIXTURES").is_some() {
         std::fs::write(&path, &table).unwrap();
     }
-    assert_eq!(table, std::fs::read_to_string(&path).unwrap(), "ELIGHT_BLESS=1 writes it anew");
+    assert_eq!(table, std::fs::read_to_string(&path).unwrap(), "UPDATE_FIXTURES=1 writes it anew");
 }
