@@ -46,7 +46,7 @@ impl<'a> BitReader<'a> {
     ///
     /// # Errors
     /// [`BitError::Truncated`] when fewer than `n` bits are left.
-    #[inline]
+    #[inline(never)]
     pub fn bits(&mut self, n: u32) -> Result<u32, BitError> {
         if n > 16 {
             if self.left() < n as usize {
@@ -59,19 +59,38 @@ impl<'a> BitReader<'a> {
     }
 
     /// `n <= 16` bits. Apart, so that nothing calls itself.
-    #[inline]
-    pub(crate) fn few_bits(&mut self, n: u32) -> Result<u32, BitError> {
+    #[inline(never)]
+    fn few_bits(&mut self, n: u32) -> Result<u32, BitError> {
         let x = self.load() & low_mask(n);
         self.skip(n)?;
         Ok(x)
+    }
+
+    /// The same, in the middle of the caller's loop.
+    #[inline(always)]
+    pub(crate) fn few_bits_here(&mut self, n: u32) -> Result<u32, BitError> {
+        if let Some(word) = self.load_inside() {
+            self.at += n as usize;
+            return Ok(word & low_mask(n));
+        }
+        let mut slow = self.clone();
+        let number = slow.bits(n)?;
+        self.at = slow.at;
+        Ok(number)
     }
 
     /// A Rice-coded number with parameter `k <= 15`.
     ///
     /// # Errors
     /// [`BitError::Truncated`] at the end of the bits, [`BitError::Escape`] for an escape that was not needed.
-    #[inline]
+    #[inline(never)]
     pub fn rice(&mut self, k: u32) -> Result<u32, BitError> {
+        self.rice_here(k)
+    }
+
+    /// The same, in the middle of the caller's loop: the position stays in a register there.
+    #[inline(always)]
+    pub(crate) fn rice_here(&mut self, k: u32) -> Result<u32, BitError> {
         if let Some(word) = self.load_inside() {
             let q = (!word).trailing_zeros();
             let len = q + 1 + k;
@@ -81,11 +100,15 @@ impl<'a> BitReader<'a> {
                 return Ok(q << k | (word >> (q + 1)) & low_mask(k));
             }
         }
-        self.rice_in_parts(k)
+        let mut slow = self.clone();
+        let number = slow.rice_in_parts(k)?;
+        self.at = slow.at;
+        Ok(number)
     }
 
     /// Long codes, escapes, and codes near the end.
     #[cold]
+    #[inline(never)]
     fn rice_in_parts(&mut self, k: u32) -> Result<u32, BitError> {
         let q = (!self.load()).trailing_zeros();
         if q >= RICE_ESCAPE {
@@ -109,10 +132,9 @@ impl<'a> BitReader<'a> {
     }
 
     /// The same, when four bytes are there.
-    #[inline]
+    #[inline(always)]
     fn load_inside(&self) -> Option<u32> {
-        let byte = self.at / 8;
-        let four = self.bytes.get(byte..byte + 4)?.first_chunk()?;
+        let four = self.bytes.get(self.at / 8..)?.first_chunk()?;
         Some(u32::from_le_bytes(*four) >> (self.at % 8))
     }
 
@@ -128,6 +150,7 @@ impl<'a> BitReader<'a> {
 }
 
 #[cold]
+#[inline(never)]
 fn last_bytes(rest: &[u8]) -> u32 {
     rest.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte))
 }

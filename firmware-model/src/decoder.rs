@@ -12,12 +12,13 @@
 use crate::bits::{BitError, BitReader};
 use crate::controller::Progress;
 use crate::error::{Malformed, Stop};
+use crate::inputs::{CELLS, DARK, Row};
 use crate::lists::{Window, move_on};
 use crate::packed::Packed;
 use crate::photonic_core::{Core, Output};
 use crate::rules::{LayerRules, RiceTable, Rules, equal, in_range};
 use crate::shared;
-use crate::wire::{Lists, MemoryMap, Reach, Scale, Steps, TileRow, unzigzag};
+use crate::wire::{MemoryMap, Scale, Steps, TileRow, unzigzag};
 
 /// The working memory behind the frame, part by part.
 pub(crate) struct Work<'m> {
@@ -135,6 +136,7 @@ impl Tile {
         equal("row", frame.row.into(), self.row.into())?;
         in_range("records", frame.records.into(), 1, u16::MAX.into())?;
         let mut bits = BitReader::new(frame.bits);
+        let mut some = [DARK; CELLS];
         for _ in 0..frame.records {
             if self.complete() {
                 return Err(Malformed::TooManyRecords { steps: self.steps }.into());
@@ -147,7 +149,7 @@ impl Tile {
                 shared::record(&mut *work.states, cells, (leader, self.row), rules, layer, &mut bits, key, core)?
             } else {
                 let record = Record::new(self, rules, layer, &mut work, &mut bits).ok_or(Malformed::Memory)?;
-                record.run(key, core)?
+                record.run(key, &mut some, core)?
             });
             match work.used_row(self.row + 1, rules.rows) {
                 Some(row) => self.row = row,
@@ -212,11 +214,7 @@ impl Entries<'_> {
 
 /// One row record: the state of its core row, and the bits to read it from.
 struct Record<'a, 'b> {
-    row: u16,
-    rules: &'a Rules,
-    layer: &'a LayerRules,
-    rice: &'a RiceTable,
-    window: &'a Window,
+    row: Row<'a>,
     /// State code of each cell of the row: 0 idle, `v + 2^b` active at level v.
     states: Packed<'a, 1, 2>,
     /// `last + 1` of each list of the row.
@@ -239,11 +237,7 @@ impl<'a, 'b> Record<'a, 'b> {
         let lists = part(work.lists, row, rules.lists_per_row * usize::from(rules.index_bytes))?;
         let marks = part(work.windows, row, usize::from(rules.window) / 8)?.as_chunks_mut().0;
         Some(Self {
-            row,
-            rules,
-            layer,
-            rice: work.rice,
-            window: &tile.window,
+            row: Row { row, rules, layer, rice: work.rice, window: &tile.window },
             states: Packed::new(states, rules.state_bytes),
             lists: Packed::new(lists, rules.index_bytes),
             marks,
@@ -252,131 +246,81 @@ impl<'a, 'b> Record<'a, 'b> {
     }
 
     /// Carries the record out; returns the number of active cells.
-    fn run<C: Core>(mut self, key: bool, core: &mut C) -> Result<u32, Stop<C::Fault>> {
+    fn run<C: Core>(mut self, key: bool, some: &mut [u32; CELLS], core: &mut C) -> Result<u32, Stop<C::Fault>> {
         if key {
             self.key(core)?;
         } else {
-            self.changes(core)?;
+            self.changes(some, core)?;
         }
-        self.inputs(core)
+        self.inputs(some, core)
     }
 
     /// Step 0: which cells are active, and their levels as differences.
     #[inline(never)]
     fn key<C: Core>(&mut self, core: &mut C) -> Result<(), Stop<C::Fault>> {
         let all_active = self.read(|bits| bits.bits(1))? == 1;
-        for col in 0..self.rules.cols {
+        for col in 0..self.row.rules.cols {
             let active = if all_active { 1 } else { self.read(|bits| bits.bits(1))? };
             self.set_state(col, active)?;
         }
         let mut level = 0i32;
-        for col in 0..self.rules.cols {
+        for col in 0..self.row.rules.cols {
             if self.state(col)? == 0 {
                 continue;
             }
-            let k = self.layer.key_rice;
+            let k = self.row.layer.key_rice;
             level = level.saturating_add(unzigzag(self.read(|bits| bits.rice(k))?));
-            let top = self.rules.top;
+            let top = self.row.rules.top;
             if !(-i32::from(top)..=i32::from(top)).contains(&level) {
-                return Err(Malformed::Level { row: self.row, col, top }.into());
+                return Err(Malformed::Level { row: self.row.row, col, top }.into());
             }
-            self.set_state(col, (level + (1 << self.rules.bits)) as u32)?;
-            core.program(self.row, col, level as i16).map_err(Stop::Core)?;
+            self.set_state(col, (level + (1 << self.row.rules.bits)) as u32)?;
+            core.program(self.row.row, col, level as i16).map_err(Stop::Core)?;
         }
         Ok(())
     }
 
     /// A later step: the cells whose state code changes, ascending.
     #[inline(never)]
-    fn changes<C: Core>(&mut self, core: &mut C) -> Result<(), Stop<C::Fault>> {
-        let (change_rice, cell_rice) = (self.layer.change_rice, self.layer.cell_rice);
-        let code_bits = u32::from(self.rules.bits) + 1;
-        let beyond = Malformed::Cell { row: self.row, cols: self.rules.cols };
+    fn changes<C: Core>(&mut self, some: &mut [u32; CELLS], core: &mut C) -> Result<(), Stop<C::Fault>> {
+        let change_rice = self.row.layer.change_rice;
+        let mut left = self.read(|bits| bits.rice(change_rice))?;
+        let mut next = 0;
         // A cell beyond the row ends the loop, so it runs at most C times whatever the count says.
-        let count = self.read(|bits| bits.rice(change_rice))?;
-        let mut next = 0u32;
-        for _ in 0..count {
-            let cell = next.checked_add(self.read(|bits| bits.rice(cell_rice))?);
-            let Some(cell) = cell.filter(|&cell| cell < u32::from(self.rules.cols)) else {
-                return Err(beyond.into());
-            };
-            next = cell + 1;
-            let col = cell as u16;
-            let code = self.read(|bits| bits.few_bits(code_bits))?;
-            self.set_state(col, code)?;
-            if self.rules.reach == Reach::Row && self.rules.lists == Lists::Cell {
-                self.lists.set(cell as usize, 0).ok_or(Malformed::Memory)?;
+        while left > 0 {
+            let read = self.row.changes((&mut next, left), &mut self.states, &mut self.lists, self.bits, some)?;
+            left -= read as u32;
+            for &change in some.iter().take(read) {
+                let (col, code) = (change as u16, change >> 16);
+                match code {
+                    0 => core.route(self.row.row, col, None),
+                    // b + 1 bits hold codes up to B + 2^b: the level is in range.
+                    _ => core.program(self.row.row, col, (code as i32 - (1 << self.row.rules.bits)) as i16),
+                }
+                .map_err(Stop::Core)?;
             }
-            match code {
-                0 => core.route(self.row, col, None),
-                // b + 1 bits hold codes up to B + 2^b: the level is in range.
-                _ => core.program(self.row, col, (code as i32 - (1 << self.rules.bits)) as i16),
-            }
-            .map_err(Stop::Core)?;
         }
         Ok(())
     }
 
-    /// The input of every active cell, ascending.
-    // The loop over all weights: on its own, so that its few variables stay in registers.
+    /// The input of every active cell, ascending; returns their number.
     #[inline(never)]
-    fn inputs<C: Core>(&mut self, core: &mut C) -> Result<u32, Stop<C::Fault>> {
-        let (reach, lists) = (self.rules.reach, self.rules.lists);
-        let mut bits = self.bits.clone();
-        let cols = self.rules.cols;
-        let mut weights = u32::from(cols);
-        let mut next = 0;
-        while next < cols {
-            let col = next;
-            next += 1;
-            let code = self.state(col)?;
-            if code == 0 {
-                weights -= 1;
-                continue;
+    fn inputs<C: Core>(&mut self, some: &mut [u32; CELLS], core: &mut C) -> Result<u32, Stop<C::Fault>> {
+        let mut weights = 0;
+        for first in (0..self.row.rules.cols).step_by(CELLS) {
+            weights += self.row.read(first, &self.states, &mut self.lists, self.marks, self.bits, some)?;
+            for (col, &column) in (first..self.row.rules.cols).zip(&*some) {
+                if column != DARK {
+                    core.route(self.row.row, col, Some(column)).map_err(Stop::Core)?;
+                }
             }
-            let level_list = code - 1;
-            let k = self.rice.get(level_list).ok_or(Malformed::Memory)?;
-            let number = bits.rice(k).map_err(|why| Malformed::Bits { row: self.row, why })?;
-            let list = if lists == Lists::Level { level_list as usize } else { usize::from(col) };
-            let column = match reach {
-                Reach::Lane => self.input_of_lane(col, number),
-                Reach::Row => self.input_of_list(list, number),
-            };
-            let Some(column) = column else {
-                return Err(Malformed::Column { row: self.row, col, inputs: self.layer.cols }.into());
-            };
-            core.route(self.row, col, Some(column)).map_err(Stop::Core)?;
         }
-        *self.bits = bits;
         Ok(weights)
-    }
-
-    /// Reach `Lane`: the lane's column of another tile. `None` beyond the layer's columns.
-    #[inline]
-    fn input_of_lane(&mut self, col: u16, number: u32) -> Option<u32> {
-        let cell = usize::from(col);
-        let tile = i64::from(self.lists.get(cell)?) + i64::from(unzigzag(number));
-        let column = tile * i64::from(self.rules.cols) + i64::from(col);
-        if tile < 0 || column >= i64::from(self.layer.cols) {
-            return None;
-        }
-        self.lists.set(cell, tile as u32 + 1)?;
-        Some(column as u32)
-    }
-
-    /// Reach `Row`: the next free column of the list behind `gap` others. `None` beyond the layer's columns.
-    #[inline]
-    fn input_of_list(&mut self, list: usize, gap: u32) -> Option<u32> {
-        let start = self.lists.get(list)?;
-        let column = self.window.find(self.marks, start, gap).filter(|&p| p < self.layer.cols)?;
-        self.lists.set(list, column + 1)?;
-        self.window.mark(self.marks, column);
-        Some(column)
     }
 
     #[inline]
     fn read(&mut self, code: impl FnOnce(&mut BitReader<'b>) -> Result<u32, BitError>) -> Result<u32, Malformed> {
-        code(self.bits).map_err(|why| Malformed::Bits { row: self.row, why })
+        code(self.bits).map_err(|why| Malformed::Bits { row: self.row.row, why })
     }
 
     #[inline]

@@ -16,6 +16,7 @@
 use embedded_storage::nor_flash::NorFlash;
 
 use crate::controller::Controller;
+use crate::crc32::Crc32;
 use crate::error::{Error, Refusal};
 use crate::hardware::{Hardware, Profile, largest_tolerance};
 use crate::journal::{Journal, Ledger, MAX_FAULTS, MAX_TRIES};
@@ -26,7 +27,6 @@ use crate::photonic_core::device_crc;
 use crate::programmer::Programmer;
 pub use crate::programmer::{OpenFault, ProgramFault};
 use crate::seal::Seal;
-use crate::stream::CRC32;
 use crate::trace::{Event, Trace};
 use crate::wire::MAGIC;
 
@@ -164,7 +164,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
 
     /// A session number that differs from those of all sessions before, as good as certainly also from those before a power cut.
     pub(crate) fn session(&self, hello: u32, count: u32) -> u32 {
-        let mut digest = CRC32.digest();
+        let mut digest = Crc32::new();
         for number in [hello, count, self.controller.core().checkpoints(), self.ledger().writes as u32] {
             digest.update(&number.to_le_bytes());
         }
@@ -290,7 +290,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     /// CRC-32 of all levels as little-endian `i16`.
     #[must_use]
     pub fn levels_digest(&self) -> u32 {
-        let mut digest = CRC32.digest();
+        let mut digest = Crc32::new();
         self.levels().iter().for_each(|level| digest.update(&level.to_le_bytes()));
         digest.finalize()
     }
@@ -395,10 +395,12 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
         }
     }
 
-    const fn end_run(&mut self, end: RunState) {
-        if let State::Running(run) = self.state {
-            self.state = State::Over { run, end };
-        }
+    #[inline(never)]
+    fn end_run(&mut self, end: RunState) {
+        self.state = match core::mem::replace(&mut self.state, State::Idle) {
+            State::Running(run) => State::Over { run, end },
+            other => other,
+        };
     }
 }
 

@@ -119,6 +119,17 @@ pub trait Port {
     /// The next byte that has come, if any.
     fn read(&mut self) -> Option<u8>;
 
+    /// Hands what has come to `take`, byte by byte, until nothing more is there or `take` has had enough; whether it has.
+    #[inline]
+    fn drain(&mut self, mut take: impl FnMut(u8) -> bool) -> bool {
+        while let Some(byte) = self.read() {
+            if take(byte) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Takes a byte to be sent; false when there is no room for it now.
     fn write(&mut self, byte: u8) -> bool;
 }

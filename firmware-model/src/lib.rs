@@ -12,6 +12,8 @@ pub mod wire;
 
 pub mod error;
 
+mod crc32;
+
 pub mod bits;
 
 pub mod stream;
@@ -19,6 +21,8 @@ pub mod stream;
 mod packed;
 
 mod lists;
+
+mod inputs;
 
 mod rules;
 

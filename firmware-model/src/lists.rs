@@ -34,58 +34,62 @@ impl Window {
         words as usize
     }
 
-    /// The first column from `start` on that is not marked, after `gap` other unmarked ones; `None` beyond 2^32.
+    /// Takes the first column from `start` on that is not marked, after `gap` other unmarked ones: marks it when it lies inside the window.
+    /// `u32::MAX` beyond 2^32.
     ///
     /// Looks at each word at most once. `start` is below 2^31, as all columns are.
-    #[inline]
-    pub(crate) fn find(&self, marks: &[[u8; 4]], start: u32, gap: u32) -> Option<u32> {
-        let (mut at, mut gap) = (start, gap);
-        if at < self.base {
-            let before = self.base - at;
+    #[inline(always)]
+    pub(crate) fn take(&self, marks: &mut [[u8; 4]], start: u32, gap: u32) -> u32 {
+        let (mut start, mut gap) = (start, gap);
+        if start < self.base {
+            let before = self.base - start;
             if gap < before {
-                return Some(at + gap);
+                return start + gap;
             }
-            (at, gap) = (self.base, gap - before);
+            (start, gap) = (self.base, gap - before);
         }
-        let words = marks.get((at - self.base) as usize / 32..).unwrap_or_default();
-        let mut column = at & !31;
-        // In the first word, columns before `at` are not looked at.
-        let mut looked_at = u32::MAX << (at % 32);
-        for word in words {
-            let free = !u32::from_le_bytes(*word) & looked_at;
-            looked_at = u32::MAX;
-            if free == 0 {
-                column += 32;
-                continue;
+        let mut word = (start - self.base) as usize / 32;
+        let mut column = start & !31;
+        // In the first word, columns before `start` are not looked at.
+        let mut looked_at = u32::MAX << (start % 32);
+        while let Some(marked) = marks.get_mut(word) {
+            let free = !u32::from_le_bytes(*marked) & looked_at;
+            let (mut rest, mut skip) = (free, gap);
+            if gap >= NEAR {
+                let counts = Counts::of(free);
+                let count = counts.all();
+                if gap >= count {
+                    (gap, word, column, looked_at) = (gap - count, word + 1, column + 32, u32::MAX);
+                    continue;
+                }
+                (rest, skip) = counts.skip(free, gap);
             }
-            let counts = Counts::of(free);
-            let count = counts.all();
-            if gap < count {
-                return Some(column + counts.select(free, gap));
+            while rest != 0 {
+                if skip == 0 {
+                    *marked = (u32::from_le_bytes(*marked) | rest & rest.wrapping_neg()).to_le_bytes();
+                    return column + rest.trailing_zeros();
+                }
+                rest &= rest.wrapping_sub(1);
+                skip -= 1;
             }
-            gap -= count;
-            column += 32;
+            (gap, word, column, looked_at) = (skip, word + 1, column + 32, u32::MAX);
         }
-        column.max(at).checked_add(gap)
-    }
-
-    /// Marks `column` as taken when it lies inside the window.
-    #[inline]
-    pub(crate) fn mark(&self, marks: &mut [[u8; 4]], column: u32) {
-        // Columns before the window wrap around to far behind it.
-        if let Some(word) = marks.get_mut(column.wrapping_sub(self.base) as usize / 32) {
-            *word = (u32::from_le_bytes(*word) | 1 << (column % 32)).to_le_bytes();
-        }
+        column.max(start).saturating_add(gap)
     }
 }
 
 /// Forgets the first `words` words of a row's marks.
 pub(crate) fn move_on(marks: &mut [[u8; 4]], words: usize) {
-    let gone = words.min(marks.len());
-    marks.copy_within(gone.., 0);
-    let kept = marks.len() - gone;
-    marks.get_mut(kept..).unwrap_or_default().fill([0; 4]);
+    for i in 0..marks.len() {
+        let word = marks.get(i + words).copied().unwrap_or_default();
+        if let Some(place) = marks.get_mut(i) {
+            *place = word;
+        }
+    }
 }
+
+/// From this many columns to be passed over on, they are counted by words and bytes; fewer are passed over one by one.
+const NEAR: u32 = 5;
 
 /// How many ones a word has, by bytes.
 #[derive(Clone, Copy)]
@@ -98,7 +102,7 @@ struct Counts {
 
 impl Counts {
     /// Counts the ones of `x`, all bytes at once.
-    #[inline]
+    #[inline(always)]
     const fn of(x: u32) -> Self {
         let pairs = x - ((x >> 1) & 0x5555_5555);
         let nibbles = (pairs & 0x3333_3333) + ((pairs >> 2) & 0x3333_3333);
@@ -106,29 +110,23 @@ impl Counts {
         Self { bytes, below: bytes.wrapping_mul(0x0101_0100) }
     }
 
-    #[inline]
+    #[inline(always)]
     const fn all(self) -> u32 {
         (self.below >> 24) + (self.bytes >> 24)
     }
 
-    /// Position of the one of `x` that has `n` ones below it; `x` is the word that was counted, and has more than `n`.
-    #[inline]
-    const fn select(self, x: u32, n: u32) -> u32 {
-        let (one, two, three) = ((self.below >> 8) & 0xFF, (self.below >> 16) & 0xFF, self.below >> 24);
-        let (shift, below) = if n < two {
-            if n < one { (0, 0) } else { (8, one) }
-        } else if n < three {
-            (16, two)
+    /// Passes over the lowest `n` ones of `x` by whole bytes: the rest of `x`, and how many are still to be passed over. `x` is the word that
+    /// was counted, and has more than `n`.
+    #[inline(always)]
+    const fn skip(self, x: u32, n: u32) -> (u32, u32) {
+        let two = (self.below >> 16) & 0xFF;
+        if n >= two {
+            let (rest, n, third) = (x & 0xFFFF_0000, n - two, (self.bytes >> 16) & 0xFF);
+            if n >= third { (rest & 0xFF00_0000, n - third) } else { (rest, n) }
         } else {
-            (24, three)
-        };
-        let mut rest = x >> shift;
-        let mut skip = n - below;
-        while skip > 0 {
-            rest &= rest.wrapping_sub(1);
-            skip -= 1;
+            let first = self.bytes & 0xFF;
+            if n >= first { (x & 0xFFFF_FF00, n - first) } else { (x, n) }
         }
-        shift + rest.trailing_zeros()
     }
 }
 
@@ -140,13 +138,16 @@ mod tests {
     use std::vec::Vec;
 
     #[test]
-    fn select_finds_every_one() {
+    fn whole_bytes_are_passed_over() {
         for x in [1u32, 0x8000_0000, u32::MAX, 0xDEAD_BEEF, 0x0102_0408, 0xFF00_00FF] {
             let ones: Vec<u32> = (0..32).filter(|i| x >> i & 1 == 1).collect();
             let counts = Counts::of(x);
             assert_eq!(counts.all(), x.count_ones());
             for (n, &at) in ones.iter().enumerate() {
-                assert_eq!(counts.select(x, n as u32), at);
+                let (rest, skip) = counts.skip(x, n as u32);
+                let ones: Vec<u32> = (0..32).filter(|i| rest >> i & 1 == 1).collect();
+                assert_eq!(ones[skip as usize], at);
+                assert!(skip < 8);
             }
         }
     }
@@ -192,11 +193,13 @@ mod tests {
                 plain.base = window_base(step, steps, cols, width);
                 for _ in 0..200 {
                     let (start, gap) = (random(cols), random(1 + width as u32));
-                    let found = window.find(&marks, start, gap).filter(|&p| p < cols);
+                    let before = marks.clone();
+                    let found = Some(window.take(&mut marks, start, gap)).filter(|&p| p < cols);
                     assert_eq!(found, plain.find(start, gap), "{width} {cols} step {step} start {start} gap {gap}");
-                    if let Some(p) = found {
-                        window.mark(&mut marks, p);
-                        plain.mark(p);
+                    match found {
+                        Some(p) => plain.mark(p),
+                        // Beyond the row: a decoder stops there.
+                        None => marks = before,
                     }
                 }
             }
@@ -205,11 +208,11 @@ mod tests {
 
     #[test]
     fn the_far_end_does_not_overflow() {
-        let (mut window, marks) = (Window::new(64), [[0u8; 4]; 2]);
+        let (mut window, mut marks) = (Window::new(64), [[0u8; 4]; 2]);
         window.advance(999_999, 1_000_000, i32::MAX as u32);
         let end = i32::MAX as u32 - 1;
-        assert_eq!(window.find(&marks, end, u32::MAX), None);
-        assert_eq!(window.find(&marks, end, 0), Some(end));
-        assert_eq!(window.find(&marks, 0, u32::MAX), Some(u32::MAX));
+        assert_eq!(window.take(&mut marks, end, u32::MAX), u32::MAX);
+        assert_eq!(window.take(&mut marks, end, 0), end);
+        assert_eq!(window.take(&mut marks, 0, u32::MAX), u32::MAX);
     }
 }

@@ -1,6 +1,7 @@
 //! The seam between the controller and the hardware: what a photonic tensor core is asked to do.
 
 use crate::controller::Progress;
+use crate::crc32::Crc32;
 use crate::wire;
 
 /// What the controller knows of the core that it drives, fixed when it is built.
@@ -23,7 +24,7 @@ pub struct Identity {
 /// CRC-32 of a device's transmissions (level 0 first, dimensionless) as little-endian `f32`: its identity in a schedule.
 #[must_use]
 pub fn device_crc(transmissions: &[f32]) -> u32 {
-    let mut digest = wire::CRC.digest();
+    let mut digest = Crc32::new();
     for t in transmissions {
         digest.update(&t.to_le_bytes());
     }

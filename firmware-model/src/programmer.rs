@@ -6,6 +6,7 @@
 //!                                                     '---------------------------'  at most `tries` times
 //! ```
 
+use core::cmp::Ordering;
 use core::fmt;
 
 use embedded_storage::nor_flash::NorFlash;
@@ -53,20 +54,19 @@ pub(crate) struct Programmer<'m, H: Hardware, F, T> {
     profile: Profile<'m>,
     journal: Journal<'m, F>,
     batch: Batch,
-    /// Frame (upper half) and calls of `program` in it (lower half).
-    at: u64,
-    /// Up to here all was carried out before: nothing is written, no light is let through.
-    done: u64,
+    /// The frame under way.
+    frame: u32,
+    /// Calls of `program` in it.
+    calls: u32,
+    /// Frame and calls up to which all was carried out before: nothing is written, no light is let through.
+    done: (u32, u32),
+    /// Calls of this frame that were carried out before.
+    passed: u32,
     /// Steps of the inference so far.
     steps: u64,
     capture: Capture<'m>,
     corrections: u64,
     pub(crate) trace: T,
-}
-
-/// Frame and calls as one number that grows.
-const fn place(frame: u32, calls: u32) -> u64 {
-    (frame as u64) << 32 | calls as u64
 }
 
 impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
@@ -85,7 +85,20 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         let mutant = Mutant::None;
         let journal = Journal::new(flash, profile.identity, ledger, mutant);
         let (batch, capture) = (Batch::new(), Capture { outputs, step: None, taken: false });
-        Self { hardware, profile, journal, batch, at: 0, done: 0, steps: 0, capture, corrections: 0, trace }
+        Self {
+            hardware,
+            profile,
+            journal,
+            batch,
+            frame: 0,
+            calls: 0,
+            done: (0, 0),
+            passed: 0,
+            steps: 0,
+            capture,
+            corrections: 0,
+            trace,
+        }
     }
 
     /// Opens the journal. What a power cut interrupted is completed by [`Programmer::redo`].
@@ -128,10 +141,20 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
     /// Prepares for the schedule's first frame: what the journal says is done will be passed over.
     pub(crate) fn rewind(&mut self) {
         self.batch.clear();
-        self.at = 0;
         self.steps = 0;
         self.capture.taken = false;
-        self.done = self.journal.ledger.place.map_or(0, |p| place(p.frames, p.calls));
+        self.done = self.journal.ledger.place.map_or((0, 0), |p| (p.frames, p.calls));
+        self.go_to(0);
+    }
+
+    /// Frame `frame` comes next.
+    fn go_to(&mut self, frame: u32) {
+        (self.frame, self.calls) = (frame, 0);
+        self.passed = match frame.cmp(&self.done.0) {
+            Ordering::Less => u32::MAX,
+            Ordering::Equal => self.done.1,
+            Ordering::Greater => 0,
+        };
     }
 
     /// Keeps the outputs of step `step` of the inference; false when there is no memory for them.
@@ -168,13 +191,13 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         Ok(())
     }
 
-    /// Logs the batch and carries it out.
+    /// Logs the batch, which holds the first `calls` calls of the frame, and carries it out.
     #[inline(never)]
-    fn flush(&mut self) -> Result<(), ProgramFault<H::Fault>> {
+    fn flush(&mut self, calls: u32) -> Result<(), ProgramFault<H::Fault>> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        self.batch.set_place((self.at >> 32) as u32, self.at as u32);
+        self.batch.set_place(self.frame, calls);
         let wrong;
         if self.journal.mutant.is(Mutant::ApplyBeforeLog) {
             wrong = self.write_batch(false)?;
@@ -189,33 +212,27 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         Ok(())
     }
 
-    /// Brings all cells of the batch to their levels, books it, and reads each back; returns those that are wrong. With `again`, after a
-    /// power cut, cells that can be read and are right are left alone.
+    /// Books the levels of the batch, brings all cells to them, and reads each back; returns those that are wrong. With `again`, after a power
+    /// cut, cells that can be read and are right are left alone.
     #[inline(never)]
     fn write_batch(&mut self, again: bool) -> Result<PcmSet, ProgramFault<H::Fault>> {
-        let redone = if again { self.batch.redone() } else { 0 };
+        #[cfg(feature = "mutants")]
+        if again && self.journal.mutant.is(Mutant::RedoAsDelta) {
+            return self.shift_batch();
+        }
+        let moving = self.journal.book(&self.batch, again);
+        let cols = u32::from(self.profile.identity.cols);
         let mut wrong = PcmSet::default();
-        for i in 0..self.batch.len() {
-            let Some((cell, level)) = self.batch.get(i) else { break };
-            #[cfg(feature = "mutants")]
-            let before = self.journal.ledger.level(cell);
-            let moves = self.journal.ledger.book(cell, level, redone);
-            for side in [Side::Plus, Side::Minus] {
-                let n = side as usize;
-                if moves >> n & 1 == 0 || self.journal.ledger.is_faulty(cell, n) {
-                    continue;
-                }
-                let pcm = self.pcm(cell, side);
+        for (first, mut left) in moving.words() {
+            while left != 0 {
+                let bit = left.trailing_zeros() as usize;
+                left &= left - 1;
+                let (i, n) = (first + bit / 2, bit % 2);
+                let Some((cell, level)) = self.batch.get(i) else { break };
+                let side = if n == 0 { Side::Plus } else { Side::Minus };
+                let row = cell.checked_div(cols).unwrap_or(0);
+                let pcm = PcmCell { row: row as u16, col: (cell - row * cols) as u16, side };
                 let wanted = of_side(level, side);
-                #[cfg(feature = "mutants")]
-                if again && self.journal.mutant.is(Mutant::RedoAsDelta) {
-                    let by = i16::from(wanted) - i16::from(of_side(before, side));
-                    self.hardware.shift(pcm, by).map_err(ProgramFault::Hardware)?;
-                    if H::READ_BACK && !self.is_right(pcm, wanted)? {
-                        wrong.insert(i, n);
-                    }
-                    continue;
-                }
                 if again && H::READ_BACK && self.is_right(pcm, wanted)? {
                     continue;
                 }
@@ -227,10 +244,34 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         Ok(wrong)
     }
 
+    /// The mistake: cells are moved by differences.
+    #[cfg(feature = "mutants")]
+    fn shift_batch(&mut self) -> Result<PcmSet, ProgramFault<H::Fault>> {
+        let mut wrong = PcmSet::default();
+        for i in 0..self.batch.len() {
+            let Some((cell, level)) = self.batch.get(i) else { break };
+            let before = self.journal.ledger.level(cell);
+            let moves = self.journal.ledger.book(cell, level, self.batch.redone());
+            for side in [Side::Plus, Side::Minus] {
+                let (n, wanted, pcm) = (side as usize, of_side(level, side), self.pcm(cell, side));
+                if moves >> n & 1 == 0 || self.journal.ledger.is_faulty(cell, n) {
+                    continue;
+                }
+                let by = i16::from(wanted) - i16::from(of_side(before, side));
+                self.hardware.shift(pcm, by).map_err(ProgramFault::Hardware)?;
+                if H::READ_BACK && !self.is_right(pcm, wanted)? {
+                    wrong.insert(i, n);
+                }
+            }
+        }
+        Ok(wrong)
+    }
+
     /// Brings one PCM cell to a level; whether it reads right, as far as it can be read.
+    #[inline(always)]
     fn write(&mut self, pcm: PcmCell, level: u8) -> Result<bool, ProgramFault<H::Fault>> {
         self.hardware.set(pcm, level).map_err(ProgramFault::Hardware)?;
-        Ok(!H::READ_BACK || self.is_right(pcm, level)?)
+        Ok(!H::READ_BACK || self.reads_right(pcm, level)?)
     }
 
     /// Writes once more what is wrong, until all is right, or as often as is allowed.
@@ -254,9 +295,11 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
             for (i, side) in all_sides() {
                 if wrong.contains(i, side as usize)
                     && let Some((pcm, level)) = self.of_batch(i, side)
-                    && !self.write(pcm, level)?
                 {
-                    still.insert(i, side as usize);
+                    self.hardware.set(pcm, level).map_err(ProgramFault::Hardware)?;
+                    if H::READ_BACK && !self.is_right(pcm, level)? {
+                        still.insert(i, side as usize);
+                    }
                 }
             }
             wrong = still;
@@ -284,8 +327,13 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         Some((self.pcm(cell, side), of_side(level, side)))
     }
 
-    #[inline]
+    #[inline(never)]
     fn is_right(&mut self, pcm: PcmCell, level: u8) -> Result<bool, ProgramFault<H::Fault>> {
+        self.reads_right(pcm, level)
+    }
+
+    #[inline(always)]
+    fn reads_right(&mut self, pcm: PcmCell, level: u8) -> Result<bool, ProgramFault<H::Fault>> {
         let read = self.hardware.read(pcm).map_err(ProgramFault::Hardware)?;
         let wanted = self.profile.transmissions.get(usize::from(level)).copied().unwrap_or(f32::NAN);
         // Not a number is wrong, too.
@@ -361,21 +409,16 @@ impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
         self.hardware.assign(row, output).map_err(ProgramFault::Hardware)
     }
 
-    #[inline]
+    #[inline(always)]
     fn program(&mut self, row: u16, col: u16, level: i16) -> Result<(), Self::Fault> {
-        self.at += 1;
-        if self.at <= self.done {
+        self.calls += 1;
+        if self.calls <= self.passed {
             return Ok(());
         }
         let cell = self.cell(row, col);
-        if self.journal.ledger.level(cell) == level {
-            return Ok(());
-        }
-        if !self.batch.push(cell, level) {
+        if self.journal.ledger.level(cell) != level && !self.batch.push(cell, level) {
             // The calls up to the one before this are in the batch.
-            self.at -= 1;
-            self.flush()?;
-            self.at += 1;
+            self.flush(self.calls - 1)?;
             self.batch.push(cell, level);
         }
         Ok(())
@@ -389,10 +432,10 @@ impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
     fn step(&mut self) -> Result<(), Self::Fault> {
         let step = self.steps;
         self.steps += 1;
-        if self.at < self.done {
+        if self.calls < self.passed {
             return Ok(());
         }
-        self.flush()?;
+        self.flush(self.calls)?;
         self.hardware.step().map_err(ProgramFault::Hardware)?;
         if self.capture.step == Some(step) {
             for (row, output) in (0..self.profile.identity.rows).zip(self.capture.outputs.iter_mut()) {
@@ -404,18 +447,17 @@ impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
     }
 
     fn end_frame(&mut self, end: &FrameEnd) -> Result<(), Self::Fault> {
-        let next = place(end.frames, 0);
-        if next > self.done {
+        if (end.frames, 0) > self.done {
             if self.journal.mutant.is(Mutant::EndBeforeCells) {
                 self.journal.end_frame(end).map_err(|_| ProgramFault::Flash)?;
-                self.flush()?;
+                self.flush(self.calls)?;
             } else {
-                self.flush()?;
+                self.flush(self.calls)?;
                 self.journal.end_frame(end).map_err(|_| ProgramFault::Flash)?;
             }
             self.trace.event(Event::FrameDone { frames: end.frames });
         }
-        self.at = next;
+        self.go_to(end.frames);
         if let Some(key) = &end.key {
             self.steps = key.before.steps;
         }

@@ -150,11 +150,11 @@ impl RiceTable {
         }
     }
 
-    /// Rice parameter of the inputs of signed level `v`, given `list = v + B`.
-    #[inline]
-    pub(crate) fn get(&self, list: u32) -> Option<u32> {
-        let pair = u32::from(*self.0.get(list as usize / 2)?);
-        Some(pair >> (list % 2 * 4) & 15)
+    /// Rice parameter of the inputs of signed level `v`, given `list = v + B`, which is below `2^(b + 1)`.
+    #[inline(always)]
+    pub(crate) fn get(&self, list: u32) -> u32 {
+        let pair = u32::from(self.0[list as usize / 2 % MAX_RICE_TABLE]);
+        pair >> (list % 2 * 4) & 15
     }
 }
 

@@ -1,28 +1,34 @@
 //! Schedules that only the holder of a key can make.
 //!
-//! A *sealed* schedule has a tag of 16 bytes behind every frame's CRC: the BLAKE2s-128 MAC, under a key of 32 bytes, of the schedule's
-//! name, the frame's length and its body. A device with a key checks it before it looks at the frame, so nothing is carried out that
+//! A *sealed* schedule has a tag of 16 bytes behind every frame's CRC: the first half of the HMAC-SHA-256, under a key of 32 bytes,
+//! of the schedule's name, the frame's length and its body. A device with a key checks it before it looks at the frame, so nothing is carried out that
 //! was not authenticated, and any tile row can be gone on from without the frames before it. Frames of two schedules cannot be
 //! mixed (the name is in the tag), nor put in another order (their numbers are in the bodies), nor left out (the decoder counts).
 //! Whoever has the key can seal; a sealed schedule can be loaded again at any time.
 
-use blake2::digest::block_api::{Buffer, UpdateCore, VariableOutputCore};
-use blake2::digest::consts::U32;
-use blake2::digest::{Digest, Output};
-use blake2::{Blake2s, Blake2sVarCore};
+use sha2::block_api::compress256;
+use sha2::{Digest, Sha256};
 
 use crate::link::messages::{ID, KEY, ScheduleId};
 use crate::wire::{FRAME_OVERHEAD, MAGIC};
 
-/// Bytes of a block of BLAKE2s.
+/// Bytes of a block of SHA-256.
 const BLOCK: usize = 64;
+/// Bytes of a SHA-256 hash.
+const HASH: usize = 32;
+/// What a SHA-256 hash starts from (FIPS 180-4, section 5.3.3).
+const START: [u32; 8] =
+    [0x6A09_E667, 0xBB67_AE85, 0x3C6E_F372, 0xA54F_F53A, 0x510E_527F, 0x9B05_688C, 0x1F83_D9AB, 0x5BE0_CD19];
+/// What the key is combined with for the inner and the outer hash of an HMAC (RFC 2104).
+const INNER: u8 = 0x36;
+const OUTER: u8 = 0x5C;
 /// Bytes of a tag.
 pub const TAG: usize = 16;
 
-/// A schedule's name: the first half of the BLAKE2s-256 hash of its file, without tags.
+/// A schedule's name: the first half of the SHA-256 hash of its file, without tags.
 #[must_use]
 pub fn schedule_id(file: &[u8]) -> ScheduleId {
-    let hash = Blake2s::<U32>::digest(file);
+    let hash = Sha256::digest(file);
     let mut id = [0; ID];
     id.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
     id
@@ -48,26 +54,46 @@ impl Seal {
         self.mac(body).unwrap_or_default()
     }
 
-    /// The MAC block by block: the crate's own buffering has a panic that a compiler does not see to be impossible. `None` never
-    /// comes, but no tag of zeros may pass.
+    /// `None` never comes, but no tag of zeros may pass.
     fn mac(&self, body: &[u8]) -> Option<[u8; TAG]> {
-        let mut core = Blake2sVarCore::new_with_params(&[], &[], KEY, TAG);
-        // The key is the first block, filled up with zeros. The last block waits for the end.
-        let mut block = [0; BLOCK];
-        block.iter_mut().zip(&self.key).for_each(|(to, from)| *to = *from);
-        let mut used = BLOCK;
-        for &byte in self.schedule.iter().chain(&(body.len() as u16).to_le_bytes()).chain(body) {
-            if used == BLOCK {
-                core.update_blocks(&[block.into()]);
-                used = 0;
+        let length = (body.len() as u16).to_le_bytes();
+        let inner = self.hash(INNER, [&self.schedule, &length, body])?;
+        self.hash(OUTER, [&inner, &[], &[]])?.first_chunk().copied()
+    }
+
+    /// SHA-256 of the key combined with `pad`, and the parts. Block by block: the crate's own buffering and padding have panics that a
+    /// compiler does not see to be impossible.
+    #[inline(never)]
+    fn hash(&self, pad: u8, parts: [&[u8]; 3]) -> Option<[u8; HASH]> {
+        let mut state = START;
+        // The key is the first block, filled up with zeros.
+        let mut block = [pad; BLOCK];
+        block.iter_mut().zip(&self.key).for_each(|(to, from)| *to ^= *from);
+        compress256(&mut state, &[block]);
+        let mut len = BLOCK;
+        for &byte in parts.into_iter().flatten() {
+            *block.get_mut(len % BLOCK)? = byte;
+            len += 1;
+            if len.is_multiple_of(BLOCK) {
+                compress256(&mut state, &[block]);
             }
-            *block.get_mut(used)? = byte;
-            used += 1;
         }
-        let mut last = Buffer::<Blake2sVarCore>::try_new(block.get(..used)?).ok()?;
-        let mut tag = Output::<Blake2sVarCore>::default();
-        core.finalize_variable_core(&mut last, &mut tag);
-        tag.first_chunk().copied()
+        // A one, zeros, and the number of bits at the end of a block.
+        let used = len % BLOCK;
+        block.get_mut(used..)?.fill(0);
+        *block.get_mut(used)? = 0x80;
+        let bits = (len as u64 * 8).to_be_bytes();
+        if used + 1 + bits.len() > BLOCK {
+            compress256(&mut state, &[block]);
+            block = [0; BLOCK];
+        }
+        *block.last_chunk_mut()? = bits;
+        compress256(&mut state, &[block]);
+        let mut hash = [0; HASH];
+        for (bytes, word) in hash.as_chunks_mut().0.iter_mut().zip(state) {
+            *bytes = word.to_be_bytes();
+        }
+        Some(hash)
     }
 
     /// Whether `tag` belongs to the frame with this body. Takes the same time for every wrong tag.
@@ -102,4 +128,32 @@ pub fn seal(file: &[u8], key: [u8; KEY], mut push: impl FnMut(&[u8])) {
         let body = frame.len().checked_sub(4).and_then(|end| frame.get(2..end)).unwrap_or_default();
         push(&seal.tag(body));
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As any other implementation gives them: `hmac.digest(key, schedule + length + body, "sha256")[:16]` of Python, for
+    /// key 0, 1, ... 31, schedule 100, 101, ... 115, and a body of `len` bytes 0, 1, 2, ...
+    #[test]
+    fn tags_are_those_of_an_hmac() {
+        let key = core::array::from_fn(|i| i as u8);
+        let schedule = core::array::from_fn(|i| 100 + i as u8);
+        let body: [u8; 200] = core::array::from_fn(|i| i as u8);
+        for (len, tag) in TAGS {
+            let own = Seal::new(key, schedule).tag(&body[..len]);
+            assert_eq!(u128::from_be_bytes(own), tag, "{len} bytes");
+        }
+    }
+
+    /// Lengths around the end of a block, with 18 bytes before them.
+    const TAGS: [(usize, u128); 6] = [
+        (0, 0xdbf59e83_15de69c2_8fd511cd_b1129505),
+        (37, 0x240fc6c2_175304e6_feb0cc6c_94d5fb3e),
+        (38, 0x1bf39574_aee2c311_57e94134_f381eb63),
+        (45, 0x8c786e7e_2c5751f8_4703139b_9ef399ed),
+        (46, 0xd95a8b79_ea513ccb_31e34f85_8ae0f620),
+        (200, 0xde7d1f1d_df9dbd36_e3a31038_100aa987),
+    ];
 }

@@ -6,11 +6,9 @@
 //!
 //! In a sealed stream ([`crate::seal`]) a tag of 16 bytes follows every CRC.
 
+use crate::crc32::Crc32;
 use crate::seal::TAG;
-use crate::wire::{CRC, MAGIC, MAX_HEADER};
-
-/// One table in flash, whoever uses it.
-pub(crate) static CRC32: crc::Crc<u32> = CRC;
+use crate::wire::{MAGIC, MAX_HEADER};
 
 /// Why bytes are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +184,7 @@ fn magic(byte: u8, got: usize) -> Result<Place, StreamError> {
 
 fn check(len: u16, memory: &[u8], got: u32) -> Result<(), StreamError> {
     let body = memory.get(..usize::from(len)).unwrap_or_default();
-    let mut digest = CRC32.digest();
+    let mut digest = Crc32::new();
     digest.update(&len.to_le_bytes());
     digest.update(body);
     let computed = digest.finalize();
@@ -202,7 +200,7 @@ mod tests {
     fn frame(body: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::from((body.len() as u16).to_le_bytes());
         bytes.extend(body);
-        let crc = CRC.checksum(&bytes);
+        let crc = Crc32::checksum(&bytes);
         bytes.extend(crc.to_le_bytes());
         bytes
     }

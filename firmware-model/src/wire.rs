@@ -257,9 +257,48 @@ pub const fn shared_bits(choices: u32) -> u32 {
 /// Start of the window at step `step` of `steps`, for rows of `cols` inputs.
 #[must_use]
 pub const fn window_base(step: u32, steps: u32, cols: u32, window: u16) -> u32 {
-    let front = match (step as u64 * cols as u64).checked_div(steps as u64) {
-        Some(front) => front as u32,
-        None => 0,
-    };
+    let front = divide(step as u64 * cols as u64, steps);
     front.saturating_sub(window as u32 / 2) & !31
+}
+
+/// `number / by`, which is below 2^32; 0 where `by` is. A division of 64 bits is a library of its own on a small processor.
+const fn divide(number: u64, by: u32) -> u32 {
+    if number >> 32 == 0 {
+        return match (number as u32).checked_div(by) {
+            Some(quotient) => quotient,
+            None => 0,
+        };
+    }
+    let (mut rest, mut low, mut quotient, mut bit) = (number >> 32, number as u32, 0, 0);
+    while bit < 32 {
+        rest = rest << 1 | (low >> 31) as u64;
+        low <<= 1;
+        quotient <<= 1;
+        if rest >= by as u64 {
+            rest -= by as u64;
+            quotient |= 1;
+        }
+        bit += 1;
+    }
+    quotient
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_window_begins_at_the_documented_column(
+            steps in 1..=u32::MAX, at in 0.0..1.0f64, cols in 1..=i32::MAX as u32, window in 0..=MAX_WINDOW, small in 1..5000u32,
+        ) {
+            for (steps, cols) in [(steps, cols), (steps, small), (small, cols), (small, small)] {
+                let step = (f64::from(steps) * at) as u32;
+                let front = u64::from(step) * u64::from(cols) / u64::from(steps);
+                let base = front.saturating_sub(u64::from(window) / 2) / 32 * 32;
+                prop_assert_eq!(u64::from(window_base(step, steps, cols, window)), base);
+            }
+        }
+    }
 }

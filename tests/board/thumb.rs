@@ -115,6 +115,8 @@ fn long(address: u32, h: u16, l: u16) -> Effect {
 pub struct Function {
     /// Its name, demangled as far as the symbol table says.
     pub name: String,
+    /// Bytes of its code; 0 where the symbol table does not say.
+    pub size: u32,
     /// Bytes that it takes from the stack.
     pub frame: u32,
     /// Addresses of the functions that it calls.
@@ -149,7 +151,8 @@ impl CallGraph {
                 }
                 _ if symbol.kind() == SymbolKind::Text && symbol.is_definition() => {
                     let name = format!("{:#}", rustc_demangle::demangle(name));
-                    functions.insert(address & !1, Function { name, ..Function::default() });
+                    let size = symbol.size() as u32;
+                    functions.insert(address & !1, Function { name, size, ..Function::default() });
                 }
                 _ => {}
             }
@@ -169,6 +172,11 @@ impl CallGraph {
         let mut at = base;
         while let Some(first) = half(at) {
             if marks.range(..=at).next_back().is_some_and(|(_, code)| !code) {
+                at += 2;
+                continue;
+            }
+            // What the linker fills gaps with is no code.
+            if self.function_at(at).is_some_and(|start| (1..=at - start).contains(&self.functions[&start].size)) {
                 at += 2;
                 continue;
             }

@@ -72,7 +72,7 @@ impl<const R: usize, const C: usize> Hardware for MemoryCore<R, C> {
 
     const SHARED_INPUTS: bool = device::FANOUT > 1;
 
-    #[inline]
+    #[inline(always)]
     fn set(&mut self, cell: PcmCell, to: u8) -> Result<(), CoreFault> {
         let i = Self::pcm(cell);
         let word = self.cells.read(i);
@@ -81,7 +81,7 @@ impl<const R: usize, const C: usize> Hardware for MemoryCore<R, C> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, cell: PcmCell) -> Result<f32, CoreFault> {
         Ok(self.transmission(level(self.cells.read(Self::pcm(cell)))))
     }

@@ -1,6 +1,7 @@
-//! Bytes from the interrupt handler to the program, without locks.
+//! Bytes from the interrupt handler to the program, without locks. Both run on the same processor, so it is enough that the compiler keeps
+//! the order of stores.
 
-use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering, compiler_fence};
 
 /// A queue of `N` bytes, `N` a power of two, with one writer and one reader.
 #[derive(Debug)]
@@ -20,35 +21,36 @@ impl<const N: usize> Ring<N> {
         Self { bytes: [const { AtomicU8::new(0) }; N], head: AtomicUsize::new(0), tail: AtomicUsize::new(0) }
     }
 
-    /// Appends a byte. A full queue drops it: the link notices, and sends again.
+    /// Appends a byte; false when the queue is full. The byte is dropped then: the link notices, and sends again.
     #[inline]
-    pub fn push(&self, byte: u8) {
+    pub fn push(&self, byte: u8) -> bool {
         let head = self.head.load(Ordering::Relaxed);
-        if head.wrapping_sub(self.tail.load(Ordering::Acquire)) == N {
-            return;
+        if head.wrapping_sub(self.tail.load(Ordering::Relaxed)) == N {
+            return false;
         }
         if let Some(place) = self.bytes.get(head % N) {
             place.store(byte, Ordering::Relaxed);
         }
-        self.head.store(head.wrapping_add(1), Ordering::Release);
+        compiler_fence(Ordering::SeqCst);
+        self.head.store(head.wrapping_add(1), Ordering::Relaxed);
+        true
     }
 
-    /// Whether there is nothing to take.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.tail.load(Ordering::Relaxed) == self.head.load(Ordering::Acquire)
-    }
-
-    /// Takes the oldest byte.
+    /// Hands the bytes to `take`, oldest first, until there are no more or `take` has had enough; whether it has.
     #[inline]
-    pub fn pop(&self) -> Option<u8> {
-        let tail = self.tail.load(Ordering::Relaxed);
-        if tail == self.head.load(Ordering::Acquire) {
-            return None;
+    pub fn drain(&self, mut take: impl FnMut(u8) -> bool) -> bool {
+        let mut tail = self.tail.load(Ordering::Relaxed);
+        let head = self.head.load(Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        let mut enough = false;
+        while tail != head && !enough {
+            let byte = self.bytes.get(tail % N).map_or(0, |place| place.load(Ordering::Relaxed));
+            tail = tail.wrapping_add(1);
+            enough = take(byte);
         }
-        let byte = self.bytes.get(tail % N)?.load(Ordering::Relaxed);
-        self.tail.store(tail.wrapping_add(1), Ordering::Release);
-        Some(byte)
+        compiler_fence(Ordering::SeqCst);
+        self.tail.store(tail, Ordering::Relaxed);
+        enough
     }
 }
 

@@ -3,6 +3,8 @@
 //! Received bytes come by interrupt, into a queue that holds all that the host may send before it gets an answer. For another chip, write
 //! these functions anew, or wrap what its crate has.
 
+use core::sync::atomic::{AtomicBool, Ordering, compiler_fence};
+
 use cortex_m::asm::wfi;
 use cortex_m::peripheral::NVIC;
 
@@ -43,6 +45,9 @@ pub const WINDOW: u16 = 1;
 
 /// What has come and is not read yet: the packets of a window, and a question.
 static RECEIVED: Ring<{ (WINDOW as usize + 1) * WIRE }> = Ring::new();
+
+/// Whether there is more to read than the beginning of a packet.
+static PACKET: AtomicBool = AtomicBool::new(false);
 
 #[derive(Clone, Copy)]
 struct Irq(u8);
@@ -92,21 +97,35 @@ impl Uart {
         self.port.read(STATE) & STATE_TX_FULL != 0
     }
 
-    /// Sleeps until there is something to read, or room for a byte that found none.
+    /// Sleeps until a packet has come, or room for a byte that found none.
     pub fn sleep(&self) {
         // With interrupts off a byte that comes now ends the sleep, but its handler runs only afterwards.
-        cortex_m::interrupt::free(|_| {
-            if RECEIVED.is_empty() && (!self.waits || self.is_full()) {
+        while cortex_m::interrupt::free(|_| {
+            let sleeps = !PACKET.load(Ordering::Relaxed) && (!self.waits || self.is_full());
+            if sleeps {
                 wfi();
             }
-        });
+            sleeps
+        }) {}
+        // What has come by now is read next.
+        PACKET.store(false, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
     }
 }
 
 impl Port for Uart {
-    #[inline]
     fn read(&mut self) -> Option<u8> {
-        RECEIVED.pop()
+        let mut read = None;
+        RECEIVED.drain(|byte| {
+            read = Some(byte);
+            true
+        });
+        read
+    }
+
+    #[inline]
+    fn drain(&mut self, take: impl FnMut(u8) -> bool) -> bool {
+        RECEIVED.drain(take)
     }
 
     fn write(&mut self, byte: u8) -> bool {
@@ -132,6 +151,10 @@ pub fn interrupt() {
     port.write(INTERRUPT, INTERRUPT_TX | INTERRUPT_RX);
     // One byte is all that the port holds; the next one interrupts anew.
     if port.read(STATE) & STATE_RX_FULL != 0 {
-        RECEIVED.push(port.read(DATA) as u8);
+        let byte = port.read(DATA) as u8;
+        // A zero ends a packet.
+        if !RECEIVED.push(byte) || byte == 0 {
+            PACKET.store(true, Ordering::Relaxed);
+        }
     }
 }

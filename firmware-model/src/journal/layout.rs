@@ -21,9 +21,9 @@
 use super::bytes::{put, take, u16_at, u32_at, u64_at};
 use super::{OpenError, Place};
 use crate::controller::Progress;
+use crate::crc32::Crc32;
 use crate::link::messages::KEY;
 use crate::photonic_core::{Identity, ResumePoint};
-use crate::stream::CRC32;
 
 /// Flash is written and read in pieces of this many bytes: a multiple of every write size that is supported.
 pub(super) const PIECE: usize = 64;
@@ -117,7 +117,7 @@ impl Header<&Place, &[u8; KEY]> {
             put(b, 136, key);
         }
         put(b, 26, &flags.to_le_bytes());
-        let crc = CRC32.checksum(b.get(..HEADER - 4).unwrap_or_default());
+        let crc = Crc32::checksum(b.get(..HEADER - 4).unwrap_or_default());
         put(b, HEADER - 4, &crc.to_le_bytes());
     }
 }
@@ -129,7 +129,7 @@ impl Header {
     /// [`OpenError::OtherCore`] for one of another core than `identity`.
     pub(super) fn decode<E>(b: &[u8; HEADER], identity: &Identity) -> Result<Option<Self>, OpenError<E>> {
         let body = b.get(..HEADER - 4).unwrap_or_default();
-        if u32_at(b, HEADER - 4) != CRC32.checksum(body) || take::<8>(b, 0) != MAGIC {
+        if u32_at(b, HEADER - 4) != Crc32::checksum(body) || take::<8>(b, 0) != MAGIC {
             return Ok(None);
         }
         let core = Identity {

@@ -13,29 +13,30 @@ mod bytes;
 
 mod layout;
 
+mod ledger;
+
+mod read;
+
 mod record;
 
 pub use layout::MAX_FAULTS;
+pub(crate) use ledger::Ledger;
 pub(crate) use record::{BATCH, Batch, PcmSet};
 
 use embedded_storage::nor_flash::NorFlash;
-use heapless::Vec;
 
-use self::bytes::{put, take, u32_at};
+use self::bytes::{put, u32_at};
 use self::layout::{HEADER, Header, Layout, PIECE};
-use self::record::{Kind, MAX_RECORD, PREFIX, Prefix, complete, digest};
+use self::record::{Kind, MAX_RECORD, PREFIX, complete};
+use crate::crc32::Crc32;
 use crate::link::messages::{FaultReport, KEY, ScheduleId};
 use crate::mutants::Mutant;
-use crate::pcm::top_level;
 use crate::photonic_core::{FrameEnd, Identity, ResumePoint};
-use crate::stream::CRC32;
 
 /// Most tries of program and verify: their records have to find room behind an intent.
 pub(crate) const MAX_TRIES: u8 = 16;
 /// Room in the log that an intent asks for: itself, its corrections, fault reports, and the end of its frame.
 const RESERVE: u32 = (MAX_RECORD + (MAX_TRIES as usize + MAX_FAULTS + 2) * PIECE) as u32;
-/// A wear counter from here on asks for a checkpoint, which takes it to 0.
-const WORN: u16 = 0xF000;
 
 /// Which inference was begun last, and how far it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,89 +76,6 @@ pub enum Found {
     New,
     /// A checkpoint and this many records.
     Records(u32),
-}
-
-/// All that is known of the core: the journal's contents, in memory.
-pub(crate) struct Ledger<'m> {
-    /// Signed level of each weight cell.
-    pub(crate) levels: &'m mut [i16],
-    /// Writes of its plus and minus cell since the checkpoint.
-    wear: &'m mut [[u16; 2]],
-    pub(crate) faults: Vec<FaultReport, MAX_FAULTS>,
-    pub(crate) place: Option<Place>,
-    pub(crate) key: Option<[u8; KEY]>,
-    /// Writes of all PCM cells since the flash was formatted.
-    pub(crate) writes: u64,
-    /// Whether a wear counter is nearly full.
-    worn: bool,
-}
-
-impl<'m> Ledger<'m> {
-    pub(crate) fn new(levels: &'m mut [i16], wear: &'m mut [[u16; 2]]) -> Self {
-        levels.fill(0);
-        wear.fill([0; 2]);
-        Self { levels, wear, faults: Vec::new(), place: None, key: None, writes: 0, worn: false }
-    }
-
-    /// Whether it has room for so many weight cells, and no more.
-    pub(crate) const fn is_of(&self, cells: usize) -> bool {
-        self.levels.len() == cells && self.wear.len() == cells
-    }
-
-    /// Level of a weight cell; 0 outside the core.
-    #[inline]
-    pub(crate) fn level(&self, cell: u32) -> i16 {
-        self.levels.get(cell as usize).copied().unwrap_or(0)
-    }
-
-    /// Counts `writes` of a PCM cell.
-    #[inline]
-    pub(crate) fn count(&mut self, cell: u32, side: usize, writes: u16) {
-        if let Some(count) = self.wear.get_mut(cell as usize).and_then(|pair| pair.get_mut(side)) {
-            *count = count.saturating_add(writes);
-            self.worn |= *count >= WORN;
-            self.writes += u64::from(writes);
-        }
-    }
-
-    /// Books the new level of a weight cell; returns which of its PCM cells move, bit 0 for plus, bit 1 for minus. Each is charged the
-    /// levels between, and `redone` writes more.
-    #[inline]
-    pub(crate) fn book(&mut self, cell: u32, level: i16, redone: u8) -> u32 {
-        let (Some(place), Some(counts)) = (self.levels.get_mut(cell as usize), self.wear.get_mut(cell as usize)) else {
-            return 0;
-        };
-        let sides = [(*place, level), (-*place, -level)];
-        *place = level;
-        let mut moves = 0;
-        for (bit, ((old, new), count)) in sides.into_iter().zip(counts).enumerate() {
-            let steps = old.max(0).abs_diff(new.max(0));
-            if steps > 0 {
-                let writes = steps + u16::from(redone);
-                *count = count.saturating_add(writes);
-                self.worn |= *count >= WORN;
-                self.writes += u64::from(writes);
-                moves |= 1 << bit;
-            }
-        }
-        moves
-    }
-
-    /// Whether a PCM cell was reported.
-    #[inline]
-    pub(crate) fn is_faulty(&self, cell: u32, side: usize) -> bool {
-        !self.faults.is_empty() && self.faults.iter().any(|fault| fault.cell == 2 * cell + side as u32)
-    }
-
-    /// Books a batch that was carried out before the power cut, or is about to be carried out again.
-    fn book_all(&mut self, batch: &mut Batch) {
-        for i in 0..batch.len() {
-            if let Some((cell, level)) = batch.get(i) {
-                self.book(cell, level, batch.redone());
-            }
-        }
-        batch.clear();
-    }
 }
 
 /// The journal: the ledger and its flash.
@@ -217,18 +135,6 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         Ok(Found::Records(records))
     }
 
-    /// The header of the newer of the banks that have a whole one, which is the present bank from then on.
-    #[inline(never)]
-    fn newer_header(&mut self) -> Result<Option<Header>, OpenError<F::Error>> {
-        let generation = self.header(0)?.map(|header| header.generation);
-        let second = self.header(1)?;
-        self.bank = match (generation, &second) {
-            (Some(a), Some(b)) => u32::from((b.generation.wrapping_sub(a) as i32) > 0),
-            (_, second) => u32::from(second.is_some()),
-        };
-        if self.bank == 1 { Ok(second) } else { self.header(0) }
-    }
-
     /// Makes the flash of `flash` new: erases both banks. All that was known of the core is lost.
     pub(crate) fn erase(flash: &mut F) -> Result<(), F::Error> {
         let end = flash.capacity() / F::ERASE_SIZE.max(1) * F::ERASE_SIZE;
@@ -254,33 +160,6 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         self.flash.read(at, to)
     }
 
-    #[inline(never)]
-    fn header(&mut self, bank: u32) -> Result<Option<Header>, OpenError<F::Error>> {
-        let mut bytes = [0; HEADER];
-        self.read(bank, 0, &mut bytes).map_err(OpenError::Flash)?;
-        Header::decode(&bytes, &self.identity)
-    }
-
-    /// Whether the second bank was never written: until the first format is complete it is blank.
-    fn is_new(&mut self) -> Result<bool, F::Error> {
-        self.is_blank(1, 0, self.layout.bank)
-    }
-
-    fn log_is_blank(&mut self) -> Result<bool, F::Error> {
-        self.is_blank(self.bank, self.layout.log(), self.layout.bank)
-    }
-
-    fn is_blank(&mut self, bank: u32, from: u32, to: u32) -> Result<bool, F::Error> {
-        let mut piece = [0; PIECE];
-        for place in (from..to).step_by(PIECE) {
-            self.read(bank, place, &mut piece)?;
-            if piece.iter().any(|&byte| byte != 0xFF) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// Both banks get a checkpoint of erased cells, the first bank first.
     fn format(&mut self) -> Result<(), F::Error> {
         self.bank = 1;
@@ -289,129 +168,6 @@ impl<'m, F: NorFlash> Journal<'m, F> {
             self.write_checkpoint(None, true)?;
         }
         Ok(())
-    }
-
-    /// Reads the checkpoint of the present bank behind its header; false when it is damaged.
-    #[inline(never)]
-    fn load(&mut self, header: &Header) -> Result<bool, F::Error> {
-        let (bank, layout) = (self.bank, self.layout);
-        let top = top_level(self.identity.bits);
-        let mut digest = CRC32.digest();
-        let mut piece = [0; PIECE];
-        let mut good = usize::from(header.faults) <= MAX_FAULTS;
-        for place in (layout.faults()..layout.log()).step_by(PIECE) {
-            self.read(bank, place, &mut piece)?;
-            digest.update(&piece);
-            if place < layout.levels() {
-                let have = (place - layout.faults()) as usize / FaultReport::BYTES;
-                let more = usize::from(header.faults).saturating_sub(have);
-                for report in piece.as_chunks().0.iter().take(more) {
-                    good &= self.ledger.faults.push(FaultReport::from_bytes(*report)).is_ok();
-                }
-            } else if place < layout.wear() {
-                let first = (place - layout.levels()) as usize / 2;
-                let levels = self.ledger.levels.get_mut(first..).unwrap_or_default();
-                for (level, bytes) in levels.iter_mut().zip(piece.as_chunks().0) {
-                    *level = i16::from_le_bytes(*bytes);
-                    good &= (-top..=top).contains(level);
-                }
-            } else {
-                let counts = piece.as_chunks().0.iter().map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
-                self.ledger.writes += counts.sum::<u64>();
-            }
-        }
-        Ok(good && digest.finalize() == header.body_crc)
-    }
-
-    /// Reads the log: books what it says, but for the last intent, which is in `batch` if its cells may not have been written.
-    /// Returns the number of records.
-    #[inline(never)]
-    fn replay(&mut self, batch: &mut Batch) -> Result<u32, F::Error> {
-        batch.clear();
-        let mut records = 0;
-        let mut piece = [0; PIECE];
-        loop {
-            let left = self.layout.bank.saturating_sub(self.tail) as usize;
-            let Some(head) = piece.get_mut(..left.min(PIECE)) else { return Ok(records) };
-            let (bank, tail) = (self.bank, self.tail);
-            self.read(bank, tail, head)?;
-            let Some(prefix) = Prefix::decode(head).filter(|p| PREFIX + p.len <= left) else {
-                return Ok(records);
-            };
-            if !self.mutant.is(Mutant::CrcSkipped) && !self.is_whole(&prefix)? {
-                return Ok(records);
-            }
-            let payload = piece.get(PREFIX..).unwrap_or_default();
-            match prefix.kind {
-                Kind::Intent => {
-                    self.ledger.book_all(batch);
-                    let len = (PREFIX + prefix.len).next_multiple_of(F::WRITE_SIZE);
-                    let at = self.base(bank) + tail;
-                    self.flash.read(at, batch.record().0.get_mut(..len).unwrap_or_default())?;
-                    batch.take_over(prefix.len, prefix.redone);
-                    if !self.lies_inside(batch) {
-                        batch.clear();
-                        return Ok(records);
-                    }
-                    let (_, calls) = batch.place();
-                    if let Some(place) = &mut self.ledger.place {
-                        place.calls = calls;
-                    }
-                }
-                Kind::Correct => self.count_corrections(batch, PcmSet::from_bytes(take(payload, 0))),
-                // Full: a live device stops before that.
-                Kind::Fault => drop(self.ledger.faults.push(FaultReport::from_bytes(take(payload, 0)))),
-                Kind::Done | Kind::Key => {
-                    self.ledger.book_all(batch);
-                    let resume =
-                        (prefix.kind == Kind::Key).then(|| ResumePoint::decode(payload.get(8..).unwrap_or_default()));
-                    let ended = prefix.kind == Kind::Done && u32_at(payload, 4) != 0;
-                    self.frame_is_done(&FrameEnd { frames: u32_at(payload, 0), ended, key: resume });
-                }
-                Kind::Start => {
-                    self.ledger.book_all(batch);
-                    self.begin(take(payload, 0), u32_at(payload, 16));
-                }
-                Kind::SetKey => {
-                    self.ledger.book_all(batch);
-                    self.ledger.key = Some(take(payload, 0));
-                }
-            }
-            records += 1;
-            self.tail += (PREFIX + prefix.len).next_multiple_of(F::WRITE_SIZE) as u32;
-        }
-    }
-
-    /// Whether the CRC of the record at the tail is right.
-    fn is_whole(&mut self, prefix: &Prefix) -> Result<bool, F::Error> {
-        let (bank, tail) = (self.bank, self.tail);
-        let mut sum: Option<crc::Digest<'static, u32>> = None;
-        let mut piece = [0; PIECE];
-        let end = PREFIX + prefix.len;
-        let mut at = 0;
-        while at < end {
-            let len = (end - at).next_multiple_of(F::WRITE_SIZE).min(PIECE);
-            let bytes = piece.get_mut(..len).unwrap_or_default();
-            self.read(bank, tail + at as u32, bytes)?;
-            let used = bytes.get(..len.min(end - at)).unwrap_or_default();
-            match &mut sum {
-                None => {
-                    let mut first = digest(self.generation, tail, used.get(..4).unwrap_or_default());
-                    first.update(used.get(PREFIX..).unwrap_or_default());
-                    sum = Some(first);
-                }
-                Some(sum) => sum.update(used),
-            }
-            at += len;
-        }
-        Ok(sum.is_some_and(|sum| sum.finalize() == prefix.crc))
-    }
-
-    /// Whether all cells and levels of a batch are those of the core.
-    fn lies_inside(&self, batch: &Batch) -> bool {
-        let top = top_level(self.identity.bits);
-        (0..batch.len())
-            .all(|i| batch.get(i).is_some_and(|(cell, level)| cell < self.layout.cells && level.abs() <= top))
     }
 
     fn count_corrections(&mut self, batch: &Batch, cells: PcmSet) {
@@ -449,6 +205,22 @@ impl<'m, F: NorFlash> Journal<'m, F> {
             place.calls = frame_calls;
         }
         Ok(())
+    }
+
+    /// Books the levels of `batch`; returns its PCM cells that move, without those that were reported.
+    pub(crate) fn book(&mut self, batch: &Batch, again: bool) -> PcmSet {
+        let redone = if again { batch.redone() } else { 0 };
+        let some_faulty = !self.ledger.faults.is_empty();
+        let mut moving = PcmSet::default();
+        for i in 0..batch.len() {
+            let Some((cell, level)) = batch.get(i) else { break };
+            let mut moves = self.ledger.book(cell, level, redone);
+            if some_faulty {
+                moves &= !(u32::from(self.ledger.is_faulty(cell, 0)) | u32::from(self.ledger.is_faulty(cell, 1)) << 1);
+            }
+            moving.insert_sides(i, moves);
+        }
+        moving
     }
 
     /// Logs that these PCM cells of the last intent are going to be written once more, and counts it.
@@ -540,17 +312,19 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         let base = self.base(other);
         let generation = self.generation.wrapping_add(1);
         self.flash.erase(base, base + layout.bank)?;
+        let mut piece = [0; PIECE];
         let header_first = self.mutant.is(Mutant::HeaderFirst);
         if header_first {
-            let mut digest = CRC32.digest();
+            let mut digest = Crc32::new();
             for place in (layout.faults()..layout.log()).step_by(PIECE) {
-                digest.update(&self.piece(place, new)?);
+                self.piece(place, new, &mut piece)?;
+                digest.update(&piece);
             }
             self.write_header(base, generation, digest.finalize())?;
         }
-        let mut digest = CRC32.digest();
+        let mut digest = Crc32::new();
         for place in (layout.faults()..layout.log()).step_by(PIECE) {
-            let piece = self.piece(place, new)?;
+            self.piece(place, new, &mut piece)?;
             digest.update(&piece);
             self.flash.write(base + place, &piece)?;
         }
@@ -589,9 +363,10 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     }
 
     /// The piece of a new checkpoint that lies at `place`. `new`: there is no checkpoint before it.
-    fn piece(&mut self, place: u32, new: bool) -> Result<[u8; PIECE], F::Error> {
+    #[inline(never)]
+    fn piece(&mut self, place: u32, new: bool, piece: &mut [u8; PIECE]) -> Result<(), F::Error> {
         let layout = self.layout;
-        let mut piece = [0; PIECE];
+        piece.fill(0);
         if place < layout.levels() {
             let first = (place - layout.faults()) as usize / FaultReport::BYTES;
             for (bytes, fault) in piece.as_chunks_mut().0.iter_mut().zip(self.ledger.faults.iter().skip(first)) {
@@ -606,7 +381,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         } else {
             if !new {
                 let bank = self.bank;
-                self.read(bank, place, &mut piece)?;
+                self.read(bank, place, piece)?;
             }
             let first = (place - layout.wear()) as usize / 8;
             let counts = self.ledger.wear.get(first..).unwrap_or_default().as_flattened();
@@ -614,7 +389,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
                 *bytes = u32::from_le_bytes(*bytes).saturating_add(u32::from(*count)).to_le_bytes();
             }
         }
-        Ok(piece)
+        Ok(())
     }
 
     /// Writes of PCM cells `first..`, as many as `to` has room for; returns how many.

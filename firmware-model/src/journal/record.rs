@@ -22,7 +22,7 @@
 
 use super::bytes::{put, u16_at, u32_at};
 use super::layout::PIECE;
-use crate::stream::CRC32;
+use crate::crc32::Crc32;
 
 /// Bytes before a record's payload.
 pub(super) const PREFIX: usize = 8;
@@ -92,8 +92,8 @@ impl Prefix {
 }
 
 /// CRC of a record under way.
-pub(super) fn digest(generation: u32, place: u32, four: &[u8]) -> crc::Digest<'static, u32> {
-    let mut digest = CRC32.digest();
+pub(super) fn digest(generation: u32, place: u32, four: &[u8]) -> Crc32 {
+    let mut digest = Crc32::new();
     let mut seed = [0; 12];
     put(&mut seed, 0, &generation.to_le_bytes());
     put(&mut seed, 4, &place.to_le_bytes());
@@ -136,6 +136,20 @@ impl PcmSet {
         if let Some(word) = self.0.get_mut(i / 16) {
             *word |= 1 << (2 * (i % 16) + side);
         }
+    }
+
+    /// Adds the sides of weight cell `i` whose bits are set in `sides`: bit 0 plus, bit 1 minus.
+    #[inline]
+    pub(crate) fn insert_sides(&mut self, i: usize, sides: u32) {
+        if let Some(word) = self.0.get_mut(i / 16) {
+            *word |= sides << (2 * (i % 16));
+        }
+    }
+
+    /// The words, each with the number of its first weight cell.
+    #[inline]
+    pub(crate) fn words(&self) -> impl Iterator<Item = (usize, u32)> {
+        (0..).step_by(16).zip(self.0.iter().copied())
     }
 
     #[inline]

@@ -7,16 +7,30 @@ use postcard_schema::Schema;
 use postcard_schema::key::hash::fnv1a64::hash_ty_path;
 use serde::{Deserialize, Serialize};
 
-/// Hash of all message types: two ends with different hashes do not understand each other, and say so in the hello.
-pub const SCHEMA: u64 = u64::from_le_bytes(hash_ty_path::<ToDevice<'static>>("elight/to-device"))
-    ^ u64::from_le_bytes(hash_ty_path::<ToHost<'static>>("elight/to-host")).rotate_left(1);
+/// Byte arrays of fixed length on the link: as bytes behind their length, for one call instead of one a byte.
+mod fixed {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer, const N: usize>(bytes: &[u8; N], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[u8; N], D::Error> {
+        <&[u8]>::deserialize(from)?.try_into().map_err(|_| D::Error::custom("length"))
+    }
+}
+
+/// Hash of all message types: two ends with different hashes do not understand each other, and say so in the hello. The 2 in the
+/// paths: byte arrays have a length before them, which the types do not say.
+pub const SCHEMA: u64 = u64::from_le_bytes(hash_ty_path::<ToDevice<'static>>("elight/2/to-device"))
+    ^ u64::from_le_bytes(hash_ty_path::<ToHost<'static>>("elight/2/to-host")).rotate_left(1);
 
 /// Bytes of a schedule's name, see [`Start::schedule`].
 pub const ID: usize = 16;
 /// Bytes of the key that authenticates schedules.
 pub const KEY: usize = 32;
 
-/// A schedule's name: the first bytes of the BLAKE2s-256 hash of its file ([`crate::seal::schedule_id`]).
+/// A schedule's name: the first bytes of the SHA-256 hash of its file ([`crate::seal::schedule_id`]).
 pub type ScheduleId = [u8; ID];
 
 /// From the host.
@@ -93,6 +107,7 @@ pub enum Request<'a> {
     /// Schedules must carry tags made with this key from now on: [`Answer::Done`]. Refused where a key is set already.
     SetKey {
         /// The key.
+        #[serde(with = "fixed")]
         key: [u8; KEY],
     },
 }
@@ -103,6 +118,7 @@ pub struct Start {
     /// A number that the host never used before: data of other runs are dropped.
     pub run: u32,
     /// The schedule.
+    #[serde(with = "fixed")]
     pub schedule: ScheduleId,
     /// Number of the inference, from 0.
     pub inference: u32,
@@ -283,6 +299,7 @@ pub struct Hello {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Position {
     /// The schedule.
+    #[serde(with = "fixed")]
     pub schedule: ScheduleId,
     /// Number of the inference.
     pub inference: u32,

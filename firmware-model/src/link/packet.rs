@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stream::CRC32;
+use crate::crc32::Crc32;
 
 /// Most bytes of a message and its CRC.
 pub const PACKET: usize = 254;
@@ -47,7 +47,7 @@ impl Outgoing {
         (self.len, self.sent) = (0, 0);
         let Some(room) = self.bytes.get_mut(1..=PACKET - CRC) else { return };
         let Ok(used) = postcard::to_slice(message, room) else { return };
-        let crc = CRC32.checksum(used).to_le_bytes();
+        let crc = Crc32::checksum(used).to_le_bytes();
         let end = 1 + used.len();
         if let Some(place) = self.bytes.get_mut(end..).and_then(|b| b.first_chunk_mut()) {
             *place = crc;
@@ -159,7 +159,7 @@ impl Incoming {
 
     fn crc_is_right(&self) -> bool {
         let packet = self.bytes.get(..self.len).unwrap_or_default();
-        packet.split_last_chunk().is_some_and(|(message, crc)| CRC32.checksum(message).to_le_bytes() == *crc)
+        packet.split_last_chunk().is_some_and(|(message, crc)| Crc32::checksum(message).to_le_bytes() == *crc)
     }
 
     /// The message of the packet that has just ended, if it is of this type and nothing follows it.
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_packet_is_the_documented_bytes() {
         // Postcard: length 3, then the bytes; CRC-32 of 03 00 07 00 is 47 c8 d7 ee (as zlib gives it).
-        let crc = CRC32.checksum(&[3, 0, 7, 0]).to_le_bytes();
+        let crc = Crc32::checksum(&[3, 0, 7, 0]).to_le_bytes();
         assert!(!crc.contains(&0));
         assert_eq!(wire(&[0, 7, 0]), [&[2, 3, 2, 7, 5][..], &crc, &[0]].concat());
     }

@@ -101,11 +101,9 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
     #[inline]
     pub fn poll<P: Port>(&mut self, port: &mut P) {
         while self.send(port) {
-            loop {
-                let Some(byte) = port.read() else { return };
-                if self.incoming.push(byte) {
-                    break;
-                }
+            let incoming = &mut self.incoming;
+            if !port.drain(|byte| incoming.push(byte)) {
+                return;
             }
             self.packet();
         }
