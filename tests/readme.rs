@@ -38,7 +38,7 @@ fn the_example_in_rust_is_one_that_is_compiled() {
 #[test]
 fn the_first_command_prints_what_is_shown() {
     let folder = tempfile::tempdir().unwrap();
-    let weights = "fixtures/mnist-cnn.safetensors";
+    let weights = "fixtures/mnist-cnn-4bit.safetensors";
     std::fs::create_dir(folder.path().join("fixtures")).unwrap();
     std::fs::copy(root().join(weights), folder.path().join(weights)).unwrap();
     let command = format!("cargo run --release -- {weights} --core 9x9\n");
