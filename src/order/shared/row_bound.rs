@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::distance::{Nodes, distance};
-use super::held_karp::{Bound, Chains, SCALE, ascend, least};
+use super::held_karp::{self, Bound, Chains, SCALE, least};
 use super::seam::{in_common, nearest};
 use super::search::Effort;
 
@@ -16,46 +16,62 @@ pub fn writes(stages: &[&Nodes], cells: usize, cycle: bool, chains: &[Vec<Vec<u3
         let next = (stage + 1) % count;
         ((next > stage || cycle) && next != stage && all_lanes(stage) && all_lanes(next)).then_some(next)
     };
-    let bounds: Vec<Bound> = (0..count)
-        .into_par_iter()
-        .map(|stage| {
-            let nodes = stages[stage];
-            let before = (stage + count - 1) % count;
-            let from = next(before).filter(|&n| n == stage).map(|_| nearest(nodes, stages[before], false));
-            let to = next(stage).map(|next| nearest(nodes, stages[next], false));
-            let [from, to] = [from, to].map(|way| way.unwrap_or_else(|| vec![0; nodes.len()]));
-            let inside = |chain: &Vec<u32>| {
-                let steps = chain.windows(2).map(|w| i64::from(nodes.distance(w[0] as usize, w[1] as usize)));
-                let way = |costs: &[i32], node: Option<&u32>| node.map_or(0, |&i| i64::from(costs[i as usize]));
-                steps.sum::<i64>() + way(&from, chain.first()) + way(&to, chain.last())
-            };
-            let upper = chains[stage].iter().map(inside).sum();
-            let exact = all_lanes(stage);
-            let chains = Chains { count: cells.min(nodes.len()), exact, ways: [&from, &to], upper };
-            // A tree of many nodes takes long.
-            let trees = effort.trees().min(1_600_000_000 / (nodes.len() * nodes.len()).max(1)).max(4);
-            ascend(nodes, chains, trees)
-        })
-        .collect();
-    let seams: Vec<i64> = (0..count)
-        .into_par_iter()
-        .map(|stage| match next(stage) {
-            Some(next) => seam([stages[stage], stages[next]], [&bounds[stage], &bounds[next]], cells),
-            None => 0,
-        })
-        .collect();
-    let mut sum: i64 = seams.iter().sum();
-    for (stage, bound) in bounds.iter().enumerate() {
-        sum += bound.forest;
-        // Ways that lead nowhere are free, but they end at a node each.
-        let before = (stage + count - 1) % count;
-        let open = usize::from(next(before) != Some(stage)) + usize::from(next(stage).is_none());
-        if all_lanes(stage) {
-            let ends = least(bound.multipliers.len(), cells, |i| i64::from(bound.multipliers[i]));
-            sum += open as i64 * ends.iter().map(|(cost, _)| cost).sum::<i64>();
+    let before = |stage: usize| Some((stage + count - 1) % count).filter(|&before| next(before) == Some(stage));
+    let none = |stage: &&Nodes| Bound { multipliers: vec![0; stage.len()], forest: 0, total: 0 };
+    let mut bounds: Vec<Bound> = stages.iter().map(none).collect();
+    let ascend = |stage: usize, bounds: &[Bound], trees: usize| {
+        let nodes = stages[stage];
+        let way = |other: Option<usize>| match other {
+            Some(other) => nearest(nodes, stages[other], &bounds[other].multipliers),
+            None => vec![0; nodes.len()],
+        };
+        let (from, to) = (way(before(stage)), way(next(stage)));
+        let cost = |chain: &Vec<u32>| {
+            let steps = chain.windows(2).map(|w| i64::from(nodes.distance(w[0] as usize, w[1] as usize)));
+            let end = |ways: &[i32], node: Option<&u32>| node.map_or(0, |&i| i64::from(ways[i as usize]));
+            SCALE * steps.sum::<i64>() + end(&from, chain.first()) + end(&to, chain.last())
+        };
+        let chains = Chains {
+            count: cells.min(nodes.len()),
+            exact: all_lanes(stage),
+            ways: [&from, &to],
+            closed: false,
+            upper: chains[stage].iter().map(cost).sum(),
+        };
+        held_karp::ascend(nodes, chains, bounds[stage].multipliers.clone(), trees)
+    };
+    let mut best = 0;
+    let all: usize = effort.trees().iter().sum();
+    for &trees in effort.trees() {
+        // Stages whose neighbours stay as they are, side by side: every other one.
+        for parity in 0..2 {
+            let better = (parity..count).into_par_iter().step_by(2).map(|stage| {
+                // A tree of many nodes takes long.
+                let most = (1_600_000_000 / (stages[stage].len() * stages[stage].len()).max(1)).clamp(4, all);
+                ascend(stage, &bounds, (trees * most).div_ceil(all))
+            });
+            let better: Vec<Bound> = better.collect();
+            for (i, bound) in better.into_iter().enumerate() {
+                bounds[parity + 2 * i] = bound;
+            }
         }
+        let seams = (0..count).into_par_iter().filter_map(|stage| {
+            let next = next(stage)?;
+            Some(seam([stages[stage], stages[next]], [&bounds[stage], &bounds[next]], cells))
+        });
+        let mut sum: i64 = seams.sum();
+        for (stage, bound) in bounds.iter().enumerate() {
+            sum += bound.forest;
+            // Ways that lead nowhere are free, but they end at a node each.
+            let open = usize::from(before(stage).is_none()) + usize::from(next(stage).is_none());
+            if all_lanes(stage) {
+                let ends = least(bound.multipliers.len(), cells, |i| i64::from(bound.multipliers[i]));
+                sum += open as i64 * ends.iter().map(|(cost, _)| cost).sum::<i64>();
+            }
+        }
+        best = best.max(sum);
     }
-    (sum + SCALE - 1).div_euclid(SCALE).max(0) as u64
+    (best + SCALE - 1).div_euclid(SCALE) as u64
 }
 
 /// Whether chains of at most `ceil(n / cells)` nodes need every lane.

@@ -32,12 +32,21 @@ impl Effort {
             }
     }
 
-    /// Spanning trees of a bound's ascent.
-    pub fn trees(self) -> usize {
+    /// Spanning trees of a bound's ascent, in each of its passes over the clusters.
+    pub fn trees(self) -> &'static [usize] {
         match self {
-            Self::Fast => 30,
-            Self::Good => 200,
-            Self::Best => 500,
+            Self::Fast => &[20],
+            Self::Good => &[80, 20],
+            Self::Best => &[200, 100],
+        }
+    }
+
+    /// Spanning trees of the ascent over all clusters of a lane together.
+    pub fn joint_trees(self) -> usize {
+        match self {
+            Self::Fast => 10,
+            Self::Good => 100,
+            Self::Best => 400,
         }
     }
 
