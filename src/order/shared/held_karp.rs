@@ -200,7 +200,9 @@ pub struct Ascent {
 impl Ascent {
     /// Begins at these multipliers; `positive`: none may be negative.
     pub fn new(multipliers: Vec<i32>, positive: bool) -> Self {
-        Self { best: multipliers.clone(), multipliers, total: i64::MIN, positive, before: Vec::new(), pace: 32, stalled: 0 }
+        // Multipliers that were found before are near: shorter steps.
+        let pace = if multipliers.iter().all(|&m| m == 0) { 32 } else { 8 };
+        Self { best: multipliers.clone(), multipliers, total: i64::MIN, positive, before: Vec::new(), pace, stalled: 0 }
     }
 
     /// Goes on from a bound of `total`, under which each node had so many neighbours less two, when the optimum is no more than `upper`.

@@ -71,7 +71,9 @@ impl<'a> Lane<'a> {
             let fixed = if pass == 1 {
                 let bound = lane_bound::bound(self.clusters, cycle, &orders, effort);
                 found.insert(bound).seams.as_slice()
-            } else { &[] };
+            } else {
+                &[]
+            };
             for k in 0..orders.len() {
                 let kicks = effort.kicks(self.clusters[k].len()) / 3;
                 self.path(k, &mut orders, fixed, kicks, effort, rng.next_u64());
@@ -255,8 +257,33 @@ mod tests {
             .collect()
     }
 
-    /// All orders of all clusters.
-    fn brute_force(clusters: &[Vec<Vec<i16>>]) -> u64 {
+    /// Level steps from given levels through a lane once, and on to given levels; none where a level is not given.
+    fn count_between(clusters: &[Vec<Vec<i16>>], orders: &[Vec<u32>], start: &Levels, end: &Levels) -> u64 {
+        let (mut at, mut sum) = (start.clone(), 0);
+        let columns = clusters.iter().zip(orders).flat_map(|(c, o)| o.iter().map(|&node| &c[node as usize]));
+        let columns = columns.map(|column| column.iter().map(|&level| Some(level)).collect()).chain([end.clone()]);
+        for column in columns.collect::<Vec<Levels>>() {
+            for (at, level) in at.iter_mut().zip(column) {
+                sum += at.zip(level).map_or(0, |(at, level)| u64::from(at.abs_diff(level)));
+                *at = level.or(*at);
+            }
+        }
+        sum
+    }
+
+    /// A level of each row, where there is one.
+    type Levels = Vec<Option<i16>>;
+
+    fn levels() -> impl Strategy<Value = Levels> {
+        prop::collection::vec(prop::option::of(-15i16..=15), 3)
+    }
+
+    fn state(levels: &Levels) -> State {
+        State(levels.iter().map(|level| level.map(|level| State::code(level, 15))).collect())
+    }
+
+    /// The least of all orders of all clusters.
+    fn brute_force(clusters: &[Vec<Vec<i16>>], count: impl Fn(&[Vec<u32>]) -> u64) -> u64 {
         let mut all: Vec<Vec<Vec<u32>>> = vec![Vec::new()];
         for cluster in clusters {
             let orders = permutations(cluster.len());
@@ -265,7 +292,7 @@ mod tests {
                 .flat_map(|done| orders.iter().map(move |o| [&done[..], std::slice::from_ref(o)].concat()))
                 .collect();
         }
-        all.iter().map(|orders| count(clusters, orders)).min().unwrap()
+        all.iter().map(|orders| count(orders)).min().unwrap()
     }
 
     fn cluster(columns: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Vec<i16>>> {
@@ -277,7 +304,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(1500))]
         #[test]
         fn between_the_bound_and_the_optimum(clusters in prop::collection::vec(cluster(1..4), 1..4), seed in any::<u64>()) {
-            let optimum = brute_force(&clusters);
+            let optimum = brute_force(&clusters, |orders| count(&clusters, orders));
             let columns: Vec<Nodes> = clusters.iter().map(|c| nodes(c)).collect();
             let plan = Lane::new(&columns, &Closing::Cycle).solve(Effort::Good, seed);
             prop_assert_eq!(plan.writes, count(&clusters, &plan.orders));
@@ -286,11 +313,31 @@ mod tests {
         }
 
         #[test]
+        fn between_given_levels_too(
+            clusters in prop::collection::vec(cluster(1..4), 1..4),
+            start in levels(),
+            end in levels(),
+            seed in any::<u64>(),
+        ) {
+            // Rows that no column uses are none of the lane's.
+            let rows = clusters.iter().map(|c| c[0].len()).max().unwrap();
+            let [start, end] = [start, end].map(|levels| levels[..rows].to_vec());
+            let cost = |orders: &[Vec<u32>]| count_between(&clusters, orders, &start, &end);
+            let optimum = brute_force(&clusters, cost);
+            let columns: Vec<Nodes> = clusters.iter().map(|c| nodes(c)).collect();
+            let closing = Closing::Given { start: state(&start), end: state(&end) };
+            let plan = Lane::new(&columns, &closing).solve(Effort::Fast, seed);
+            prop_assert!(plan.writes >= optimum);
+            prop_assert!(plan.bound <= optimum, "bound {} optimum {}", plan.bound, optimum);
+            prop_assert_eq!(plan.writes, cost(&plan.orders));
+        }
+
+        #[test]
         fn one_cluster_alone_is_exact(cluster in cluster(1..7), seed in any::<u64>()) {
             let clusters = [cluster];
             let columns = [nodes(&clusters[0])];
             let plan = Lane::new(&columns, &Closing::Cycle).solve(Effort::Fast, seed);
-            prop_assert_eq!(plan.writes, brute_force(&clusters));
+            prop_assert_eq!(plan.writes, brute_force(&clusters, |orders| count(&clusters, orders)));
             prop_assert!(plan.bound <= plan.writes);
         }
     }

@@ -114,11 +114,10 @@ impl Ascending<'_> {
     /// An ascent with the multipliers of all clusters at once: at a seam two of them have to agree on an edge.
     fn together<T: Distance>(&self, multipliers: &[Vec<i32>], rounds: usize) -> (i64, Vec<(u32, u32)>) {
         let matrices: Vec<Matrix<T>> = self.clusters.iter().map(Matrix::of).collect();
-        let tables: Vec<Seam> = self
-            .pairs()
-            .map(|(k, next)| Seam::new(&self.clusters[k], &self.clusters[next], &self.sides[k]))
-            .collect();
-        let starts: Vec<usize> = self.clusters.iter().scan(0, |at, c| Some(std::mem::replace(at, *at + c.len()))).collect();
+        let tables: Vec<Seam> =
+            self.pairs().map(|(k, next)| Seam::new(&self.clusters[k], &self.clusters[next], &self.sides[k])).collect();
+        let starts: Vec<usize> =
+            self.clusters.iter().scan(0, |at, c| Some(std::mem::replace(at, *at + c.len()))).collect();
         let range = |k: usize| starts[k]..starts[k] + self.clusters[k].len();
         let mut ascent = Ascent::new(multipliers.concat(), false);
         let upper = self.upper(&tables);

@@ -41,8 +41,8 @@ pub fn writes(stages: &[&Nodes], cells: usize, cycle: bool, chains: &[Vec<Vec<u3
         held_karp::ascend(nodes, chains, bounds[stage].multipliers.clone(), trees)
     };
     let mut best = 0;
-    let all: usize = effort.trees().iter().sum();
-    for &trees in effort.trees() {
+    let all = effort.trees().iter().sum::<usize>() + effort.joint_trees();
+    for trees in [all - all / 5, all / 5] {
         // Stages whose neighbours stay as they are, side by side: every other one.
         for parity in 0..2 {
             let better = (parity..count).into_par_iter().step_by(2).map(|stage| {
@@ -101,6 +101,7 @@ fn seam([a, b]: [&Nodes; 2], [own, theirs]: [&Bound; 2], cells: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::shared::distance::State;
     use crate::order::shared::lane::Closing;
     use crate::order::shared::row::Group;
     use proptest::prelude::*;
@@ -153,16 +154,13 @@ mod tests {
         sum
     }
 
-    fn brute_force(stages: &[Vec<Vec<i16>>], lanes: usize) -> u64 {
+    fn brute_force(stages: &[Vec<Vec<i16>>], lanes: usize, count: impl Fn(&[&Vec<Vec<u32>>]) -> u64) -> u64 {
         let all: Vec<_> = stages.iter().map(|s| arrangements(s.len(), lanes, s.len().div_ceil(lanes))).collect();
         match &all[..] {
-            [one] => one.iter().map(|a| count(stages, &[a], lanes)).min().unwrap(),
-            [one, two] => one
-                .iter()
-                .flat_map(|a| two.iter().map(move |b| (a, b)))
-                .map(|(a, b)| count(stages, &[a, b], lanes))
-                .min()
-                .unwrap(),
+            [one] => one.iter().map(|a| count(&[a])).min().unwrap(),
+            [one, two] => {
+                one.iter().flat_map(|a| two.iter().map(move |b| (a, b))).map(|(a, b)| count(&[a, b])).min().unwrap()
+            }
             _ => unreachable!(),
         }
     }
@@ -191,8 +189,55 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let (planned, bound, chains) = solve(&stages, lanes, Effort::Good, seed);
-            let optimum = brute_force(&stages, lanes);
+            let optimum = brute_force(&stages, lanes, |chains| count(&stages, chains, lanes));
             prop_assert_eq!(planned, count(&stages, &chains.iter().collect::<Vec<_>>(), lanes));
+            prop_assert!(planned >= optimum);
+            prop_assert!(bound <= optimum, "bound {} optimum {}", bound, optimum);
+        }
+    }
+
+    /// Level steps from given levels through all stages once, and on to given levels; none where a level is not given.
+    fn count_between(stages: &[Vec<Vec<i16>>], chains: &[&Vec<Vec<u32>>], sides: &[[Levels; 2]]) -> u64 {
+        let mut sum = 0;
+        for (lane, [start, end]) in sides.iter().enumerate() {
+            let mut at = start.clone();
+            let columns = stages.iter().zip(chains).flat_map(|(s, c)| c[lane].iter().map(|&node| &s[node as usize]));
+            let columns = columns.map(|column| column.iter().map(|&level| Some(level)).collect()).chain([end.clone()]);
+            for column in columns.collect::<Vec<Levels>>() {
+                for (at, level) in at.iter_mut().zip(column) {
+                    sum += at.zip(level).map_or(0, |(at, level)| u64::from(at.abs_diff(level)));
+                    *at = level.or(*at);
+                }
+            }
+        }
+        sum
+    }
+
+    /// A level of each row, where there is one.
+    type Levels = Vec<Option<i16>>;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+        #[test]
+        fn between_given_levels_too(
+            stages in prop::collection::vec(stage(1..5), 1..3),
+            sides in prop::collection::vec(prop::collection::vec(prop::option::of(-15i16..=15), 6), 1..4),
+            seed in any::<u64>(),
+        ) {
+            // Rows that no column uses are none of the group's.
+            let rows = stages.iter().map(|s| s[0].len()).max().unwrap();
+            let sides: Vec<[Levels; 2]> = sides.iter().map(|s| [s[..rows].to_vec(), s[3..3 + rows].to_vec()]).collect();
+            let state = |levels: &Levels| State(levels.iter().map(|l| l.map(|l| State::code(l, 15))).collect());
+            let closing: Vec<Closing> =
+                sides.iter().map(|[start, end]| Closing::Given { start: state(start), end: state(end) }).collect();
+            let columns: Vec<Nodes> = stages.iter().map(|s| nodes(s)).collect();
+            let columns: Vec<&Nodes> = columns.iter().collect();
+            let group = Group::solve(&columns, sides.len(), &closing, Effort::Fast, seed, &|_| true);
+            let planned = group.writes();
+            let chains = group.into_chains();
+            let bound = writes(&columns, sides.len(), false, &chains, Effort::Fast);
+            let optimum = brute_force(&stages, sides.len(), |chains| count_between(&stages, chains, &sides));
+            prop_assert_eq!(planned, count_between(&stages, &chains.iter().collect::<Vec<_>>(), &sides));
             prop_assert!(planned >= optimum);
             prop_assert!(bound <= optimum, "bound {} optimum {}", bound, optimum);
         }

@@ -52,7 +52,8 @@ impl Seam {
 
     /// The cheapest under these multipliers, the first if there are several: its cost and its nodes.
     pub fn cheapest(&self, own: &[i32], theirs: &[i32]) -> (i32, usize, usize) {
-        let row = |i: usize| self.costs[i * self.width..(i + 1) * self.width].iter().zip(theirs).map(|(cost, m)| cost + m);
+        let row =
+            |i: usize| self.costs[i * self.width..(i + 1) * self.width].iter().zip(theirs).map(|(cost, m)| cost + m);
         let least = |i: usize| row(i).fold(i32::MAX, i32::min).saturating_add(own[i]);
         let (cost, i) = (0..own.len()).map(|i| (least(i), i)).min().unwrap_or((0, 0));
         let j = row(i).position(|way| way + own[i] == cost).unwrap_or(0);

@@ -211,6 +211,16 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10))]
+        #[test]
+        fn nine_nodes_are_exact((levels, from, to) in problem(9..10)) {
+            let (nodes, ends) = (nodes(&levels), Ends { from: &from, to: &to });
+            let found = shortest(&nodes, ends, &mut Vec::new(), 0, Effort::Fast, 1);
+            prop_assert_eq!(found, brute_force(&nodes, ends));
+        }
+    }
+
+    proptest! {
         #[test]
         fn what_is_found_is_what_it_costs((levels, from, to) in problem(13..40), seed in any::<u64>()) {
             let (nodes, ends) = (nodes(&levels), Ends { from: &from, to: &to });
