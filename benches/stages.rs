@@ -10,6 +10,7 @@ use elight::order::direction::{Arrangement, Closure};
 use elight::order::profile::Profiles;
 use elight::order::program::Program;
 use elight::order::quantile;
+use elight::order::shared::Effort;
 use elight::order::tally::Counter;
 use elight::order::{Order, Reach, Rows};
 use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, Trade, Unobserved, identity_crc};
@@ -50,7 +51,7 @@ fn layer() -> Layer {
     let weights = weights();
     let levels = Quantizer::new(&device, Reparam::None, ScaleMode::Layer).quantize(ROWS, COLS, &weights);
     let profiles = vec![Profiles::of(&levels.levels, ROWS, COLS, device.top_level())];
-    let arrangement = quantile::arrange(&profiles, CORE.rows, CORE.cols, &Closure::Cycle, 1);
+    let arrangement = quantile::arrange(&profiles, CORE.rows, CORE.cols, &Closure::Cycle, Effort::Good, 1);
     let format = ScheduleSpec::format(CORE.cols as u16, device.bits, 1, wire::Reach::Row);
     Layer { device, weights, levels, profiles, arrangement, format }
 }
@@ -140,7 +141,7 @@ fn stages(c: &mut Criterion) {
         b.iter(|| quantizer.quantize_band(COLS, &layer.weights, &mut levels, Some(5.0)));
     });
     group.bench_function("order", |b| {
-        b.iter(|| quantile::arrange(&layer.profiles, CORE.rows, CORE.cols, &Closure::Cycle, 1).writes);
+        b.iter(|| quantile::arrange(&layer.profiles, CORE.rows, CORE.cols, &Closure::Cycle, Effort::Good, 1).writes);
     });
     group.bench_function("program and tally", |b| {
         b.iter(|| {

@@ -34,6 +34,31 @@ fn the_example_in_rust_is_one_that_is_compiled() {
     );
 }
 
+/// What the README's first command prints. `UPDATE_FIXTURES=1` writes it anew.
+#[test]
+fn the_first_command_prints_what_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = "fixtures/mnist-cnn-4bit.safetensors";
+    std::fs::create_dir(folder.path().join("fixtures")).unwrap();
+    std::fs::copy(root().join(weights), folder.path().join(weights)).unwrap();
+    let command = format!("cargo run --release -- {weights} --core 9x9\n");
+    assert!(README.contains(&command), "README.md has no command `{command}`");
+    let mut plan = Command::new(env!("CARGO_BIN_EXE_elight-plan"));
+    let output = plan.args([weights, "--core", "9x9"]).current_dir(folder.path()).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let (before, rest) = README.split_once("## What comes out\n\n```text\n").unwrap();
+    let (shown, after) = rest.split_once("```").unwrap();
+    // How long it took is another matter.
+    let timeless = |text: &str| text.lines().filter(|line| !line.starts_with("time ")).map(str::to_owned).collect();
+    let (printed_lines, shown_lines): (Vec<String>, Vec<String>) = (timeless(&printed), timeless(shown));
+    if std::env::var_os("UPDATE_FIXTURES").is_some() && printed_lines != shown_lines {
+        let text = format!("{before}## What comes out\n\n```text\n{printed}```{after}");
+        std::fs::write(root().join("README.md"), text).unwrap();
+        return;
+    }
+    assert_eq!(shown_lines, printed_lines, "UPDATE_FIXTURES=1 writes README.md anew");
+}
+
 #[test]
 fn every_option_is_in_the_readme() {
     let help = Command::new(env!("CARGO_BIN_EXE_elight-plan")).arg("--help").output().unwrap();

@@ -1,6 +1,5 @@
 //! The quantizer against its naive twin: the formula of ELight's law taken literally, logarithms and all.
 
-use super::kernel::Cuts;
 use super::*;
 use proptest::prelude::*;
 
@@ -213,42 +212,4 @@ fn the_same_whatever_the_number_of_threads() {
             assert_eq!(row.levels, one.0.row(0), "a row does not depend on the others");
         }
     }
-}
-
-/// Run with `cargo test --release --lib level -- --ignored --nocapture speed`.
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let (rows, cols) = (1024, 1024);
-    let weights: Vec<f32> = (0..rows * cols).map(|i| ((i * 7919) % 1_000_003) as f32 / 500_000.0 - 1.0).collect();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let best = |run: &mut dyn FnMut()| {
-        let times = (0..7).map(|_| {
-            let start = std::time::Instant::now();
-            run();
-            start.elapsed().as_secs_f64()
-        });
-        times.fold(f64::INFINITY, f64::min) * 1e9 / (rows * cols) as f64
-    };
-    for bits in [1, 2, 4, 5, 6, 8] {
-        for (reparam, mode) in [(Reparam::None, ScaleMode::Row), (Reparam::Tanh, ScaleMode::Layer)] {
-            let quantizer = Quantizer::new(&geometric(0.872, bits), reparam, mode);
-            let mut levels = vec![0i16; rows * cols];
-            let ns = pool.install(|| best(&mut || drop(quantizer.quantize_into(rows, cols, &weights, &mut levels))));
-            let matrix = quantizer.quantize(rows, cols, &weights);
-            let error = pool.install(|| {
-                best(&mut || {
-                    std::hint::black_box(quantizer.relative_error(&weights, &matrix));
-                })
-            });
-            println!("{bits} bits {reparam:?} {mode:?}: quantize {ns:.2} ns, relative error {error:.2} ns a weight");
-        }
-    }
-    let quantizer = Quantizer::new(&geometric(0.872, 4), Reparam::None, ScaleMode::Row);
-    let mut levels = vec![0i16; rows * cols];
-    let short = pool.install(|| best(&mut || drop(quantizer.quantize_into(rows * 128, 8, &weights, &mut levels))));
-    println!("4 bits, rows of 8: {short:.2} ns a weight");
-    let mut cuts = Cuts::new(15);
-    cuts.set(1.0, |k| (k + 1) as f64 / 16.0);
-    println!("4 bits, cuts alone: {:.2} ns a weight", best(&mut || cuts.levels(&weights, &mut levels)));
 }

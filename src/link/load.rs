@@ -1,77 +1,22 @@
 //! A load: every inference sent, resumed where it breaks off, and the outcome compared with the plan.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use firmware_model::link::host::{Stream, Timing};
-use firmware_model::link::messages::{
-    Answer, FaultReport, Hello, KEY, Request, RunState, ScheduleId, Start, Started, Status,
-};
-use firmware_model::photonic_core::Identity;
-use firmware_model::seal::{schedule_id, seal};
+use firmware_model::link::messages::{Answer, FaultReport, Hello, KEY, Request, RunState, Start, Started, Status};
+use firmware_model::seal::seal;
 use serde::Serialize;
 
 use super::error::LoadError;
 use super::expect::{Cells, inference};
 use super::line::Line;
+use super::schedule::Schedule;
 use super::session::{Broken, Session, fresh_number};
 use super::{Observer, Progress};
 
 /// How often the device is asked for its wear during a load, milliseconds.
 const ASK_EVERY: u64 = 500;
-
-/// A schedule that was read whole and proved to be one.
-#[derive(Clone, Debug)]
-pub struct Schedule {
-    /// Its file.
-    pub path: PathBuf,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// Its name on the link.
-    pub id: ScheduleId,
-    /// The core that it is for.
-    pub identity: Identity,
-    /// Name of the device profile.
-    pub device: String,
-    /// Working memory that it needs, bytes.
-    pub ram: usize,
-    /// Its frames.
-    pub frames: u32,
-}
-
-impl Schedule {
-    /// Reads a schedule and carries it out once on a core in memory: what is loaded is known to be whole.
-    ///
-    /// # Errors
-    /// [`LoadError::Schedule`].
-    pub fn read(path: &Path) -> Result<Self, LoadError> {
-        let fail = |why: String| LoadError::Schedule { path: path.to_owned(), why };
-        let bytes = std::fs::read(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
-        let header = crate::inspect::header(&bytes)
-            .ok_or_else(|| fail("this is no schedule: give the file that elight-plan wrote".to_owned()))?;
-        let identity = Identity {
-            rows: header.rows,
-            cols: header.cols,
-            bits: header.bits,
-            fanout: header.fanout,
-            device_crc: header.device_crc,
-        };
-        let (device, ram) = (header.device.to_owned(), header.ram as usize);
-        // A header that is not true would ask for any memory; no core needs as much.
-        if ram > 1 << 30 || usize::from(header.rows) * usize::from(header.cols) > 1 << 20 {
-            return Err(fail("its header asks for more memory than any core needs: plan again".to_owned()));
-        }
-        let mut cells = Cells::at(vec![0; usize::from(identity.rows) * usize::from(identity.cols)]);
-        inference(&bytes, identity, ram, &mut cells).map_err(fail)?;
-        let frames = firmware_model::seal::frames(&bytes, false).count() as u32;
-        Ok(Self { path: path.to_owned(), id: schedule_id(&bytes), identity, device, ram, frames, bytes })
-    }
-
-    fn cells(&self) -> usize {
-        usize::from(self.identity.rows) * usize::from(self.identity.cols)
-    }
-}
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]

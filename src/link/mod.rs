@@ -17,8 +17,11 @@ pub mod expect;
 
 mod load;
 
+mod schedule;
+
 pub use error::LoadError;
-pub use load::{Loaded, Options, Schedule, faultless, load};
+pub use load::{Loaded, Options, faultless, load};
+pub use schedule::Schedule;
 
 /// Hears how far a load is.
 pub trait Observer {

@@ -423,7 +423,7 @@ mod tests {
             let steps: Vec<usize> = layers.iter().map(steps).collect();
             let optimum = u64::from(optimum_in(&bare, &steps, core_rows, cells, 2));
             prop_assert!(bound.writes() <= optimum, "bound {}, optimum {optimum}", bound.writes());
-            let planned = super::super::quantile::arrange(&relaxed, core_rows, cells, &super::super::direction::Closure::Cycle, 1);
+            let planned = super::super::quantile::arrange(&relaxed, core_rows, cells, &super::super::direction::Closure::Cycle, super::super::shared::Effort::Best, 1);
             prop_assert!(planned.writes >= optimum, "planned {}, optimum {optimum}", planned.writes);
             let visits = super::super::visits::Visits::of(&planned, &relaxed);
             prop_assert_eq!(visits.writes(), planned.writes);

@@ -367,7 +367,7 @@ mod tests {
             }
             let layers = [layer];
             let closure = super::super::direction::Closure::Cycle;
-            let arrangement = super::super::quantile::arrange(&layers, core_rows, cells, &closure, 1);
+            let arrangement = super::super::quantile::arrange(&layers, core_rows, cells, &closure, super::super::shared::Effort::Good, 1);
             let price = |time_us| Price { energy_pj: 1.0, time_us };
             let clock = Clock::of(WriteCost::PerLevel { up: price(1.0), down: price(4.0) });
             let visits = arrange(&layers, &arrangement.timeline, clock, None);

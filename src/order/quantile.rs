@@ -14,24 +14,49 @@ use super::fixed;
 use super::profile::Profiles;
 use super::rows::{Path, Signatures, deal};
 use super::search::{Span, improve};
+use super::shared::Effort;
 use super::timeline::{Chunks, EMPTY, Timeline};
 
 /// Rounds of cutting again, before and after the search.
 const RECUTS: usize = 2;
 /// States of a cut's dynamic program up to which it is done in every round; a larger one only once, at the end.
 const QUICK_CUT: usize = 1 << 14;
-/// Exchanges tried for each row: a few nanoseconds a weight for long rows. Beyond that little is found; short rows, which
-/// have nothing but their order to gain from, want a few all the same.
+/// Exchanges tried for each row, at least: a few nanoseconds a weight for long rows. Short rows, which have nothing but their order
+/// to gain from, want a few all the same.
 pub(super) fn tries_per_row(layer: &Profiles) -> usize {
     (layer.cols() / 16).clamp(24, 48)
+}
+
+/// How many times that many exchanges, for rows that are full and for rows that have idle places; and in how many parts. Between two
+/// parts, rows with idle places are cut again, which pays only where there are exchanges enough.
+const fn exchanges(effort: Effort) -> ([usize; 2], usize) {
+    match effort {
+        Effort::Fast => ([1, 1], 1),
+        Effort::Good => ([2, 4], 2),
+        Effort::Best => ([16, 16], 4),
+    }
 }
 
 /// Arranges layers on a core of `core_rows x cells`, each as a sequence of tile rows of [`Profiles::steps`] steps.
 ///
 /// Memory: that of the timeline. Time: near-linear in the number of rows (see [`Path::new`]).
 #[must_use]
-pub fn arrange(layers: &[Profiles], core_rows: usize, cells: usize, closure: &Closure, seed: u64) -> Arrangement {
-    let begin = |typical| arrange_from(typical, layers, core_rows, cells, closure, seed);
+pub fn arrange(
+    layers: &[Profiles],
+    core_rows: usize,
+    cells: usize,
+    closure: &Closure,
+    effort: Effort,
+    seed: u64,
+) -> Arrangement {
+    let begin = |typical: Vec<i16>| {
+        let with = |effort| arrange_from(&typical, layers, core_rows, cells, closure, effort, seed);
+        match effort {
+            // A search that is hot for long may end in a worse place.
+            Effort::Best => cheaper(with(Effort::Good), || with(effort)),
+            _ => with(effort),
+        }
+    };
     if !layers.iter().any(Profiles::is_relaxed) {
         return begin(Vec::new());
     }
@@ -39,33 +64,49 @@ pub fn arrange(layers: &[Profiles], core_rows: usize, cells: usize, closure: &Cl
     // enough.
     let first = begin(typical_levels(layers, cells));
     match fixed::levels(layers, core_rows, cells) {
-        Some(levels) => Some(begin(levels)).filter(|second| second.writes < first.writes).unwrap_or(first),
+        Some(levels) => cheaper(first, || begin(levels)),
         None => first,
     }
 }
 
+fn cheaper(first: Arrangement, second: impl FnOnce() -> Arrangement) -> Arrangement {
+    Some(second()).filter(|second| second.writes < first.writes).unwrap_or(first)
+}
+
 /// `typical`: levels at which the cells of a core row begin, for relaxed rows; empty where there are none.
 fn arrange_from(
-    typical: Vec<i16>,
+    typical: &[i16],
     layers: &[Profiles],
     core_rows: usize,
     cells: usize,
     closure: &Closure,
+    effort: Effort,
     seed: u64,
 ) -> Arrangement {
     let mut work = Work::new(layers, core_rows, cells, closure);
-    let paths = work.place(&typical);
+    let paths = work.place(typical);
     work.direct();
-    let budgets: Vec<usize> =
-        layers.iter().map(|l| if l.rows() < 2 { 0 } else { l.rows() * tries_per_row(l) }).collect();
-    let has_idle_places = layers.iter().any(|l| l.steps(cells) * cells > l.cols() || l.is_relaxed());
+    let idles = |l: &Profiles| l.steps(cells) * cells > l.cols() || l.is_relaxed();
+    let has_idle_places = layers.iter().any(idles);
     if has_idle_places {
         for _ in 0..RECUTS {
             work.recut(QUICK_CUT);
             work.direct();
         }
     }
-    improve(&mut work.timeline, &work.spans, &paths, &budgets, seed);
+    let (times, parts) = exchanges(effort);
+    let parts = if has_idle_places { parts } else { 1 };
+    let tries = |l: &Profiles| {
+        if l.rows() < 2 { 0 } else { l.rows() * tries_per_row(l) * times[usize::from(idles(l))] / parts }
+    };
+    let budgets: Vec<usize> = layers.iter().map(tries).collect();
+    for part in 0..parts {
+        if part > 0 {
+            work.recut(QUICK_CUT);
+            work.direct();
+        }
+        improve(&mut work.timeline, &work.spans, &paths, &budgets, seed.wrapping_add(part as u64));
+    }
     let mut directions = work.direct();
     if has_idle_places {
         for round in 1..=RECUTS {

@@ -58,7 +58,7 @@ pub struct PlanOptions {
     pub rows: Rows,
     /// The order to write.
     pub order: Order,
-    /// How much work goes into the order where inputs are shared.
+    /// How much work goes into the search for the optimal order.
     pub effort: Effort,
     /// Seed of the search.
     pub seed: u64,

@@ -225,7 +225,7 @@ impl Segment {
         };
         let mut arrangement = match (options.reach, &faulty) {
             (Reach::Row, Some(faulty)) => faulty.arranged.arrangement.clone(),
-            (Reach::Row, None) => quantile::arrange(&rows, core_rows, cells, &closure, options.seed),
+            (Reach::Row, None) => quantile::arrange(&rows, core_rows, cells, &closure, options.effort, options.seed),
             (Reach::Lane, _) if options.rows == Rows::Any => {
                 lanes::arrange_freely(&lanes, core_rows, cells, options.device.top_level(), &closure, options.seed)
             }
@@ -321,7 +321,8 @@ impl Faulty {
         let (core_rows, cells) = (options.core.rows, options.core.cols);
         let weak = options.condition.weak().unwrap_or_else(|| vec![false; ranges.len()]);
         let rows = FaultyRows::new(core_rows, cells, &ranges, &weak);
-        let intact = quantile::arrange(profiles, options.all_rows(), cells, closure, options.seed).writes;
+        let intact =
+            quantile::arrange(profiles, options.all_rows(), cells, closure, options.effort, options.seed).writes;
         let mut best: Option<FaultyArrangement> = None;
         for more in 0..=MORE_STEPS {
             let found = faulty::arrange(profiles, &rows, closure, options.seed, more).map_err(|index| {

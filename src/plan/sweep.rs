@@ -90,7 +90,7 @@ pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) 
 
 fn arranged(layers: &[Profiles], options: &PlanOptions, percent: Option<f64>) -> SweepPoint {
     let (core_rows, cells) = (options.all_rows(), options.core.cols);
-    let arrangement = quantile::arrange(layers, core_rows, cells, &Closure::Cycle, options.seed);
+    let arrangement = quantile::arrange(layers, core_rows, cells, &Closure::Cycle, options.effort, options.seed);
     let mut bound = RowBound::new(core_rows, cells, options.device.top_level());
     for layer in layers {
         bound.add(layer);

@@ -68,16 +68,18 @@ fn wide_cells_and_many_rows_work() {
 #[test]
 fn bytes_are_the_same_for_any_threads() {
     let weights = network().random("big.weight", &[100, 400], 6);
-    let sandbox = Sandbox::with(&weights);
-    for reach in ["lane", "row"] {
-        for effort in ["fast", "good"] {
+    let large = Sandbox::with(&weights);
+    let small = Sandbox::with(&Weights::new().random("a.weight", &[20, 50], 7));
+    for (fanout, reach) in [("3", "lane"), ("3", "row"), ("cell", "row")] {
+        for effort in ["fast", "good", "best"] {
+            let sandbox = if effort == "best" { &small } else { &large };
             let mut schedules = Vec::new();
             for threads in ["1", "2", "5"] {
-                let flags = ["--fanout", "3", "--reach", reach, "--effort", effort, "--threads", threads];
+                let flags = ["--fanout", fanout, "--reach", reach, "--effort", effort, "--threads", threads];
                 sandbox.plan(&flags).success();
                 schedules.push(sandbox.read("net.elight"));
             }
-            assert!(schedules.windows(2).all(|pair| pair[0] == pair[1]), "{reach} {effort}");
+            assert!(schedules.windows(2).all(|pair| pair[0] == pair[1]), "{fanout} {reach} {effort}");
         }
     }
 }
@@ -85,11 +87,11 @@ fn bytes_are_the_same_for_any_threads() {
 #[test]
 fn more_effort_is_never_dearer() {
     let sandbox = Sandbox::with(&Weights::new().random("a.weight", &[18, 600], 3));
-    for reach in ["lane", "row"] {
+    for (fanout, reach) in [("column", "lane"), ("column", "row"), ("cell", "row")] {
         let best = ["fast", "good", "best"].map(|effort| {
-            writes(&sandbox.report(&["--fanout", "column", "--reach", reach, "--effort", effort]), "optimal")
+            writes(&sandbox.report(&["--fanout", fanout, "--reach", reach, "--effort", effort]), "optimal")
         });
-        assert!(best[2] <= best[1] && best[1] <= best[0], "{best:?}");
+        assert!(best[2] <= best[1] && best[1] <= best[0], "{fanout} {reach} {best:?}");
     }
 }
 

@@ -99,13 +99,14 @@ fn summary(cli: &Cli, loaded: &Loaded) -> String {
     let mut text = line(
         "loaded",
         format!(
-            "{} to {}, a {} core of `{}`: {inferences}, {} frames, {} bytes, {rate:.0} bytes/s",
+            "{} to {}, a {} core of `{}`: {inferences}, {} frames, {} bytes, {} bytes/s",
             cli.schedule.display(),
             cli.to,
             loaded.core,
             loaded.device,
             thousands(loaded.frames.into()),
-            thousands(loaded.bytes)
+            thousands(loaded.bytes),
+            thousands(rate as u64)
         ),
     );
     if loaded.breaks + loaded.repeated as u32 > 0 {

@@ -155,7 +155,7 @@ pub struct PlanArgs {
     #[arg(long, default_value = "optimal")]
     pub order: Order,
 
-    /// How much work goes into the order of shared inputs.
+    /// How much work goes into the search for the optimal order.
     #[arg(long, default_value = "good")]
     pub effort: Effort,
 

@@ -8,7 +8,7 @@ use super::exact;
 use super::moves::{Queue, improve};
 use super::tour::{Neighbours, Tour};
 
-/// How much work goes into the order of shared inputs: a budget of kicks, never of time, so that results are the same everywhere.
+/// How much work goes into the search for an order: a budget of tries, never of time, so that results are the same everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Effort {
