@@ -190,3 +190,135 @@ fn closing(closure: &Closure, sharing: Sharing, group: usize, lane: usize) -> Cl
     let rows = 0..sharing.fanout;
     Closing::Given { start: State(rows.clone().map(start).collect()), end: State(rows.map(end).collect()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::level::{LevelMatrix, Scales};
+    use proptest::prelude::*;
+
+    const CELLS: usize = 2;
+    const CORE_ROWS: usize = 4;
+
+    /// All ways in which the columns of a bundle can light the lanes: step-major, as they are allowed by the reach.
+    fn ways(cols: usize, reach: Reach) -> Vec<Vec<u32>> {
+        let steps = cols.div_ceil(CELLS);
+        let mut all = vec![vec![DARK; steps * CELLS]];
+        for column in 0..cols as u32 {
+            let places = (0..steps * CELLS).filter(|at| reach == Reach::Row || at % CELLS == column as usize % CELLS);
+            let places: Vec<usize> = places.collect();
+            all = all
+                .iter()
+                .flat_map(|way| places.iter().filter(|at| way[**at] == DARK).map(move |at| (way, *at)))
+                .map(|(way, at)| {
+                    let mut way = way.clone();
+                    way[at] = column;
+                    way
+                })
+                .collect();
+        }
+        all
+    }
+
+    /// Level steps of one row group in the second of two inferences, or in one that begins and ends at given levels.
+    fn count(bundles: &[Vec<&[i16]>], ways: &[&[u32]], given: Option<[&[i16]; 2]>) -> u64 {
+        let mut at: Vec<Option<i16>> = vec![None; CORE_ROWS * CELLS];
+        let mut sum = 0;
+        if let Some([start, _]) = given {
+            at = start.iter().map(|&level| Some(level)).collect();
+        }
+        for _ in 0..if given.is_some() { 1 } else { 2 } {
+            sum = 0;
+            for (rows, way) in bundles.iter().zip(ways) {
+                for (place, &column) in way.iter().enumerate().filter(|(_, column)| **column != DARK) {
+                    for (j, row) in rows.iter().enumerate() {
+                        let cell = j * CELLS + place % CELLS;
+                        let level = row[column as usize];
+                        sum += at[cell].map_or(0, |at| u64::from(at.abs_diff(level)));
+                        at[cell] = Some(level);
+                    }
+                }
+            }
+        }
+        let used = bundles.iter().map(Vec::len).max().unwrap_or(0);
+        if let Some([_, end]) = given {
+            let ends = at.iter().zip(end).take(used * CELLS);
+            sum += ends.map(|(at, end)| at.map_or(0, |at| u64::from(at.abs_diff(*end)))).sum::<u64>();
+        }
+        sum
+    }
+
+    fn matrix() -> impl Strategy<Value = Vec<Vec<i16>>> {
+        // Every lane is used: an idle one would be held to no bundle.
+        (2usize..5, 1usize..6)
+            .prop_flat_map(|(cols, rows)| prop::collection::vec(prop::collection::vec(-3i16..=3, cols), rows))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn cores_of_every_fanout_lie_between_bound_and_optimum(
+            layers in prop::collection::vec(matrix(), 1..3),
+            fanout in prop::sample::select(vec![1, 2, 4]),
+            row in any::<bool>(),
+            levels in prop::option::of(prop::collection::vec(-3i16..=3, 2 * CORE_ROWS * CELLS)),
+            seed in any::<u64>(),
+        ) {
+            let reach = if row { Reach::Row } else { Reach::Lane };
+            let sharing = Sharing { core_rows: CORE_ROWS, cells: CELLS, fanout, top: 3 };
+            let shared: Vec<SharedLayer> = layers
+                .iter()
+                .map(|rows| {
+                    let matrix = LevelMatrix {
+                        rows: rows.len(),
+                        cols: rows[0].len(),
+                        levels: rows.concat(),
+                        scales: Scales::Layer(1.0),
+                    };
+                    SharedLayer::of(&matrix, 1, sharing)
+                })
+                .collect();
+            let given = levels.as_ref().map(|levels| levels.split_at(CORE_ROWS * CELLS));
+            let closure = match given {
+                None => Closure::Cycle,
+                Some((start, end)) => Closure::Part {
+                    start: Some(start.to_vec()),
+                    end: Some(end.iter().map(|&level| Some(level)).collect()),
+                },
+            };
+            let plan = arrange(&shared, sharing, reach, &closure, Effort::Fast, seed, &|_| true);
+            let (mut optimum, mut writes) = (0, 0);
+            for group in 0..sharing.places() {
+                let stages = stages(&shared, sharing, group);
+                let bundle = |&(layer, bundle): &(usize, usize)| -> Vec<&[i16]> {
+                    shared[layer].bundles.rows(bundle).iter().map(|&row| &layers[layer][row as usize][..]).collect()
+                };
+                let bundles: Vec<Vec<&[i16]>> = stages.iter().map(bundle).collect();
+                let cells = group * fanout * CELLS..CORE_ROWS * CELLS;
+                let given = given.map(|(start, end)| [&start[cells.clone()], &end[cells.clone()]]);
+                let all: Vec<Vec<Vec<u32>>> =
+                    stages.iter().map(|&(layer, _)| ways(shared[layer].cols, reach)).collect();
+                prop_assume!(all.iter().map(Vec::len).product::<usize>() <= 20_000);
+                let mut least = if stages.is_empty() { 0 } else { u64::MAX };
+                let mut at = vec![0; stages.len()];
+                while least > 0 {
+                    let ways: Vec<&[u32]> = all.iter().zip(&at).map(|(ways, &at)| &ways[at][..]).collect();
+                    least = least.min(count(&bundles, &ways, given));
+                    let Some(next) = (0..at.len()).find(|&k| at[k] + 1 < all[k].len()) else { break };
+                    at[next] += 1;
+                    at[..next].fill(0);
+                }
+                optimum += least;
+                let found: Vec<&[u32]> =
+                    stages.iter().map(|&(layer, bundle)| &plan.layers[layer].columns[bundle][..]).collect();
+                for (found, all) in found.iter().zip(&all) {
+                    prop_assert!(all.iter().any(|way| way == found), "{:?}", found);
+                }
+                writes += count(&bundles, &found, given);
+            }
+            prop_assert_eq!(plan.writes, writes);
+            prop_assert!(writes >= optimum, "{} below {}", writes, optimum);
+            prop_assert!(plan.bound <= optimum, "bound {} optimum {}", plan.bound, optimum);
+        }
+    }
+}

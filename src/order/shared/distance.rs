@@ -197,6 +197,12 @@ impl Metric for Nodes {
     }
 }
 
+/// A number that holds distances.
+pub trait Distance: Copy + TryFrom<i32> + Into<i32> + Default {}
+
+impl Distance for i16 {}
+impl Distance for i32 {}
+
 /// All distances, computed once.
 pub struct Matrix<T> {
     n: usize,
@@ -204,7 +210,7 @@ pub struct Matrix<T> {
     d: Vec<T>,
 }
 
-impl<T: Copy + TryFrom<i32> + Into<i32> + Default> Matrix<T> {
+impl<T: Distance> Matrix<T> {
     /// All distances between nodes.
     #[must_use]
     pub fn of(nodes: &Nodes) -> Self {

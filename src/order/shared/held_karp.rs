@@ -18,7 +18,7 @@ const MATRIX: usize = 6144;
 const DONE: i32 = i32::MAX;
 
 /// Distances among the nodes of one cluster, a row at a time.
-trait Rows {
+pub trait Rows {
     /// For each node j: what the edge from node i costs, under the multipliers, but no less than `floor[j]`; where that is less than `key[j]`,
     /// it goes there, and i to `parent[j]`.
     fn lower(&self, i: usize, multipliers: &[i32], floor: &[i32], key: &mut [i32], parent: &mut [u32]);
@@ -64,7 +64,7 @@ impl Rows for Nodes {
 
 /// A spanning tree, and the memory of the search for it.
 #[derive(Default)]
-struct Tree {
+pub struct Tree {
     key: Vec<i32>,
     parent: Vec<u32>,
     floor: Vec<i32>,
@@ -73,6 +73,22 @@ struct Tree {
 }
 
 impl Tree {
+    /// What a cheapest forest costs, that is the tree without its `left_out` dearest edges, less twice the multipliers' sum; counts each node's neighbours in it.
+    pub fn forest(&mut self, metric: &impl Rows, multipliers: &[i32], left_out: usize, degree: &mut [i32]) -> i64 {
+        pulp_dispatch(|| self.grow(metric, multipliers));
+        if left_out > 0 {
+            self.edges.sort_unstable();
+            self.edges.truncate(metric.nodes() - 1 - left_out);
+        }
+        let mut forest = -2 * multipliers.iter().map(|&m| i64::from(m)).sum::<i64>();
+        for &(cost, a, b) in &self.edges {
+            degree[a as usize] += 1;
+            degree[b as usize] += 1;
+            forest += i64::from(cost);
+        }
+        forest
+    }
+
     /// Finds a cheapest spanning tree, Prim's way.
     #[inline(always)]
     fn grow(&mut self, metric: &impl Rows, multipliers: &[i32]) {
@@ -103,9 +119,11 @@ pub struct Chains<'a> {
     pub count: usize,
     /// Whether there are exactly so many; else at most, and multipliers must not be negative.
     pub exact: bool,
-    /// For each node the cheapest way in and the cheapest way out, level steps: each chain takes one of each. Looked at if the count is exact.
+    /// For each node the cheapest way in and the cheapest way out, in parts of a level step: each chain takes one of each. Looked at if the count is exact.
     pub ways: [&'a [i32]; 2],
-    /// Level steps of the best chains known, with their ways.
+    /// Whether the only chain comes from a node and goes back to it, the same ways both times: then from two of its nodes, unless it has only one.
+    pub closed: bool,
+    /// What the best chains known cost, with their ways, in parts of a level step.
     pub upper: i64,
 }
 
@@ -115,80 +133,109 @@ pub struct Bound {
     pub multipliers: Vec<i32>,
     /// In parts of a level step.
     pub forest: i64,
+    /// The same, with the ways.
+    pub total: i64,
 }
 
-/// Looks for good multipliers, `iterations` forests long.
-pub fn ascend(nodes: &Nodes, chains: Chains<'_>, iterations: usize) -> Bound {
+/// Looks for better multipliers than those given, `iterations` forests long.
+pub fn ascend(nodes: &Nodes, chains: Chains<'_>, multipliers: Vec<i32>, iterations: usize) -> Bound {
     let work = nodes.len() * nodes.len();
     if nodes.len() > MATRIX {
         // Few trees of many nodes take as long as many of few.
-        ascend_on(nodes, chains, (1_000_000_000 / work).clamp(2, iterations))
+        ascend_on(nodes, chains, multipliers, (1_000_000_000 / work).clamp(2, iterations))
     } else if nodes.farthest() <= i16::MAX as usize {
-        ascend_on(&Matrix::<i16>::of(nodes), chains, iterations)
+        ascend_on(&Matrix::<i16>::of(nodes), chains, multipliers, iterations)
     } else {
-        ascend_on(&Matrix::<i32>::of(nodes), chains, iterations)
+        ascend_on(&Matrix::<i32>::of(nodes), chains, multipliers, iterations)
     }
 }
 
-fn ascend_on(metric: &impl Rows, chains: Chains<'_>, iterations: usize) -> Bound {
+fn ascend_on(metric: &impl Rows, chains: Chains<'_>, multipliers: Vec<i32>, iterations: usize) -> Bound {
     let n = metric.nodes();
-    let mut multipliers = vec![0i32; n];
-    let mut best = Bound { multipliers: multipliers.clone(), forest: 0 };
-    let mut best_total = i64::MIN;
-    let (mut degree, mut before) = (vec![0i32; n], vec![0i32; n]);
-    let (mut pace, mut stalled) = (32i64, 0);
+    let (mut forest, mut degree) = (0, vec![0i32; n]);
+    let mut ascent = Ascent::new(multipliers, !chains.exact);
     let mut tree = Tree::default();
-    for round in 0..iterations.max(1) {
-        pulp_dispatch(|| tree.grow(metric, &multipliers));
+    for _ in 0..iterations.max(1) {
+        let multipliers = &ascent.multipliers;
         let left_out = chains.count.min(n) - 1;
-        if left_out > 0 {
-            tree.edges.sort_unstable();
-            tree.edges.truncate(n - 1 - left_out);
-        }
         degree.fill(-2);
-        let mut forest = -2 * multipliers.iter().map(|&m| i64::from(m)).sum::<i64>();
-        for &(cost, a, b) in &tree.edges {
-            degree[a as usize] += 1;
-            degree[b as usize] += 1;
-            forest += i64::from(cost);
-        }
-        let mut total = forest;
+        let inside = tree.forest(metric, multipliers, left_out, &mut degree);
+        let mut total = inside;
         if chains.exact {
-            for way in chains.ways {
-                let cost = |i: usize| SCALE * i64::from(way[i]) + i64::from(multipliers[i]);
-                for (cost, i) in least(n, chains.count, cost) {
-                    degree[i] += 1;
-                    total += cost;
-                }
+            let take = |way: &[i32], count| least(n, count, |i| i64::from(way[i]) + i64::from(multipliers[i]));
+            let taken = if chains.closed && n > 1 {
+                take(chains.ways[0], 2)
+            } else {
+                chains.ways.iter().flat_map(|way| take(way, chains.count)).collect()
+            };
+            for (cost, i) in taken {
+                degree[i] += 1;
+                total += cost;
             }
         }
-        if total > best_total {
-            (best_total, stalled) = (total, 0);
-            best.multipliers.copy_from_slice(&multipliers);
-            best.forest = forest;
+        if total > ascent.total {
+            forest = inside;
+        }
+        if !ascent.step(&mut degree, total, chains.upper) {
+            break;
+        }
+    }
+    Bound { multipliers: ascent.best, forest, total: ascent.total }
+}
+
+/// An ascent's multipliers, and how it goes on.
+pub struct Ascent {
+    /// Those to try next.
+    pub multipliers: Vec<i32>,
+    /// The best so far.
+    pub best: Vec<i32>,
+    /// The bound under these.
+    pub total: i64,
+    positive: bool,
+    before: Vec<i32>,
+    pace: i64,
+    stalled: u32,
+}
+
+impl Ascent {
+    /// Begins at these multipliers; `positive`: none may be negative.
+    pub fn new(multipliers: Vec<i32>, positive: bool) -> Self {
+        // Multipliers that were found before are near: shorter steps.
+        let pace = if multipliers.iter().all(|&m| m == 0) { 32 } else { 8 };
+        Self { best: multipliers.clone(), multipliers, total: i64::MIN, positive, before: Vec::new(), pace, stalled: 0 }
+    }
+
+    /// Goes on from a bound of `total`, under which each node had so many neighbours less two, when the optimum is no more than `upper`.
+    /// Returns whether there is anywhere to go; leaves the degrees of the step before in `degree`.
+    pub fn step(&mut self, degree: &mut Vec<i32>, total: i64, upper: i64) -> bool {
+        if total > self.total {
+            (self.total, self.stalled) = (total, 0);
+            self.best.copy_from_slice(&self.multipliers);
         } else {
-            stalled += 1;
-            if stalled == 4 {
-                (pace, stalled) = ((pace * 3 / 4).max(1), 0);
+            self.stalled += 1;
+            if self.stalled == 4 {
+                (self.pace, self.stalled) = ((self.pace * 3 / 4).max(1), 0);
             }
         }
         let norm: i64 = degree.iter().map(|&d| i64::from(d * d)).sum();
-        let room = chains.upper * SCALE - total;
+        let room = upper - total;
         if norm == 0 || room <= 0 {
-            break;
+            return false;
+        }
+        if self.before.is_empty() {
+            self.before.clone_from(degree);
         }
         // Polyak's step, from twice the gap downwards; the direction remembers the one before.
-        let step = (pace * room / (16 * norm)).clamp(1, i64::from(i32::MAX / 4096));
-        for (m, (now, then)) in multipliers.iter_mut().zip(degree.iter().zip(&before)) {
-            let direction = if round == 0 { 10 * now } else { 7 * now + 3 * then };
-            *m += (step * i64::from(direction) / 10) as i32;
-            if !chains.exact {
+        let step = (self.pace * room / (16 * norm)).clamp(1, i64::from(i32::MAX / 4096));
+        for (m, (now, then)) in self.multipliers.iter_mut().zip(degree.iter().zip(&self.before)) {
+            *m += (step * i64::from(7 * now + 3 * then) / 10) as i32;
+            if self.positive {
                 *m = (*m).max(0);
             }
         }
-        std::mem::swap(&mut degree, &mut before);
+        std::mem::swap(degree, &mut self.before);
+        true
     }
-    best
 }
 
 /// Runs with the widest vectors that the machine has.

@@ -10,6 +10,7 @@
 //! layer.rs       which rows share their inputs, and the columns of a layer
 //! arrange.rs     all layers of a segment
 //! lane.rs        reach `lane`: a path for each lane and tile row
+//! lane_bound.rs  what no paths of a lane go below
 //! row.rs         reach `row`: chains for all lanes of a tile row at once
 //! row_bound.rs   what no chains go below
 //! seam.rs        steps between tile rows, for bounds
@@ -23,6 +24,7 @@ pub mod distance;
 mod exact;
 mod held_karp;
 pub mod lane;
+mod lane_bound;
 pub mod layer;
 mod moves;
 pub mod row;

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::distance::{Nodes, distance};
-use super::held_karp::{Bound, Chains, SCALE, ascend, least};
+use super::held_karp::{self, Bound, Chains, SCALE, least};
 use super::seam::{in_common, nearest};
 use super::search::Effort;
 
@@ -16,46 +16,62 @@ pub fn writes(stages: &[&Nodes], cells: usize, cycle: bool, chains: &[Vec<Vec<u3
         let next = (stage + 1) % count;
         ((next > stage || cycle) && next != stage && all_lanes(stage) && all_lanes(next)).then_some(next)
     };
-    let bounds: Vec<Bound> = (0..count)
-        .into_par_iter()
-        .map(|stage| {
-            let nodes = stages[stage];
-            let before = (stage + count - 1) % count;
-            let from = next(before).filter(|&n| n == stage).map(|_| nearest(nodes, stages[before], false));
-            let to = next(stage).map(|next| nearest(nodes, stages[next], false));
-            let [from, to] = [from, to].map(|way| way.unwrap_or_else(|| vec![0; nodes.len()]));
-            let inside = |chain: &Vec<u32>| {
-                let steps = chain.windows(2).map(|w| i64::from(nodes.distance(w[0] as usize, w[1] as usize)));
-                let way = |costs: &[i32], node: Option<&u32>| node.map_or(0, |&i| i64::from(costs[i as usize]));
-                steps.sum::<i64>() + way(&from, chain.first()) + way(&to, chain.last())
-            };
-            let upper = chains[stage].iter().map(inside).sum();
-            let exact = all_lanes(stage);
-            let chains = Chains { count: cells.min(nodes.len()), exact, ways: [&from, &to], upper };
-            // A tree of many nodes takes long.
-            let trees = effort.trees().min(1_600_000_000 / (nodes.len() * nodes.len()).max(1)).max(4);
-            ascend(nodes, chains, trees)
-        })
-        .collect();
-    let seams: Vec<i64> = (0..count)
-        .into_par_iter()
-        .map(|stage| match next(stage) {
-            Some(next) => seam([stages[stage], stages[next]], [&bounds[stage], &bounds[next]], cells),
-            None => 0,
-        })
-        .collect();
-    let mut sum: i64 = seams.iter().sum();
-    for (stage, bound) in bounds.iter().enumerate() {
-        sum += bound.forest;
-        // Ways that lead nowhere are free, but they end at a node each.
-        let before = (stage + count - 1) % count;
-        let open = usize::from(next(before) != Some(stage)) + usize::from(next(stage).is_none());
-        if all_lanes(stage) {
-            let ends = least(bound.multipliers.len(), cells, |i| i64::from(bound.multipliers[i]));
-            sum += open as i64 * ends.iter().map(|(cost, _)| cost).sum::<i64>();
+    let before = |stage: usize| Some((stage + count - 1) % count).filter(|&before| next(before) == Some(stage));
+    let none = |stage: &&Nodes| Bound { multipliers: vec![0; stage.len()], forest: 0, total: 0 };
+    let mut bounds: Vec<Bound> = stages.iter().map(none).collect();
+    let ascend = |stage: usize, bounds: &[Bound], trees: usize| {
+        let nodes = stages[stage];
+        let way = |other: Option<usize>| match other {
+            Some(other) => nearest(nodes, stages[other], &bounds[other].multipliers),
+            None => vec![0; nodes.len()],
+        };
+        let (from, to) = (way(before(stage)), way(next(stage)));
+        let cost = |chain: &Vec<u32>| {
+            let steps = chain.windows(2).map(|w| i64::from(nodes.distance(w[0] as usize, w[1] as usize)));
+            let end = |ways: &[i32], node: Option<&u32>| node.map_or(0, |&i| i64::from(ways[i as usize]));
+            SCALE * steps.sum::<i64>() + end(&from, chain.first()) + end(&to, chain.last())
+        };
+        let chains = Chains {
+            count: cells.min(nodes.len()),
+            exact: all_lanes(stage),
+            ways: [&from, &to],
+            closed: false,
+            upper: chains[stage].iter().map(cost).sum(),
+        };
+        held_karp::ascend(nodes, chains, bounds[stage].multipliers.clone(), trees)
+    };
+    let mut best = 0;
+    let all = effort.trees().iter().sum::<usize>() + effort.joint_trees();
+    for trees in [all - all / 5, all / 5] {
+        // Stages whose neighbours stay as they are, side by side: every other one.
+        for parity in 0..2 {
+            let better = (parity..count).into_par_iter().step_by(2).map(|stage| {
+                // A tree of many nodes takes long.
+                let most = (1_600_000_000 / (stages[stage].len() * stages[stage].len()).max(1)).clamp(4, all);
+                ascend(stage, &bounds, (trees * most).div_ceil(all))
+            });
+            let better: Vec<Bound> = better.collect();
+            for (i, bound) in better.into_iter().enumerate() {
+                bounds[parity + 2 * i] = bound;
+            }
         }
+        let seams = (0..count).into_par_iter().filter_map(|stage| {
+            let next = next(stage)?;
+            Some(seam([stages[stage], stages[next]], [&bounds[stage], &bounds[next]], cells))
+        });
+        let mut sum: i64 = seams.sum();
+        for (stage, bound) in bounds.iter().enumerate() {
+            sum += bound.forest;
+            // Ways that lead nowhere are free, but they end at a node each.
+            let open = usize::from(before(stage).is_none()) + usize::from(next(stage).is_none());
+            if all_lanes(stage) {
+                let ends = least(bound.multipliers.len(), cells, |i| i64::from(bound.multipliers[i]));
+                sum += open as i64 * ends.iter().map(|(cost, _)| cost).sum::<i64>();
+            }
+        }
+        best = best.max(sum);
     }
-    (sum + SCALE - 1).div_euclid(SCALE).max(0) as u64
+    (best + SCALE - 1).div_euclid(SCALE) as u64
 }
 
 /// Whether chains of at most `ceil(n / cells)` nodes need every lane.
@@ -85,6 +101,7 @@ fn seam([a, b]: [&Nodes; 2], [own, theirs]: [&Bound; 2], cells: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::shared::distance::State;
     use crate::order::shared::lane::Closing;
     use crate::order::shared::row::Group;
     use proptest::prelude::*;
@@ -137,16 +154,13 @@ mod tests {
         sum
     }
 
-    fn brute_force(stages: &[Vec<Vec<i16>>], lanes: usize) -> u64 {
+    fn brute_force(stages: &[Vec<Vec<i16>>], lanes: usize, count: impl Fn(&[&Vec<Vec<u32>>]) -> u64) -> u64 {
         let all: Vec<_> = stages.iter().map(|s| arrangements(s.len(), lanes, s.len().div_ceil(lanes))).collect();
         match &all[..] {
-            [one] => one.iter().map(|a| count(stages, &[a], lanes)).min().unwrap(),
-            [one, two] => one
-                .iter()
-                .flat_map(|a| two.iter().map(move |b| (a, b)))
-                .map(|(a, b)| count(stages, &[a, b], lanes))
-                .min()
-                .unwrap(),
+            [one] => one.iter().map(|a| count(&[a])).min().unwrap(),
+            [one, two] => {
+                one.iter().flat_map(|a| two.iter().map(move |b| (a, b))).map(|(a, b)| count(&[a, b])).min().unwrap()
+            }
             _ => unreachable!(),
         }
     }
@@ -175,8 +189,55 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let (planned, bound, chains) = solve(&stages, lanes, Effort::Good, seed);
-            let optimum = brute_force(&stages, lanes);
+            let optimum = brute_force(&stages, lanes, |chains| count(&stages, chains, lanes));
             prop_assert_eq!(planned, count(&stages, &chains.iter().collect::<Vec<_>>(), lanes));
+            prop_assert!(planned >= optimum);
+            prop_assert!(bound <= optimum, "bound {} optimum {}", bound, optimum);
+        }
+    }
+
+    /// Level steps from given levels through all stages once, and on to given levels; none where a level is not given.
+    fn count_between(stages: &[Vec<Vec<i16>>], chains: &[&Vec<Vec<u32>>], sides: &[[Levels; 2]]) -> u64 {
+        let mut sum = 0;
+        for (lane, [start, end]) in sides.iter().enumerate() {
+            let mut at = start.clone();
+            let columns = stages.iter().zip(chains).flat_map(|(s, c)| c[lane].iter().map(|&node| &s[node as usize]));
+            let columns = columns.map(|column| column.iter().map(|&level| Some(level)).collect()).chain([end.clone()]);
+            for column in columns.collect::<Vec<Levels>>() {
+                for (at, level) in at.iter_mut().zip(column) {
+                    sum += at.zip(level).map_or(0, |(at, level)| u64::from(at.abs_diff(level)));
+                    *at = level.or(*at);
+                }
+            }
+        }
+        sum
+    }
+
+    /// A level of each row, where there is one.
+    type Levels = Vec<Option<i16>>;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+        #[test]
+        fn between_given_levels_too(
+            stages in prop::collection::vec(stage(1..5), 1..3),
+            sides in prop::collection::vec(prop::collection::vec(prop::option::of(-15i16..=15), 6), 1..4),
+            seed in any::<u64>(),
+        ) {
+            // Rows that no column uses are none of the group's.
+            let rows = stages.iter().map(|s| s[0].len()).max().unwrap();
+            let sides: Vec<[Levels; 2]> = sides.iter().map(|s| [s[..rows].to_vec(), s[3..3 + rows].to_vec()]).collect();
+            let state = |levels: &Levels| State(levels.iter().map(|l| l.map(|l| State::code(l, 15))).collect());
+            let closing: Vec<Closing> =
+                sides.iter().map(|[start, end]| Closing::Given { start: state(start), end: state(end) }).collect();
+            let columns: Vec<Nodes> = stages.iter().map(|s| nodes(s)).collect();
+            let columns: Vec<&Nodes> = columns.iter().collect();
+            let group = Group::solve(&columns, sides.len(), &closing, Effort::Fast, seed, &|_| true);
+            let planned = group.writes();
+            let chains = group.into_chains();
+            let bound = writes(&columns, sides.len(), false, &chains, Effort::Fast);
+            let optimum = brute_force(&stages, sides.len(), |chains| count_between(&stages, chains, &sides));
+            prop_assert_eq!(planned, count_between(&stages, &chains.iter().collect::<Vec<_>>(), &sides));
             prop_assert!(planned >= optimum);
             prop_assert!(bound <= optimum, "bound {} optimum {}", bound, optimum);
         }

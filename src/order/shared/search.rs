@@ -32,12 +32,21 @@ impl Effort {
             }
     }
 
-    /// Spanning trees of a bound's ascent.
-    pub fn trees(self) -> usize {
+    /// Spanning trees of a bound's ascent, in each of its passes over the clusters.
+    pub fn trees(self) -> &'static [usize] {
         match self {
-            Self::Fast => 30,
-            Self::Good => 200,
-            Self::Best => 500,
+            Self::Fast => &[20],
+            Self::Good => &[80, 20],
+            Self::Best => &[200, 100],
+        }
+    }
+
+    /// Spanning trees of the ascent over all clusters of a lane together.
+    pub fn joint_trees(self) -> usize {
+        match self {
+            Self::Fast => 10,
+            Self::Good => 100,
+            Self::Best => 400,
         }
     }
 
@@ -198,6 +207,16 @@ mod tests {
             let found = shortest(&nodes, ends, &mut order, 0, Effort::Fast, 1);
             prop_assert_eq!(found, brute_force(&nodes, ends));
             prop_assert_eq!(found, cost(&nodes, ends, &order));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10))]
+        #[test]
+        fn nine_nodes_are_exact((levels, from, to) in problem(9..10)) {
+            let (nodes, ends) = (nodes(&levels), Ends { from: &from, to: &to });
+            let found = shortest(&nodes, ends, &mut Vec::new(), 0, Effort::Fast, 1);
+            prop_assert_eq!(found, brute_force(&nodes, ends));
         }
     }
 
