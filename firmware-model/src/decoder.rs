@@ -258,25 +258,30 @@ impl<'a, 'b> Record<'a, 'b> {
     /// Step 0: which cells are active, and their levels as differences.
     #[inline(never)]
     fn key<C: Core>(&mut self, core: &mut C) -> Result<(), Stop<C::Fault>> {
+        let cols = usize::from(self.row.rules.cols);
         let all_active = self.read(|bits| bits.bits(1))? == 1;
-        for col in 0..self.row.rules.cols {
-            let active = if all_active { 1 } else { self.read(|bits| bits.bits(1))? };
-            self.set_state(col, active)?;
+        if !all_active {
+            for col in 0..cols {
+                let active = self.read(|bits| bits.bits(1))?;
+                self.states.set(col, active).ok_or(Malformed::Memory)?;
+            }
         }
+        let (row, k, top) = (self.row.row, self.row.layer.key_rice, self.row.rules.top);
+        let mut bits = self.bits.clone();
         let mut level = 0i32;
-        for col in 0..self.row.rules.cols {
-            if self.state(col)? == 0 {
+        for col in 0..cols {
+            if !all_active && self.states.get(col).ok_or(Malformed::Memory)? == 0 {
                 continue;
             }
-            let k = self.row.layer.key_rice;
-            level = level.saturating_add(unzigzag(self.read(|bits| bits.rice(k))?));
-            let top = self.row.rules.top;
-            if !(-i32::from(top)..=i32::from(top)).contains(&level) {
-                return Err(Malformed::Level { row: self.row.row, col, top }.into());
+            let step = bits.rice_here(k).map_err(|why| Malformed::Bits { row, why })?;
+            level = level.saturating_add(unzigzag(step));
+            if level.unsigned_abs() > top as u32 {
+                return Err(Malformed::Level { row, col: col as u16, top }.into());
             }
-            self.set_state(col, (level + (1 << self.row.rules.bits)) as u32)?;
-            core.program(self.row.row, col, level as i16).map_err(Stop::Core)?;
+            self.states.set(col, (level + (1 << self.row.rules.bits)) as u32).ok_or(Malformed::Memory)?;
+            core.program(row, col as u16, level as i16).map_err(Stop::Core)?;
         }
+        *self.bits = bits;
         Ok(())
     }
 
@@ -321,15 +326,5 @@ impl<'a, 'b> Record<'a, 'b> {
     #[inline]
     fn read(&mut self, code: impl FnOnce(&mut BitReader<'b>) -> Result<u32, BitError>) -> Result<u32, Malformed> {
         code(self.bits).map_err(|why| Malformed::Bits { row: self.row.row, why })
-    }
-
-    #[inline]
-    fn state(&self, col: u16) -> Result<u32, Malformed> {
-        self.states.get(usize::from(col)).ok_or(Malformed::Memory)
-    }
-
-    #[inline]
-    fn set_state(&mut self, col: u16, code: u32) -> Result<(), Malformed> {
-        self.states.set(usize::from(col), code).ok_or(Malformed::Memory)
     }
 }
