@@ -30,7 +30,7 @@ for network in networks:
                 os.remove(out)
                 r = json.loads(run.stdout)
                 natural, optimal = (r["orders"][o]["per_inference"]["writes"] for o in ("natural", "optimal"))
-                line = {"network": name, "core": core, "fanout": kind, "reach": reach, "factor": natural / optimal, "gap": r["gap"],
+                line = {"network": name, "core": core, "fanout": kind, "reach": reach, "factor": natural / optimal if optimal else None, "gap": r["gap"],
                         "microseconds": 1e6 * seconds / r["weights"], "bits": r["schedule"]["bits_per_weight"]}
                 with open(gathered, "a") as file:
                     file.write(json.dumps(line) + "\n")
@@ -56,6 +56,8 @@ def table(title, cell):
 
 def ordered(run):
     gap = "-" if run["gap"] is None else f"{100 * run['gap']:.{2 if run['gap'] < 0.1 else 0}f} %"
+    if run["factor"] is None:
+        return "nothing to write"
     return f"{run['factor']:.{2 if run['factor'] < 100 else 0}f} ({gap})"
 
 
