@@ -59,6 +59,37 @@ fn the_first_command_prints_what_is_shown() {
     assert_eq!(shown_lines, printed_lines, "UPDATE_FIXTURES=1 writes README.md anew");
 }
 
+/// The block of a page that begins with `first`, line by line.
+fn block<'a>(page: &'a str, first: &str) -> Vec<&'a str> {
+    let from = page.find(&format!("```text\n{first}")).unwrap_or_else(|| panic!("no block begins with `{first}`"));
+    page[from..].lines().skip(1).take_while(|line| *line != "```").collect()
+}
+
+#[test]
+fn the_step_taken_apart_is_the_one_of_the_fixture() {
+    let mut inspect = Command::new(env!("CARGO_BIN_EXE_elight-plan"));
+    let output = inspect.args(["inspect", "fixtures/mnist-cnn-9x9.elight", "--step", "3"]).current_dir(root());
+    let printed = String::from_utf8(output.output().unwrap().stdout).unwrap();
+    let shown = block(include_str!("../docs/inspect.md"), "step 3: ").join("\n");
+    assert!(printed.contains(&shown), "docs/inspect.md shows\n{shown}\nbut this is printed:\n{printed}");
+}
+
+#[test]
+fn the_simulation_shown_is_what_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (weights, schedule) = (root().join("fixtures/digits-mlp-4bit.safetensors"), "digits.elight");
+    let mut plan = Command::new(env!("CARGO_BIN_EXE_elight-plan"));
+    let planned = plan.arg(&weights).args(["--core", "9x9", "-q", "-o", schedule]).current_dir(folder.path()).status();
+    assert!(planned.unwrap().success());
+    let mut sim = Command::new(env!("CARGO_BIN_EXE_elight-sim"));
+    sim.args([schedule, "--noise", "electrical-pcm", "--adc", "6", "--weights"]).arg(&weights);
+    let printed = String::from_utf8(sim.current_dir(folder.path()).output().unwrap().stdout).unwrap();
+    for (page, first) in [(README, "proved "), (include_str!("../docs/simulation.md"), "simulated mlp")] {
+        let shown = block(page, first).join("\n");
+        assert!(printed.contains(&shown), "a page shows\n{shown}\nbut this is printed:\n{printed}");
+    }
+}
+
 #[test]
 fn every_option_is_in_the_readme() {
     let help = Command::new(env!("CARGO_BIN_EXE_elight-plan")).arg("--help").output().unwrap();

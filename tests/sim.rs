@@ -193,6 +193,14 @@ fn mistakes_are_explained() {
         &["does not hold this model", "conv_layers.0.weight", "the model is `cnn` for images of `digits`: 8x8"],
     );
     fails_with(&[&base[..], &["--model", "vgg9"]].concat(), &["model `vgg9` is not known"]);
+    fails_with(&[&base[..], &["--seeds", "0"]].concat(), &["--seeds", "1.."]);
+    // The cause is said once.
+    let nowhere = sim(&[&base[..], &["--faults", "nowhere.toml"]].concat());
+    let nowhere = String::from_utf8(nowhere.stderr).unwrap();
+    assert!(
+        nowhere.starts_with("error: cannot read nowhere.toml") && nowhere.matches("os error").count() == 1,
+        "{nowhere}"
+    );
     fails_with(&[&base[..], &["--dataset", "mnist", "--data", "/nowhere"]].concat(), &["found none of"]);
     // Data of another shape, and half a file of it.
     let images: Vec<u8> = (0..7 * 3073).map(|i| if i % 3073 == 0 { 1 } else { i as u8 }).collect();

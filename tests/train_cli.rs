@@ -41,6 +41,9 @@ fn mistakes_are_explained() {
     fails_with(&["train", "configs/mnist-cnn.toml", "--set", "data.dir=/nowhere"], "found none of train-images");
     fails_with(&["resume", "configs"], "config.toml");
     fails_with(&["eval", "configs/digits-mlp.toml", "--model", "mlp"], "not a readable safetensors file");
+    let untold = ["eval", "fixtures/mnist-cnn.safetensors", "--model", "cnn"];
+    fails_with(&untold, "the metadata of the weights do not say it; choose one of digits, mnist");
+    fails_with(&[&untold[..], &["--data", "configs"]].concat(), "the files in configs do not say it");
     fails_with(&["eval", "fixtures/digits-mlp-4bit.safetensors", "--model", "cnn"], "does not hold this model");
     fails_with(&["eval", "fixtures/digits-mlp-4bit.safetensors", "--dataset", "mnist"], "--data DIR");
 }

@@ -14,6 +14,8 @@ import argparse
 import json
 import os
 import pathlib
+import pickle
+import re
 import struct
 import sys
 
@@ -76,18 +78,31 @@ def read(path):
     return {name.removeprefix("module.") if strip else name: value for name, value in found.items()}
 
 
+def core(text):
+    """`RxC`, as elight-plan takes it."""
+    size = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
+    if not size or not all(1 <= int(number) <= 1024 for number in size.groups()):
+        raise argparse.ArgumentTypeError(f"`{text}`: expected ROWSxCOLUMNS, each 1 to 1024, as in 9x9")
+    return text
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("checkpoint", help=".pt, .pth, .th, .bin, .safetensors, or a model's folder")
     parser.add_argument("-o", "--output", required=True)
-    parser.add_argument("--core", help="RxC, as in 9x9: elight-plan needs no --core then")
+    parser.add_argument("--core", type=core, metavar="RxC", help="as in 9x9: elight-plan needs no --core then")
     parser.add_argument("--bits", type=int, choices=range(1, 9))
     parser.add_argument("--device", help="a preset of elight-plan, or a TOML file")
     parser.add_argument("--scale", choices=["row", "layer"])
     parser.add_argument("--reparam", choices=["none", "tanh"])
     parser.add_argument("--groups", action="append", default=[], metavar="TENSOR=N", help="groups of a convolution")
     args = parser.parse_args()
-    tensors = read(args.checkpoint)
+    try:
+        tensors = read(args.checkpoint)
+    except pickle.UnpicklingError:
+        sys.exit(f"error: {args.checkpoint}: cannot be read as a checkpoint: expected a file of torch.save with tensors and plain containers only")
+    except Exception as error:  # whatever torch, pickle and safetensors make of a file that is none of theirs
+        sys.exit(f"error: {args.checkpoint}: cannot be read as a checkpoint: {str(error).split(chr(10))[0] or type(error).__name__}")
     said = {"tile": args.core, "bits": args.bits, "device": args.device, "scale": args.scale, "reparam": args.reparam}
     metadata = {"format": "pt", **{f"elight.{key}": value for key, value in said.items() if value is not None}}
     for text in args.groups:
@@ -95,7 +110,10 @@ def main():
         if name not in tensors or not number.isdigit():
             parser.error(f"--groups {text}: expected TENSOR=N with a tensor of the checkpoint, as in dw.weight=32")
         metadata[f"elight.groups.{name}"] = number
-    write(args.output, tensors, metadata)
+    try:
+        write(args.output, tensors, metadata)
+    except OSError as error:
+        sys.exit(f"error: cannot write {args.output}: {error.strerror}")
     weights = sum(t.numel() for t in tensors.values() if t.dim() >= 2)
     print(f"{args.output}: {len(tensors)} tensors, {weights} weights in tensors of two or more dimensions")
 

@@ -276,4 +276,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        sys.exit(f"error: {error}")
+    except (ValueError, KeyError) as error:
+        sys.exit(f"error: {' or '.join(sys.argv[1:])}: no schedule or no report, or damaged: {error}")

@@ -3,6 +3,8 @@
 
 import json
 import pathlib
+import subprocess
+import sys
 import tempfile
 
 import torch
@@ -91,9 +93,26 @@ def check_model():
             assert part in header, part
 
 
+def check_export_refuses():
+    """What is no checkpoint, no core and no folder is named, without a traceback."""
+    here = pathlib.Path(__file__).resolve().parent
+    with tempfile.TemporaryDirectory() as folder:
+        good = pathlib.Path(folder) / "good.pt"
+        torch.save({"w": torch.ones(2, 3)}, good)
+        for arguments, message in [
+            (["nowhere.pt", "-o", "x"], "nowhere.pt: cannot be read as a checkpoint"),
+            ([here / "export.py", "-o", "x"], "cannot be read as a checkpoint"),
+            ([good, "-o", "x", "--core", "9"], "expected ROWSxCOLUMNS"),
+            ([good, "-o", f"{folder}/nowhere/x"], "cannot write"),
+        ]:
+            ran = subprocess.run([sys.executable, here / "export.py", *arguments], cwd=folder, capture_output=True, text=True)
+            assert ran.returncode and message in ran.stderr and "Traceback" not in ran.stderr, (arguments, ran.stderr)
+
+
 for case, bits in [("b2_p2_q3_k9", 2), ("b4_p2_q3_k9", 4), ("b4_p2_q3_k9_std1", 4), ("b5_p2_q3_k9", 5), ("b8_p2_q3_k9", 8)]:
     check_golden(case, bits)
     print(f"{case}: levels, values, losses and gradients as in the golden vectors")
 check_quantile()
 check_model()
+check_export_refuses()
 print("elight_torch: all passed")

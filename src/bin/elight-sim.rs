@@ -1,11 +1,10 @@
 //! `elight-sim`: what a network is worth on the core, as a schedule programs it.
 
 use std::io::Write;
-use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Parser, ValueEnum};
 use elight::level::Reparam;
 use elight::sim::noise::NoiseModel;
@@ -39,8 +38,8 @@ struct Args {
     dataset: Option<String>,
 
     /// Test images, from the first [default: all].
-    #[arg(long, value_name = "N")]
-    images: Option<NonZeroU32>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    images: Option<u32>,
 
     /// Noise of the cells: a preset (electrical-pcm, optical-pcm) or a TOML file [default: none].
     #[arg(long, value_name = "PRESET|FILE.toml")]
@@ -63,8 +62,8 @@ struct Args {
     dac: Option<u8>,
 
     /// Cores to draw: noise with as many seeds.
-    #[arg(long, value_name = "N", default_value = "3")]
-    seeds: NonZeroU16,
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..))]
+    seeds: u16,
 
     /// The first seed.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -91,12 +90,12 @@ struct Args {
     std: Option<Vec<f32>>,
 
     /// Images per batch.
-    #[arg(long, default_value = "100")]
-    batch: NonZeroU16,
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..))]
+    batch: u16,
 
     /// Threads [default: all]; the figures are the same for any number.
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroU16>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
 
     /// Print the figures as one JSON object.
     #[arg(long)]
@@ -124,7 +123,8 @@ fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("error: {e:#}");
+            // Messages of the library tell their causes themselves.
+            eprintln!("error: {e}");
             ExitCode::FAILURE
         }
     }
@@ -133,9 +133,9 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     if let Some(n) = args.threads {
         rayon::ThreadPoolBuilder::new()
-            .num_threads(n.get().into())
+            .num_threads(n.into())
             .build_global()
-            .context("cannot start the threads")?;
+            .map_err(|e| anyhow!("cannot start the threads: {e}"))?;
     }
     if !(args.drift >= 0.0 && args.drift.is_finite()) {
         bail!("--drift is {}, expected seconds, 0 or above", args.drift);
@@ -159,16 +159,16 @@ fn run(args: Args) -> Result<()> {
         data: args.data,
         device: args.device,
         reparam,
-        images: args.images.map(|n| n.get() as usize),
+        images: args.images.map(|n| n as usize),
         noise,
         age_seconds: args.drift,
         faults: args.faults,
         adc: args.adc,
         dac: args.dac,
-        seeds: u32::from(args.seeds.get()),
+        seeds: u32::from(args.seeds),
         seed: args.seed,
         layer_images: args.layer_images as usize,
-        batch: usize::from(args.batch.get()),
+        batch: usize::from(args.batch),
     };
     let mut bar = Bar::new(args.quiet)?;
     let outcome = Simulation::open(settings)?.run(&mut bar)?;

@@ -1,6 +1,6 @@
 //! `elight-train`: trains networks whose weights are cheap to write, and evaluates them.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::{Parser, Subcommand};
 use elight::level::ScaleMode;
 use elight::nn::model::MODELS;
@@ -127,7 +127,8 @@ fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("error: {e:#}");
+            // Messages of the library tell their causes themselves.
+            eprintln!("error: {e}");
             ExitCode::FAILURE
         }
     }
@@ -135,7 +136,10 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     if let Some(n) = args.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(n).build_global().context("cannot start the threads")?;
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(n)
+            .build_global()
+            .map_err(|e| anyhow!("cannot start the threads: {e}"))?;
     }
     match args.command {
         Command::Train { config, set } => train(Trainer::new(Config::load(&config, &set)?)?),
@@ -168,7 +172,7 @@ fn train(mut trainer: Trainer) -> Result<()> {
             std::process::exit(130);
         }
     })
-    .context("cannot catch Ctrl-C")?;
+    .map_err(|e| anyhow!("cannot catch Ctrl-C: {e}"))?;
     let out = trainer.config().train.out.clone();
     let epochs = trainer.config().train.epochs;
     println!("{} on {}, into {}", trainer.config().model.name, trainer.config().data.name, out.display());

@@ -109,7 +109,12 @@ pub fn open(path: &Path, recipe: &Recipe, data: Option<&Path>) -> Result<Opened,
     })?;
     // Files at hand speak louder than the data set that the weights were trained on.
     let dataset = recipe.dataset.clone().or(recognised).or_else(|| meta.get("elight.dataset").cloned());
-    let dataset = dataset.ok_or_else(|| missing("--dataset", "is not given, nor recognised from the files"))?;
+    let dataset = dataset.ok_or_else(|| {
+        let names = crate::train::data::DATASETS.map(|(n, _)| n).join(", ");
+        let files =
+            data.map_or("the metadata of the weights".to_owned(), |dir| format!("the files in {}", dir.display()));
+        missing("--dataset", &format!("is not given, and {files} do not say it; choose one of {names}"))
+    })?;
     let set = Dataset::open(&dataset, data)?;
 
     let pcm = trained_for(meta)?.or_else(|| recipe.quantized.clone());

@@ -240,7 +240,8 @@ fn wrong_arguments_are_named() {
     sandbox.plan(&["--scale", "tensor"]).fails(2, &["--scale", "row, layer"]);
     sandbox.plan(&["--reparam", "sin"]).fails(2, &["--reparam", "none, tanh"]);
     sandbox.plan(&["--layout", "rows"]).fails(2, &["--layout", "auto, matrix, blocks"]);
-    sandbox.plan(&["--threads", "0"]).fails(2, &["--threads"]);
+    sandbox.plan(&["--threads", "0"]).fails(2, &["--threads", "1..="]);
+    sandbox.plan(&["--rate", "-1"]).fails(2, &["--rate", "a number above 0"]);
     sandbox.plan(&["--threads", "many"]).fails(2, &["--threads"]);
     sandbox.plan(&["-q", "-v"]).fails(2, &["--quiet", "--verbose"]);
     sandbox.plan(&["--frobnicate"]).fails(2, &["--frobnicate"]);

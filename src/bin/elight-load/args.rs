@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -23,8 +22,8 @@ pub struct Cli {
     pub to: Target,
 
     /// Inferences to run.
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub run: NonZeroU32,
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    pub run: u32,
 
     /// Go on with an inference of this schedule that an earlier load left unfinished. Without it, a new inference begins.
     #[arg(long)]
@@ -51,7 +50,7 @@ pub struct Cli {
     pub set_key: bool,
 
     /// How many seconds a line that is gone is tried again.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, allow_negative_numbers = true)]
     pub patience: u16,
 
     /// With --to sim: the device profile [default: the preset that the schedule names].
@@ -63,7 +62,7 @@ pub struct Cli {
     pub stuck: Vec<(u16, u16, Side)>,
 
     /// With --to sim: standard deviation of a written transmission, in transmission.
-    #[arg(long, value_name = "SIGMA", default_value_t = 0.0, value_parser = noise)]
+    #[arg(long, value_name = "SIGMA", default_value_t = 0.0, allow_negative_numbers = true, value_parser = noise)]
     pub noise: f32,
 
     /// With --to sim: seed of the noise.

@@ -36,7 +36,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let key = cli.key.as_deref().map(args::read_key).transpose()?;
     let wear = cli.wear.as_deref().map(wear::Output::new).transpose()?;
     let options = Options {
-        inferences: cli.run.get(),
+        inferences: cli.run,
         resume: cli.resume,
         verify: cli.verify,
         wear: cli.wear.is_some(),

@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -88,7 +87,7 @@ pub struct InspectArgs {
     #[arg(long)]
     pub frames: bool,
 
-    /// Print one JSON object (docs/report.md).
+    /// Print one JSON object (docs/inspect.md).
     #[arg(long)]
     pub json: bool,
 }
@@ -198,8 +197,8 @@ pub struct PlanArgs {
     pub rotate_every: Option<u64>,
 
     /// Threads [default: all]; the schedule is the same for any number.
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroU16>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
 
     /// Seed of the search for good row orders.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -218,7 +217,7 @@ pub struct PlanArgs {
     pub svg: Option<PathBuf>,
 
     /// Inferences in a second, for the lifetime in years.
-    #[arg(long, value_name = "PER_SECOND", default_value_t = 1.0, value_parser = rate)]
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 1.0, allow_negative_numbers = true, value_parser = rate)]
     pub rate: f64,
 
     /// Do not replay the schedule.

@@ -18,7 +18,7 @@ use crate::progress::Bars;
 /// Plans, writes, replays and reports; false when the replay does not match.
 pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads.get())).build_global().context("--threads")?;
+        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().context("--threads")?;
     }
     let Some(weights) = &args.weights else {
         anyhow::bail!("WEIGHTS are needed, as in: elight-plan weights.safetensors --core 9x9");
