@@ -12,8 +12,7 @@ use elight::order::program::Program;
 use elight::order::quantile;
 use elight::order::shared::Effort;
 use elight::order::tally::Counter;
-use elight::order::{Order, Reach, Rows};
-use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, Trade, Unobserved, identity_crc};
+use elight::plan::{self, CoreSize, PlanOptions, Quantization, Unobserved, identity_crc};
 use elight::replay::SimBuffers;
 use elight::schedule::records::{Encoder, Memory, RecordFormat, Records, Survey, walk};
 use elight::schedule::writer::ScheduleSpec;
@@ -107,18 +106,8 @@ fn schedule(layer: &Layer) -> (Network, PlanOptions, Vec<u8>) {
     let file = safetensors::serialize([("layer.weight", view)], None).expect("one tensor");
     let network = Network::from_bytes("bench", file, Layout::Auto, &Filter::default()).expect("a sound file");
     let options = PlanOptions {
-        core: CORE,
-        device: layer.device.clone(),
         quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Layer },
-        reach: Reach::Row,
-        rows: Rows::Stored,
-        order: Order::Optimal,
-        fanout: 1,
-        effort: elight::order::shared::Effort::Good,
-        seed: 1,
-        segment_bytes: plan::SEGMENT_BYTES,
-        condition: Condition::default(),
-        trade: Trade::default(),
+        ..PlanOptions::new(CORE, layer.device.clone())
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("bench.elight");

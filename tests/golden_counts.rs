@@ -6,9 +6,9 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
+use elight::order::Order;
 use elight::order::tally::ElightAccounting;
-use elight::order::{Order, Reach, Rows};
-use elight::plan::{self, Condition, CoreSize, PlanOptions, Quantization, SEGMENT_BYTES, Trade, Unobserved};
+use elight::plan::{self, CoreSize, PlanOptions, Quantization, Unobserved};
 use elight::weights::{Filter, Layout, Network};
 use serde_json::Value;
 use support::repository;
@@ -22,19 +22,11 @@ fn check(path: &Path, order: Order) {
 
     let only = Filter::new(&["weight".to_owned()], &[]).unwrap();
     let network = Network::from_bytes(name, std::fs::read(path).unwrap(), Layout::Blocks, &only).unwrap();
+    let device = DeviceProfile::load("elight", Some(bits)).unwrap();
     let options = PlanOptions {
-        core: CoreSize { rows: k, cols: k },
-        device: DeviceProfile::load("elight", Some(bits)).unwrap(),
         quantization: Quantization { reparam: Reparam::Tanh, scale: ScaleMode::Layer },
-        reach: Reach::Row,
-        rows: Rows::Stored,
         order,
-        fanout: 1,
-        effort: elight::order::shared::Effort::Good,
-        seed: 1,
-        segment_bytes: SEGMENT_BYTES,
-        condition: Condition::default(),
-        trade: Trade::default(),
+        ..PlanOptions::new(CoreSize { rows: k, cols: k }, device)
     };
     let folder = tempfile::tempdir().unwrap();
     let outcome = plan::plan(&network, &options, &folder.path().join("plan.elight"), &[], &Unobserved).unwrap();

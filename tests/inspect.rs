@@ -4,8 +4,8 @@ mod support;
 
 use elight::inspect::{Content, Inspection, Request, inspect};
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
-use elight::order::{Order, Reach, Rows};
-use elight::plan::{Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Trade, Unobserved, plan};
+use elight::order::{Order, Reach};
+use elight::plan::{CoreSize, Outcome, PlanOptions, Unobserved, plan};
 use elight::weights::{Filter, Layout, Network};
 use support::program::{Sandbox, network};
 use support::weights::random;
@@ -19,20 +19,8 @@ struct Planned {
 fn planned(order: Order, reach: Reach) -> Planned {
     let sandbox = Sandbox::with(&network());
     let network = Network::open(&sandbox.path("net.safetensors"), Layout::Auto, &Filter::default()).unwrap();
-    let options = PlanOptions {
-        core: CoreSize { rows: 4, cols: 5 },
-        device: DeviceProfile::load("elight", Some(3)).unwrap(),
-        quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Row },
-        reach,
-        rows: Rows::Stored,
-        order,
-        fanout: 1,
-        effort: elight::order::shared::Effort::Good,
-        seed: 1,
-        segment_bytes: SEGMENT_BYTES,
-        condition: Condition::default(),
-        trade: Trade::default(),
-    };
+    let device = DeviceProfile::load("elight", Some(3)).unwrap();
+    let options = PlanOptions { reach, order, ..PlanOptions::new(CoreSize { rows: 4, cols: 5 }, device) };
     let outcome = plan(&network, &options, &sandbox.path("net.elight"), &[], &Unobserved).unwrap();
     let schedule = sandbox.read("net.elight");
     Planned { sandbox, outcome, schedule }

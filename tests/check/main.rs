@@ -10,8 +10,8 @@ use draft::*;
 use elight::check::{Counted, Options, check_schedule};
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
 use elight::order::tally::{Cost, PairWear};
-use elight::order::{Order, Reach, Rows};
-use elight::plan::{Condition, CoreSize, PlanOptions, Quantization, SEGMENT_BYTES, Trade, Unobserved, plan};
+use elight::order::{Order, Reach};
+use elight::plan::{CoreSize, PlanOptions, Quantization, Unobserved, plan};
 
 fn same(found: Counted, planned: Cost) {
     assert_eq!(
@@ -44,20 +44,7 @@ fn planned_figures_are_counted_again() {
                 let device = DeviceProfile::load("elight", Some(bits)).unwrap();
                 let core = CoreSize { rows, cols };
                 let quantization = Quantization { reparam, scale };
-                let options = PlanOptions {
-                    core,
-                    device: device.clone(),
-                    quantization,
-                    reach,
-                    rows: Rows::Stored,
-                    order,
-                    fanout: 1,
-                    effort: elight::order::shared::Effort::Good,
-                    seed: 1,
-                    segment_bytes: SEGMENT_BYTES,
-                    condition: Condition::default(),
-                    trade: Trade::default(),
-                };
+                let options = PlanOptions { quantization, reach, order, ..PlanOptions::new(core, device.clone()) };
                 let outcome = plan(&network, &options, &path, &[], &Unobserved).unwrap();
                 let mut file = std::fs::File::open(&path).unwrap();
                 let what = format!("{rows}x{cols}, {bits} bits, {order:?}, {reach:?}, {reparam:?}, {scale:?}");

@@ -1,9 +1,9 @@
 //! Small networks, planned and replayed.
 
 use elight::check::{self, Findings};
-use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
-use elight::order::{Order, Reach, Rows};
-use elight::plan::{self, Condition, CoreSize, Outcome, PlanOptions, Quantization, SEGMENT_BYTES, Trade, Unobserved};
+use elight::level::{DeviceProfile, Quantizer};
+use elight::order::{Order, Reach};
+use elight::plan::{self, CoreSize, Outcome, PlanOptions, Unobserved};
 use elight::replay::{self, Promise, Replay};
 use elight::weights::{Filter, Layout, Network};
 
@@ -29,20 +29,8 @@ pub fn network(layers: &[Layer]) -> Network {
 }
 
 pub fn options(core: (usize, usize), bits: u8, reach: Reach) -> PlanOptions {
-    PlanOptions {
-        core: CoreSize { rows: core.0, cols: core.1 },
-        device: DeviceProfile::load("elight", Some(bits)).unwrap(),
-        quantization: Quantization { reparam: Reparam::None, scale: ScaleMode::Row },
-        reach,
-        rows: Rows::Stored,
-        order: Order::Optimal,
-        fanout: 1,
-        effort: elight::order::shared::Effort::Good,
-        seed: 1,
-        segment_bytes: SEGMENT_BYTES,
-        condition: Condition::default(),
-        trade: Trade::default(),
-    }
+    let device = DeviceProfile::load("elight", Some(bits)).unwrap();
+    PlanOptions { reach, ..PlanOptions::new(CoreSize { rows: core.0, cols: core.1 }, device) }
 }
 
 /// A plan, what the replay has shown, and what the checker has found.

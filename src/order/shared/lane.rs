@@ -215,6 +215,7 @@ fn closed(nodes: &Nodes, effort: Effort, seed: u64) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::shared::recount::{self, Levels};
     use proptest::prelude::*;
 
     fn nodes(levels: &[Vec<i16>]) -> Nodes {
@@ -256,23 +257,6 @@ mod tests {
             })
             .collect()
     }
-
-    /// Level steps from given levels through a lane once, and on to given levels; none where a level is not given.
-    fn count_between(clusters: &[Vec<Vec<i16>>], orders: &[Vec<u32>], start: &Levels, end: &Levels) -> u64 {
-        let (mut at, mut sum) = (start.clone(), 0);
-        let columns = clusters.iter().zip(orders).flat_map(|(c, o)| o.iter().map(|&node| &c[node as usize]));
-        let columns = columns.map(|column| column.iter().map(|&level| Some(level)).collect()).chain([end.clone()]);
-        for column in columns.collect::<Vec<Levels>>() {
-            for (at, level) in at.iter_mut().zip(column) {
-                sum += at.zip(level).map_or(0, |(at, level)| u64::from(at.abs_diff(level)));
-                *at = level.or(*at);
-            }
-        }
-        sum
-    }
-
-    /// A level of each row, where there is one.
-    type Levels = Vec<Option<i16>>;
 
     fn levels() -> impl Strategy<Value = Levels> {
         prop::collection::vec(prop::option::of(-15i16..=15), 3)
@@ -322,7 +306,10 @@ mod tests {
             // Rows that no column uses are none of the lane's.
             let rows = clusters.iter().map(|c| c[0].len()).max().unwrap();
             let [start, end] = [start, end].map(|levels| levels[..rows].to_vec());
-            let cost = |orders: &[Vec<u32>]| count_between(&clusters, orders, &start, &end);
+            let cost = |orders: &[Vec<u32>]| {
+                let of_lane = clusters.iter().zip(orders);
+                recount::between(of_lane.flat_map(|(c, o)| o.iter().map(|&node| &c[node as usize])), &start, &end)
+            };
             let optimum = brute_force(&clusters, cost);
             let columns: Vec<Nodes> = clusters.iter().map(|c| nodes(c)).collect();
             let closing = Closing::Given { start: state(&start), end: state(&end) };

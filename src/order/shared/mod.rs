@@ -27,6 +27,8 @@ pub mod lane;
 mod lane_bound;
 pub mod layer;
 mod moves;
+#[cfg(test)]
+mod recount;
 pub mod row;
 mod row_bound;
 mod seam;

@@ -103,6 +103,7 @@ mod tests {
     use super::*;
     use crate::order::shared::distance::State;
     use crate::order::shared::lane::Closing;
+    use crate::order::shared::recount::{self, Levels};
     use crate::order::shared::row::Group;
     use proptest::prelude::*;
 
@@ -198,23 +199,12 @@ mod tests {
 
     /// Level steps from given levels through all stages once, and on to given levels; none where a level is not given.
     fn count_between(stages: &[Vec<Vec<i16>>], chains: &[&Vec<Vec<u32>>], sides: &[[Levels; 2]]) -> u64 {
-        let mut sum = 0;
-        for (lane, [start, end]) in sides.iter().enumerate() {
-            let mut at = start.clone();
+        let lane = |(lane, [start, end]): (usize, &[Levels; 2])| {
             let columns = stages.iter().zip(chains).flat_map(|(s, c)| c[lane].iter().map(|&node| &s[node as usize]));
-            let columns = columns.map(|column| column.iter().map(|&level| Some(level)).collect()).chain([end.clone()]);
-            for column in columns.collect::<Vec<Levels>>() {
-                for (at, level) in at.iter_mut().zip(column) {
-                    sum += at.zip(level).map_or(0, |(at, level)| u64::from(at.abs_diff(level)));
-                    *at = level.or(*at);
-                }
-            }
-        }
-        sum
+            recount::between(columns, start, end)
+        };
+        sides.iter().enumerate().map(lane).sum()
     }
-
-    /// A level of each row, where there is one.
-    type Levels = Vec<Option<i16>>;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(500))]
