@@ -105,11 +105,7 @@ impl Held {
         // The controller proves the header; before that, it has to be told what core it drives and how much memory it has.
         let header = Self::header(&front);
         let (identity, ram, device) = match &header {
-            Some(h) => {
-                let identity =
-                    Identity { rows: h.rows, cols: h.cols, bits: h.bits, fanout: h.fanout, device_crc: h.device_crc };
-                (identity, h.working_memory().total(), h.device.to_owned())
-            }
+            Some(h) => (h.identity(), h.working_memory().total(), h.device.to_owned()),
             None => (Identity { rows: 1, cols: 1, bits: 1, fanout: 1, device_crc: 0 }, 0, String::new()),
         };
         let small = |side: u16| usize::from(side.min(wire::MAX_CORE));

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::photonic_core::Identity;
+
 /// The first eight bytes of a schedule; the last is the format version.
 pub const MAGIC: [u8; 8] = *b"elight\x00\x01";
 /// Longest body of the Header frame, bytes: the decoder has no other bound before it has read the header.
@@ -106,6 +108,13 @@ impl Header<'_> {
     #[must_use]
     pub const fn top_level(&self) -> i16 {
         crate::pcm::top_level(self.bits)
+    }
+
+    /// The core that the schedule is for.
+    #[must_use]
+    pub const fn identity(&self) -> Identity {
+        let Self { rows, cols, bits, fanout, device_crc, .. } = *self;
+        Identity { rows, cols, bits, fanout, device_crc }
     }
 
     /// Number of index lists of one core row; none where inputs are shared.

@@ -123,7 +123,7 @@ pub fn inspect(file: &[u8], request: &Request) -> Result<Inspection, InspectErro
     let (wanted, layer) = (outline.step(request), outline.layer(request));
     let memory = core_of.map_or(0, |h| h.working_memory().total());
     let mut memory = vec![0u8; memory.max(MAX_HEADER)];
-    let identity = header.as_ref().map_or(NOBODY, identity);
+    let identity = header.as_ref().map_or(NOBODY, Header::identity);
 
     core.hold(&request.origin);
     core.begin(wanted.as_ref().ok().copied().flatten());
@@ -184,7 +184,7 @@ pub fn step_writes(file: &[u8]) -> Option<Vec<Vec<u32>>> {
     let mut core = Recorder::new(&header);
     for _ in 0..2 {
         core.begin(None);
-        let pass = Pass::run(file, identity(&header), core, &mut memory);
+        let pass = Pass::run(file, header.identity(), core, &mut memory);
         pass.end?;
         core = pass.core;
     }
@@ -205,10 +205,6 @@ const NOBODY: Identity = Identity { rows: 1, cols: 1, bits: 1, fanout: 1, device
 fn in_range(h: &Header<'_>) -> bool {
     let size = |n: u16| (1..=wire::MAX_CORE).contains(&n);
     size(h.rows) && size(h.cols) && (MIN_BITS..=MAX_BITS).contains(&h.bits) && h.window <= wire::MAX_WINDOW
-}
-
-fn identity(h: &Header<'_>) -> Identity {
-    Identity { rows: h.rows, cols: h.cols, bits: h.bits, fanout: h.fanout, device_crc: h.device_crc }
 }
 
 /// One run of the schedule on the recording core.

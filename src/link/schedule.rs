@@ -38,13 +38,7 @@ impl Schedule {
         let bytes = std::fs::read(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
         let header = crate::inspect::header(&bytes)
             .ok_or_else(|| fail("this is no schedule: give the file that elight-plan wrote".to_owned()))?;
-        let identity = Identity {
-            rows: header.rows,
-            cols: header.cols,
-            bits: header.bits,
-            fanout: header.fanout,
-            device_crc: header.device_crc,
-        };
+        let identity = header.identity();
         let (device, ram) = (header.device.to_owned(), header.ram as usize);
         // A header that is not true would ask for any memory; no core needs as much.
         if ram > 1 << 30 || usize::from(header.rows) * usize::from(header.cols) > 1 << 20 {

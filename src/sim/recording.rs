@@ -104,13 +104,7 @@ impl ScheduleFile {
         let Ok((Body { frame: Frame::Header(header), .. }, _)) = postcard::take_from_bytes::<Body<'_>>(body) else {
             return Err(wrong("does not begin with a header"));
         };
-        let identity = Identity {
-            rows: header.rows,
-            cols: header.cols,
-            fanout: header.fanout,
-            bits: header.bits,
-            device_crc: header.device_crc,
-        };
+        let identity = header.identity();
         let (device, ram, layers) = (header.device.to_owned(), header.ram as usize, header.layers as usize);
         if ram > bytes.len().saturating_mul(64).saturating_add(1 << 24) {
             return Err(wrong("asks for a decoder's memory that its size does not explain"));

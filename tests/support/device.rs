@@ -112,13 +112,7 @@ impl Plan {
         }
         let transmissions: Vec<f32> = device.transmissions().iter().map(|&t| t as f32).collect();
         assert_eq!(device_crc(&transmissions), header.device_crc);
-        let identity = Identity {
-            rows: header.rows,
-            cols: header.cols,
-            bits: header.bits,
-            fanout: header.fanout,
-            device_crc: header.device_crc,
-        };
+        let identity = header.identity();
         let ram = header.ram as usize;
         Self { bytes, identity, transmissions, ram }
     }

@@ -210,5 +210,5 @@ pub fn ram(h: &Header<'_>) -> usize {
 
 /// The identity of the core that a header is for.
 pub fn identity(h: &Header<'_>) -> Identity {
-    Identity { rows: h.rows, cols: h.cols, bits: h.bits, fanout: h.fanout, device_crc: h.device_crc }
+    h.identity()
 }
