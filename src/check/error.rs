@@ -291,6 +291,16 @@ pub enum Problem {
         /// The level.
         level: i16,
     },
+    /// A weight where it is changed more than need be.
+    #[error(
+        "column {column} of output row {output} is multiplied in a lane whose faulty cells change it more than another lane, or darkness, would"
+    )]
+    OtherLane {
+        /// The output row.
+        output: usize,
+        /// The column.
+        column: usize,
+    },
     /// A weight twice.
     #[error("column {column} of output row {output} is multiplied a second time, expected once")]
     MultipliedAgain {

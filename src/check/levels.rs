@@ -1,7 +1,6 @@
 //! Weights to levels, the slow way: for every weight, the transmission that it wants and the two that enclose it
 //! (section 3 of docs/design.md; no thresholds, double precision throughout).
 
-use crate::faults::CellRange;
 use crate::level::{DeviceProfile, Reparam};
 
 /// How near to the middle of two levels a weight may be for either to be right, relative to what it wants.
@@ -16,11 +15,16 @@ const TIE: f64 = 1.0 / (1u32 << 23) as f64;
 pub(super) struct Own(i16);
 
 impl Own {
-    /// A weight that its cell cannot hold, and that is better left out.
-    pub(super) const LEFT_OUT: Self = Self(i16::MIN);
+    /// Of one level that will do, or of two neighbours.
+    pub(super) fn of(mut levels: Vec<i16>) -> Self {
+        levels.sort_unstable_by_key(|level| level.unsigned_abs());
+        levels.dedup();
+        let highest = levels.last().copied().unwrap_or_default();
+        Self::new(highest.abs(), levels.len() > 1, highest < 0)
+    }
 
     /// The levels that will do.
-    fn levels(self) -> impl Iterator<Item = i16> {
+    pub(super) fn levels(self) -> impl Iterator<Item = i16> {
         [Some(self.level()), self.tie().then(|| self.level() - self.0.signum())].into_iter().flatten()
     }
 
@@ -87,36 +91,9 @@ impl Levels {
         own.extend(weights.iter().map(|&weight| self.own(weight, scale)));
     }
 
-    /// Replaces the levels of a row's weights, column by column, by the best that their cells can hold: cell `column % C`, where nothing can be moved.
-    /// Returns the columns that may be left out because of their cells.
-    pub(super) fn hold(&self, own: &mut [Own], ranges: &[CellRange]) -> Vec<usize> {
-        let mut optional = Vec::new();
-        for (column, own) in own.iter_mut().enumerate() {
-            let range = ranges[column % ranges.len()];
-            let held: Vec<Option<i16>> = own.levels().map(|level| self.held(level, range)).collect();
-            if held.contains(&None) {
-                optional.push(column);
-            }
-            let mut levels: Vec<i16> = held.into_iter().flatten().collect();
-            levels.sort_unstable_by_key(|level| std::cmp::Reverse(level.unsigned_abs()));
-            levels.dedup();
-            *own = match levels[..] {
-                [] => Own::LEFT_OUT,
-                [level] => Own::new(level.abs(), false, level < 0),
-                // Two that will do are neighbours, and so is what is nearest to them.
-                [level, ..] => Own::new(level.abs(), true, level < 0),
-            };
-        }
-        optional
-    }
-
-    /// Of all levels from the lowest to the highest of the cell, and darkness, the one that stands for the nearest weight; darkness only if it is nearer than any
-    /// level.
-    fn held(&self, level: i16, range: CellRange) -> Option<i16> {
-        let value = |level: i16| f64::from(level.signum()) * self.above[usize::from(level.unsigned_abs())];
-        let error = |level: i16, own: i16| (value(own) - value(level)).abs();
-        let nearest = (range.lowest..=range.highest).min_by(|a, b| error(*a, level).total_cmp(&error(*b, level)))?;
-        (error(nearest, level) <= value(level).abs()).then_some(nearest)
+    /// What a signed level stands for: transmission above that of level 0.
+    pub(super) fn signed(&self, level: i16) -> f64 {
+        f64::from(level.signum()) * self.above[usize::from(level.unsigned_abs())]
     }
 
     fn own(&self, weight: f32, scale: f64) -> Own {

@@ -8,6 +8,7 @@
 //! bytes.rs    frames: lengths, CRC, sequence; fields of a frame; bits of a record
 //! format.rs   Header, Layer and TileRow frames, range by range
 //! levels.rs   weights to levels, the slow way; clip.rs: where weights are cut off before that, if they are
+//! faulty.rs   where weights go that faulty cells cannot hold
 //! row.rs      one core row in one tile row: records to cells and inputs, each compared with its weight
 //! shared.rs   the same where core rows share inputs
 //! ledger.rs   every write of every PCM cell
@@ -23,6 +24,8 @@ mod format;
 
 mod clip;
 mod levels;
+
+mod faulty;
 
 mod row;
 

@@ -1,7 +1,10 @@
 //! One core row in one tile row: its records (sections 4 and 5 of docs/schedule-format.md), and every product against its weight.
 
+use std::collections::BTreeMap;
+
 use super::bytes::Bits;
 use super::error::{Place, Problem};
+use super::faulty::Choice;
 use super::format::{Coding, Header, Lists, Reach};
 use super::ledger::Ledger;
 use super::levels::Own;
@@ -53,8 +56,10 @@ pub(super) struct Row {
     pub(super) output: Option<usize>,
     /// The levels of its weights.
     pub(super) own: Vec<Own>,
-    /// Columns that may be left out, as their cells cannot hold their weights; ascending.
-    pub(super) optional: Vec<usize>,
+    /// What the highest level stands for.
+    pub(super) scale: f64,
+    /// Columns that no lane holds as they are.
+    pub(super) choices: BTreeMap<usize, Choice>,
     /// Columns multiplied so far.
     done: Columns,
     /// Columns that were inside the window when they were used.
@@ -199,25 +204,27 @@ impl Row {
             self.last[list] = found;
             found
         };
-        self.multiply(found, window, rules, level)
+        self.multiply(found, cell, window, rules, level)
     }
 
-    /// An input reaches a cell at this level: is the product of the two a weight of this row, and a new one?
+    /// An input reaches the cell of a lane at this level: is the product of the two a weight of this row, and a new one?
     #[inline]
     pub(super) fn multiply(
         &mut self,
         found: i64,
+        lane: usize,
         window: Option<Window>,
         rules: Rules<'_>,
         level: i16,
     ) -> Result<(), Problem> {
         let by_level = (level + rules.header.top()) as usize;
         let column = usize::try_from(found).unwrap_or(usize::MAX);
-        let Some(own) = self.own.get(column) else {
+        let Some(&own) = self.own.get(column) else {
             return Err(Problem::ColumnBeyond { found, cols: rules.cols });
         };
+        let own = if self.choices.is_empty() { own } else { self.held(own, column, lane)? };
         if !own.is(level) {
-            return Err(self.wrong_level(rules, column, level));
+            return Err(self.wrong_level(rules, column, own, level));
         }
         if !self.done.insert(column) {
             return Err(Problem::MultipliedAgain { output: self.output.unwrap_or_default(), column });
@@ -259,17 +266,26 @@ impl Row {
         (column + gap) as i64
     }
 
+    /// The levels that a weight may have in a lane.
+    fn held(&self, own: Own, column: usize, lane: usize) -> Result<Own, Problem> {
+        let Some(choice) = self.choices.get(&column) else { return Ok(own) };
+        let held = choice.lit.iter().find(|(may, _)| *may == lane);
+        let other = Problem::OtherLane { output: self.output.unwrap_or_default(), column };
+        held.map(|(_, own)| *own).ok_or(other)
+    }
+
     #[cold]
-    fn wrong_level(&self, rules: Rules<'_>, column: usize, found: i16) -> Problem {
+    fn wrong_level(&self, rules: Rules<'_>, column: usize, own: Own, found: i16) -> Problem {
         let output = self.output.unwrap_or_default();
-        let (weight, expected) = (rules.weights[output * rules.cols + column], self.own[column].level());
+        let (weight, expected) = (rules.weights[output * rules.cols + column], own.level());
         Problem::WrongLevel { output, column, weight, expected, found }
     }
 
     /// Ends the tile row: whatever is not multiplied has to be zero. Returns how many weights were left out.
     pub(super) fn end(&self) -> Result<u64, Problem> {
         let left = || self.own.iter().enumerate().filter(|(column, _)| !self.done.has(*column));
-        let mut missing = left().filter(|(column, own)| !own.is(0) && self.optional.binary_search(column).is_err());
+        let may = |column: &usize| self.choices.get(column).is_some_and(|choice| choice.dark);
+        let mut missing = left().filter(|(column, own)| !own.is(0) && !may(column));
         let Some((column, own)) = missing.next() else {
             return Ok(left().count() as u64);
         };

@@ -3,6 +3,7 @@
 use super::bound::Bound;
 use super::bytes::{Bits, CRC, Frames, Kind, ranged};
 use super::error::{Place, Problem};
+use super::faulty;
 use super::findings::{ElightCount, Findings, LayerFindings};
 use super::format::{Header, Layer, Reach, TileRow, agree};
 use super::ledger::Ledger;
@@ -185,18 +186,34 @@ impl Checker<'_> {
                 scale_fits(found, own_scale, Some(output))?;
             }
             self.levels.derive(weights, own_scale, &mut row.own);
-            row.optional.clear();
-            if let Some(ranges) = self.ranges.filter(|_| self.header.reach == Reach::Lane) {
-                let cells = core_row * self.header.cols..(core_row + 1) * self.header.cols;
-                row.optional = self.levels.hold(&mut row.own, &ranges[cells]);
-            }
+            row.scale = f64::from(own_scale as f32);
             row.begin(output, rules);
         }
         self.place.core_row = None;
+        self.choose();
         if self.header.fanout > 1 {
             self.same_inputs(layer)?;
         }
         Ok(())
+    }
+
+    /// Finds what becomes of the weights that faulty cells cannot hold.
+    fn choose(&mut self) {
+        let own_lane = self.header.reach == Reach::Lane;
+        let (fanout, cells) = (self.header.fanout, self.header.cols);
+        let Some(ranges) = self.ranges.filter(|_| own_lane || fanout > 1) else { return };
+        for (rows, ranges) in self.rows.chunks_mut(fanout).zip(ranges.chunks(fanout * cells)) {
+            let parts: Vec<faulty::Part<'_>> = rows
+                .iter()
+                .zip(ranges.chunks(cells))
+                .filter(|(row, _)| row.output.is_some())
+                .map(|(row, ranges)| faulty::Part { own: &row.own, scale: row.scale, ranges })
+                .collect();
+            let choices = faulty::choices(&self.levels, &parts, own_lane);
+            for (row, choices) in rows.iter_mut().filter(|row| row.output.is_some()).zip(choices) {
+                row.choices = choices;
+            }
+        }
     }
 
     /// Rows that share inputs are of one group of the layer.

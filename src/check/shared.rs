@@ -76,7 +76,7 @@ impl Row {
             if place.step == Some(0) || before[cell] != Some(level) {
                 ledger.program(first_cell + cell, level);
             }
-            self.multiply(column, None, rules, level)?;
+            self.multiply(column, cell, None, rules, level)?;
         }
         place.cell = None;
         Ok(())

@@ -1,8 +1,10 @@
-//! Reach `lane` on a faulty core: a weight cannot get out of its cell's way, so it takes the best level that the cell can hold.
+//! Where weights cannot get out of the way of faulty cells, they take the best levels that these can hold: with reach `lane`, and where rows share inputs.
 
 use super::CellRange;
-use crate::level::{LevelMatrix, Scales};
+use crate::level::LevelMatrix;
+use crate::order::Reach;
 use crate::order::program::IDLE;
+use crate::order::shared::{Bundles, Sharing};
 
 /// What faults have done to the weights of a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -30,69 +32,157 @@ impl Loss {
     }
 }
 
-/// The level of least error that a cell can give a weight of this level; none: it is left out, its input dark, which stands for zero.
-/// `values`: of the levels 0..=B.
-fn best(level: i16, range: CellRange, values: &[f64]) -> Option<i16> {
-    if range.is_dead() {
-        return None;
-    }
+/// Gives every weight the best level that its cells can hold, in place; [`IDLE`] where it is left out, its input dark, which stands for zero.
+///
+/// Where N core rows share the input of a lane, the N weights of a column move together: they are lit in one lane, each at the nearest level that its cell
+/// there can hold, or dark all together. With reach `lane` the lane is the column's own, with reach `row` the one of least error (the first of several). A lane
+/// with a dead cell among those in use cannot be lit. Darkness is taken only where it is nearer than any lane. With an input for each weight cell, N is 1.
+///
+/// `groups`: of the layer's inputs; `ranges`: of all weight cells, core row by core row; `values`: of the levels 0..=B, largest 1.
+pub fn hold(
+    levels: &mut LevelMatrix,
+    groups: usize,
+    sharing: Sharing,
+    reach: Reach,
+    ranges: &[CellRange],
+    values: &[f64],
+) -> Loss {
+    let bundles = Bundles::stored(levels.rows, groups, sharing.fanout);
     let value = |level: i16| f64::from(level.signum()) * values[usize::from(level.unsigned_abs())];
-    let held = level.clamp(range.lowest, range.highest);
-    let left_out = value(level).abs() < (value(level) - value(held)).abs();
-    (!left_out).then_some(held)
-}
-
-/// Gives every weight the best level that its cell can hold, in place; [`IDLE`] where it is left out. Row `t * R + r` of the layer sits on core row r,
-/// its weight in column `q * C + c` in cell c; `ranges`: R x C. `values`: of the levels 0..=B, largest 1.
-pub fn hold(levels: &mut LevelMatrix, ranges: &[CellRange], cells: usize, values: &[f64]) -> Loss {
-    let core_rows = ranges.len() / cells;
     let mut loss = Loss::default();
-    for (index, row) in levels.levels.chunks_exact_mut(levels.cols).enumerate() {
-        let ranges = &ranges[index % core_rows * cells..][..cells];
-        let scale = f64::from(match &levels.scales {
-            Scales::Layer(scale) => *scale,
-            Scales::Rows(scales) => scales[index],
-        });
-        let value = |level: i16| f64::from(level.signum()) * values[usize::from(level.unsigned_abs())] * scale;
-        for (column, level) in row.iter_mut().enumerate() {
-            let own = *level;
-            loss.norm += value(own) * value(own);
-            let range = ranges[column % cells];
-            if range.holds(own, own) {
+    let mut own: Vec<i16> = Vec::new();
+    for bundle in 0..bundles.len() {
+        let rows = bundles.rows(bundle);
+        let scales: Vec<f64> = rows.iter().map(|&row| f64::from(levels.scales.of_row(row as usize))).collect();
+        let lanes = limits(ranges, sharing, bundle % sharing.places(), rows.len());
+        for column in 0..levels.cols {
+            own.clear();
+            own.extend(rows.iter().map(|&row| levels.levels[row as usize * levels.cols + column]));
+            let candidates = match reach {
+                Reach::Lane => column % sharing.cells..column % sharing.cells + 1,
+                Reach::Row => 0..sharing.cells,
+            };
+            let weights = own.iter().zip(&scales).map(|(&level, scale)| (value(level) * scale).powi(2));
+            let dark: f64 = weights.sum();
+            loss.norm += dark;
+            if candidates.clone().any(|lane| lanes[lane].iter().all(|(j, range)| range.holds(own[*j], own[*j]))) {
                 continue;
             }
-            let held = best(own, range, values);
-            *level = held.unwrap_or(IDLE);
-            // A weight of level 0 that is left out is what it was.
-            let change = value(held.unwrap_or(0)) - value(own);
-            loss.affected += u64::from(change != 0.0);
-            loss.error += change * change;
+            let error = |lane: usize| -> f64 {
+                let change = |&(j, range): &(usize, CellRange)| match range.nearest(own[j]) {
+                    Some(held) => ((value(held) - value(own[j])) * scales[j]).powi(2),
+                    None => f64::INFINITY,
+                };
+                lanes[lane].iter().map(change).sum()
+            };
+            let errors = candidates.map(|lane| (error(lane), lane));
+            let (least, lane) = errors.min_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((f64::INFINITY, 0));
+            let left_out = dark < least;
+            loss.error += dark.min(least);
+            let at = |j: usize| rows[j] as usize * levels.cols + column;
+            if left_out {
+                // Weights of level 0 that are left out are what they were.
+                loss.affected += own.iter().filter(|level| **level != 0).count() as u64;
+                (0..rows.len()).for_each(|j| levels.levels[at(j)] = IDLE);
+                continue;
+            }
+            for &(j, range) in &lanes[lane] {
+                let held = range.nearest(own[j]).unwrap_or(own[j]);
+                loss.affected += u64::from(held != own[j]);
+                levels.levels[at(j)] = held;
+            }
         }
     }
     loss
 }
 
+/// For each lane of a row group the cells among its first `rows` core rows that cannot hold every level: which, and what they can.
+/// `ranges`: of all weight cells.
+#[must_use]
+pub fn limits(ranges: &[CellRange], sharing: Sharing, group: usize, rows: usize) -> Vec<Vec<(usize, CellRange)>> {
+    let cell = |lane: usize, j: usize| ranges[(group * sharing.fanout + j) * sharing.cells + lane];
+    let limited = |&(_, range): &(usize, CellRange)| !range.holds(-sharing.top, sharing.top);
+    (0..sharing.cells).map(|lane| (0..rows).map(|j| (j, cell(lane, j))).filter(limited).collect()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::level::Scales;
     use proptest::prelude::*;
 
+    const TOP: i16 = 7;
+
+    fn range() -> impl Strategy<Value = CellRange> {
+        let some = (-TOP..=TOP, -TOP..=TOP).prop_map(|(a, b)| CellRange { lowest: a.min(b), highest: a.max(b) });
+        let all = CellRange { lowest: -TOP, highest: TOP };
+        prop_oneof![4 => some, 2 => Just(all), 1 => Just(CellRange::DEAD)]
+    }
+
+    /// All levels that cells can hold together.
+    fn products(ranges: &[CellRange]) -> Vec<Vec<i16>> {
+        ranges.iter().fold(vec![Vec::new()], |all, range| {
+            let longer =
+                |known: Vec<i16>| (range.lowest..=range.highest).map(move |level| [&known[..], &[level]].concat());
+            all.into_iter().flat_map(longer).collect()
+        })
+    }
+
     proptest! {
-        /// Against every level that a cell can hold, and leaving out.
+        #![proptest_config(ProptestConfig::with_cases(600))]
+        /// Against every lane, every level that its cells can hold, and darkness.
         #[test]
         fn nothing_is_nearer(
-            level in -7i16..=7,
-            (a, b) in (-7i16..=7, -7i16..=7),
-            mut steps in prop::collection::vec(1u32..50, 7),
+            (rows, fanout, cells, cols) in (1usize..6, 1usize..4, 1usize..4, 1usize..7),
+            levels in prop::collection::vec(-TOP..=TOP, 36),
+            ranges in prop::collection::vec(range(), 2 * 3 * 3),
+            scales in prop::collection::vec(0.1f32..2.0, 6),
+            mut steps in prop::collection::vec(1u32..50, TOP as usize),
+            row in any::<bool>(),
         ) {
             steps.insert(0, 0);
             let values: Vec<f64> = steps.iter().scan(0, |sum, step| { *sum += step; Some(f64::from(*sum)) }).collect();
-            let value = |level: i16| f64::from(level.signum()) * values[usize::from(level.unsigned_abs())];
-            let range = CellRange { lowest: a.min(b), highest: a.max(b) };
-            let error = |held: Option<i16>| (value(held.unwrap_or(0)) - value(level)).abs();
-            let least = (range.lowest..=range.highest).map(|held| error(Some(held))).fold(error(None), f64::min);
-            prop_assert_eq!(error(best(level, range, &values)), least);
-            prop_assert_eq!(best(level, CellRange::DEAD, &values), None);
+            let sharing = Sharing { cores: 1, core_rows: 2 * fanout, cells, fanout, top: TOP };
+            let ranges = &ranges[..2 * fanout * cells];
+            let reach = if row { Reach::Row } else { Reach::Lane };
+            let own = LevelMatrix {
+                rows,
+                cols,
+                levels: levels[..rows * cols].to_vec(),
+                scales: Scales::Rows(scales[..rows].to_vec()),
+            };
+            let mut held = own.clone();
+            let loss = hold(&mut held, 1, sharing, reach, ranges, &values);
+            let value = |level: i16| if level == IDLE { 0.0 } else { f64::from(level.signum()) * values[usize::from(level.unsigned_abs())] };
+            let (mut sum, mut affected) = (0.0, 0);
+            for first in (0..rows).step_by(fanout) {
+                let together: Vec<usize> = (first..(first + fanout).min(rows)).collect();
+                let group = first / fanout % 2;
+                for column in 0..cols {
+                    let error = |levels: &[i16]| -> f64 {
+                        let change = |(&row, &level): (&usize, &i16)| {
+                            ((value(level) - value(own.row(row)[column])) * f64::from(own.scales.of_row(row))).powi(2)
+                        };
+                        together.iter().zip(levels).map(change).sum()
+                    };
+                    let dark = error(&vec![IDLE; together.len()]);
+                    let mut ways: Vec<Vec<i16>> = Vec::new();
+                    for lane in (0..cells).filter(|lane| row || *lane == column % cells) {
+                        let cell = |j: usize| ranges[(group * fanout + j) * cells + lane];
+                        ways.extend(products(&(0..together.len()).map(cell).collect::<Vec<_>>()));
+                    }
+                    let least = ways.iter().map(|way| error(way)).fold(f64::INFINITY, f64::min);
+                    let found: Vec<i16> = together.iter().map(|&row| held.row(row)[column]).collect();
+                    let error = error(&found);
+                    prop_assert!(error <= least.min(dark) * (1.0 + 1e-12));
+                    prop_assert!(ways.contains(&found) || (found.iter().all(|level| *level == IDLE) && dark < least));
+                    sum += error;
+                    let changed = |(&row, &level): (&usize, &i16)| value(level) != value(own.row(row)[column]);
+                    affected += together.iter().zip(&found).filter(|pair| changed(*pair)).count() as u64;
+                }
+            }
+            prop_assert!((loss.error - sum).abs() <= 1e-9 * (1.0 + sum));
+            prop_assert_eq!(loss.affected, affected);
         }
     }
 }

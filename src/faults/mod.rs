@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::plan::CoreSize;
 
 pub use file::{FaultEntry, FaultFile, Kind, Side, WearTable};
-pub use hold::{Loss, hold};
+pub use hold::{Loss, hold, limits};
 
 /// Why faults cannot be planned around.
 #[derive(Debug, Error)]
@@ -107,6 +107,12 @@ impl CellRange {
         self.lowest > self.highest
     }
 
+    /// The level nearest to this one that it can hold; none of a dead one.
+    #[must_use]
+    pub fn nearest(self, level: i16) -> Option<i16> {
+        (!self.is_dead()).then(|| level.clamp(self.lowest, self.highest))
+    }
+
     /// The one level that it holds for ever, other than 0.
     #[must_use]
     pub fn stuck_at(self) -> Option<i16> {
@@ -116,7 +122,7 @@ impl CellRange {
     /// The level that it has when it is erased as far as it can be.
     #[must_use]
     pub fn erased(self) -> i16 {
-        if self.is_dead() { 0 } else { 0.clamp(self.lowest, self.highest) }
+        self.nearest(0).unwrap_or(0)
     }
 }
 

@@ -37,7 +37,7 @@ impl Condition {
         let mut levels = held.levels().to_vec();
         if let Some(faults) = self.faults.as_ref().and_then(|faults| faults.get(core)) {
             for (level, range) in levels.iter_mut().zip(faults.cells()) {
-                *level = if range.is_dead() { 0 } else { (*level).clamp(range.lowest, range.highest) };
+                *level = range.nearest(*level).unwrap_or(0);
             }
         }
         Some(levels)

@@ -216,27 +216,30 @@ impl LayerWork<'_> {
 
     /// Steps of a core in a stage, in the order of the schedule.
     fn stage_steps(&self, stage: usize, core: usize) -> usize {
-        match &self.segment.faulty {
-            Some(faulty) => faulty.arranged.steps(self.first_stage + stage, core),
-            None => self.visits(self.options.order).map_or(self.steps(), |v| v.steps(self.first_stage + stage)),
+        match (&self.segment.faulty, &self.segment.arrangement) {
+            (_, Arranged::Shared(arrangement)) => arrangement.steps(self.index, stage, core),
+            (Some(faulty), _) => faulty.arranged.steps(self.first_stage + stage, core),
+            (None, _) => self.visits(self.options.order).map_or(self.steps(), |v| v.steps(self.first_stage + stage)),
         }
     }
 
     /// Steps of the cores side by side.
     fn layer_steps(&self) -> usize {
-        match &self.segment.faulty {
-            Some(faulty) => faulty.arranged.layer_steps(self.index),
-            None => (0..self.stages()).map(|stage| self.stage_steps(stage, 0)).sum(),
+        match (&self.segment.faulty, &self.segment.arrangement) {
+            (_, Arranged::Shared(arrangement)) => arrangement.layer_steps(self.index),
+            (Some(faulty), _) => faulty.arranged.layer_steps(self.index),
+            (None, _) => (0..self.stages()).map(|stage| self.stage_steps(stage, 0)).sum(),
         }
     }
 
     /// First step of a stage since the layer began, on the core of a core row.
     fn first_step(&self, order: Order, stage: usize, core_row: usize) -> u64 {
         let core = core_row / self.options.core.rows;
-        match (&self.segment.faulty, self.visits(order)) {
-            (Some(_), _) | (_, Some(_)) if order == Order::Optimal => {
-                (0..stage).map(|before| self.stage_steps(before, core)).sum::<usize>() as u64
-            }
+        let varies = self.segment.faulty.is_some()
+            || self.visits(order).is_some()
+            || matches!(self.segment.arrangement, Arranged::Shared(_));
+        match order {
+            Order::Optimal if varies => (0..stage).map(|before| self.stage_steps(before, core)).sum::<usize>() as u64,
             _ => (stage * self.steps()) as u64,
         }
     }

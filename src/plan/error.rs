@@ -45,14 +45,6 @@ pub enum PlanError {
         /// Rows that share an input.
         fanout: usize,
     },
-    /// Faults on a core whose rows share inputs.
-    #[error(
-        "{fanout} rows share an input: plans around faults are for cores with an input for each cell (--fanout cell)"
-    )]
-    FaultyShared {
-        /// Rows that share an input.
-        fanout: usize,
-    },
     /// Blocks larger than the core.
     #[error(
         "tensor `{tensor}` has {k}x{k} blocks, which do not fit a core of {core}: plan for a core of at least {k}x{k}"

@@ -33,12 +33,13 @@ use std::time::Instant;
 use firmware_model::photonic_core::device_crc;
 use firmware_model::wire::End;
 
-use crate::faults::{CellRange, Loss};
+use crate::faults::{self, CellRange, Loss};
 use crate::level::{DeviceProfile, LevelMatrix, Quantizer};
+use crate::order::shared::Bundles;
 use crate::order::tally::Totals;
 use crate::order::{Objective, Order, Reach, Rows};
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
-use crate::weights::{LayerKind, Network};
+use crate::weights::{LayerInfo, LayerKind, Network};
 
 pub use clip::calibrate;
 pub use condition::{Condition, core_path};
@@ -129,9 +130,9 @@ pub struct Outcome {
 /// What faults have cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FaultOutcome {
-    /// Weights that are not multiplied at their own level, and by how much: with reach `lane` only.
+    /// Weights that are not multiplied at their own level, and by how much: with reach `lane` or shared inputs only.
     pub loss: Loss,
-    /// Writes per inference of the plan for intact cores; with reach `row` only.
+    /// Writes per inference of the plan for intact cores; with reach `row` and an input for each cell only.
     pub intact_writes: Option<u64>,
     /// Steps of the plan for intact cores.
     pub intact_steps: u64,
@@ -203,7 +204,7 @@ pub fn plan(
     OutputFile::keep_all(files, &paths)?;
     let faults = options.condition.faults.is_some().then(|| FaultOutcome {
         loss: planner.loss,
-        intact_writes: (options.reach == Reach::Row).then_some(planner.intact_writes),
+        intact_writes: (!options.fits_levels()).then_some(planner.intact_writes),
         intact_steps: planner.intact_steps(),
     });
     Ok(Outcome {
@@ -250,9 +251,6 @@ fn check_order(options: &PlanOptions) -> Result<(), PlanError> {
     }
     if options.fanout > 1 && options.rows == Rows::Any {
         return Err(PlanError::FreeRowsShared { fanout: options.fanout });
-    }
-    if options.fanout > 1 && options.condition.faults.is_some() {
-        return Err(PlanError::FaultyShared { fanout: options.fanout });
     }
     match (options.order, options.reach) {
         (Order::Natural, Reach::Row) if options.condition.faults.is_some() => {
@@ -324,7 +322,7 @@ struct Planner<'a> {
     outcomes: Vec<LayerOutcome>,
     bound: segment::Bound,
     goal: Goal,
-    /// What each cell can hold, where weights have to stay with it.
+    /// What each cell can hold, where weights cannot always get out of its way.
     held: Option<Vec<CellRange>>,
     loss: Loss,
     intact_writes: u64,
@@ -342,7 +340,7 @@ impl<'a> Planner<'a> {
             outcomes: Vec::new(),
             bound: segment::Bound::new(options),
             goal: Goal::new(options),
-            held: if options.reach == Reach::Lane { options.condition.ranges() } else { None },
+            held: if options.fits_levels() { options.condition.ranges() } else { None },
             loss: Loss::default(),
             intact_writes: 0,
         }
@@ -356,7 +354,8 @@ impl<'a> Planner<'a> {
     fn read(&self, layer: usize) -> Result<(LevelMatrix, f64, Loss), PlanError> {
         let (mut levels, error) = read::quantize(self.network, layer, &self.quantizer)?;
         let loss = self.held.as_ref().map(|ranges| {
-            crate::faults::hold(&mut levels, ranges, self.options.core.cols, self.quantizer.unit_values())
+            let (groups, wiring) = (self.network.layers()[layer].groups, self.options.wiring());
+            faults::hold(&mut levels, groups, wiring, self.options.reach, ranges, self.quantizer.unit_values())
         });
         Ok((levels, error, loss.unwrap_or_default()))
     }
@@ -370,8 +369,12 @@ impl<'a> Planner<'a> {
 
     /// Steps of intact cores.
     fn intact_steps(&self) -> u64 {
-        let (core, all_rows) = (self.options.core, self.options.all_rows());
-        self.network.layers().iter().map(|l| (l.rows.div_ceil(all_rows) * l.cols.div_ceil(core.cols)) as u64).sum()
+        let wiring = self.options.wiring();
+        let steps = |layer: &LayerInfo| {
+            Bundles::stored(layer.rows, layer.groups, wiring.fanout).tile_rows(wiring)
+                * layer.cols.div_ceil(wiring.cells)
+        };
+        self.network.layers().iter().map(|layer| steps(layer) as u64).sum()
     }
 
     /// Keeps a layer's levels for the second pass if there is room.

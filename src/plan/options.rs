@@ -108,15 +108,28 @@ impl PlanOptions {
 }
 
 impl PlanOptions {
+    /// Whether weights whose faulty cells they cannot avoid take other levels.
+    #[must_use]
+    pub fn fits_levels(&self) -> bool {
+        self.reach == Reach::Lane || self.fanout > 1
+    }
+
     /// How rows share inputs, when they do.
     #[must_use]
     pub fn sharing(&self) -> Option<Sharing> {
-        (self.fanout > 1).then(|| Sharing {
+        (self.fanout > 1).then(|| self.wiring())
+    }
+
+    /// Which rows have the same inputs: each has its own where the fanout is 1.
+    #[must_use]
+    pub fn wiring(&self) -> Sharing {
+        Sharing {
+            cores: self.condition.cores,
             core_rows: self.all_rows(),
             cells: self.core.cols,
             fanout: self.fanout,
             top: self.device.top_level(),
-        })
+        }
     }
 }
 

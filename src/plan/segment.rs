@@ -16,7 +16,7 @@ use crate::order::program::IDLE;
 use crate::order::pulses::{self, LaneRuns};
 use crate::order::quantile;
 use crate::order::seats;
-use crate::order::shared::{self, SharedArrangement, SharedLayer};
+use crate::order::shared::{self, Damage, SharedArrangement, SharedLayer};
 use crate::order::timeline::{EMPTY, Timeline};
 use crate::order::visits::Visits;
 use crate::order::{Objective, Reach, Rows};
@@ -190,6 +190,9 @@ impl Segment {
             }
             if let Bound::Shared(bound) = &mut planner.bound {
                 *bound += arrangement.bound;
+            }
+            for (index, outcome) in planner.outcomes[layers.clone()].iter_mut().enumerate() {
+                outcome.steps = arrangement.layer_steps(index) as u64;
             }
             let arrangement = Arranged::Shared(arrangement);
             return Ok(Self { arrangement, faulty: None, visits: None, first_layer: layers.start, first_stage });
@@ -367,7 +370,9 @@ fn closure((part, parts): (usize, usize), emitter: &Emitter<'_>, options: &PlanO
 /// `pulses`: the device pays by the pulse, and that is what counts.
 fn summarise(levels: &LevelMatrix, groups: usize, options: &PlanOptions, pulses: bool) -> Summary {
     if let Some(sharing) = options.sharing() {
-        return Summary::Shared(SharedLayer::of(levels, groups, sharing));
+        let (ranges, weak) = (options.condition.ranges(), options.condition.weak());
+        let damage = ranges.as_ref().zip(weak.as_ref()).map(|(ranges, weak)| Damage { ranges, weak });
+        return Summary::Shared(SharedLayer::of(levels, groups, sharing, options.reach, damage));
     }
     match options.reach {
         Reach::Row => Summary::Row(Profiles::of(&levels.levels, levels.rows, levels.cols, options.device.top_level())),

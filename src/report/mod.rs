@@ -202,13 +202,13 @@ pub struct FaultReport {
     pub cells: usize,
     /// Weak weight cells.
     pub weak: usize,
-    /// Weights that are not multiplied at their own level: none with reach `row`.
+    /// Weights that are not multiplied at their own level: none with reach `row` and an input for each cell.
     pub affected_weights: u64,
     /// `||q' - q|| / ||q||`: q the quantized weights, q' what is multiplied.
     pub added_error: f64,
     /// Steps of an inference on intact cores.
     pub intact_steps: u64,
-    /// Writes per inference of the plan for intact cores; none with reach `lane`.
+    /// Writes per inference of the plan for intact cores; none with reach `lane` or shared inputs.
     pub intact_writes: Option<u64>,
 }
 

@@ -296,12 +296,25 @@ fn faults(out: &mut String, report: &Report, faults: &FaultReport) -> std::fmt::
             thousands(report.orders.optimal.per_inference.writes),
             thousands(report.steps)
         ),
-        None => writeln!(
+        None if faults.affected_weights == 0 => writeln!(
             out,
-            "          {} weights take another level than their own: error {:.2e} of the weights' norm; with --reach row all would be exact",
-            thousands(faults.affected_weights),
-            faults.added_error
+            "          every weight is exact; on intact cores the plan has {} steps, here {}",
+            thousands(faults.intact_steps),
+            thousands(report.steps)
         ),
+        None => {
+            let better = match (report.reach, report.fanout) {
+                (Reach::Row, _) => "",
+                (Reach::Lane, 1) => "; with --reach row all would be exact",
+                (Reach::Lane, _) => "; with --reach row columns would move to better lanes",
+            };
+            writeln!(
+                out,
+                "          {} weights take another level than their own, or none: error {:.2e} of the weights' norm{better}",
+                thousands(faults.affected_weights),
+                faults.added_error
+            )
+        }
     }
 }
 

@@ -63,6 +63,81 @@ fn fixed_lanes_take_the_nearest_level() {
 }
 
 #[test]
+fn shared_inputs_go_around_faults() {
+    let sandbox = sandbox();
+    let check = ["check", "net.elight", "net.safetensors", "--faults", "faults.toml"];
+    for fanout in ["3", "column"] {
+        // With reach `row` every column finds a lane that holds it: two lanes are whole.
+        let intact = sandbox.report(&["--fanout", fanout]);
+        let report = sandbox.report(&["--fanout", fanout, "--faults", "faults.toml"]);
+        assert_eq!(report["verified"]["writes_match"], true);
+        assert_eq!(report["verified"]["outputs_match"], true);
+        let faults = &report["faults"];
+        assert_eq!((&faults["affected_weights"], &faults["added_error"]), (&0.into(), &0.0.into()));
+        assert_eq!(faults["intact_steps"], intact["steps"]);
+        assert!(report["steps"].as_u64() > intact["steps"].as_u64(), "{fanout}");
+        assert!(
+            report["lower_bound_writes"].as_u64() <= report["orders"]["optimal"]["per_inference"]["writes"].as_u64()
+        );
+        sandbox.run(check).success();
+        // In its own lane a column is changed as little as can be, or dark.
+        for order in ["optimal", "natural"] {
+            let flags = ["--fanout", fanout, "--reach", "lane", "--order", order];
+            let report = sandbox.report(&[&flags[..], &["--faults", "faults.toml"]].concat());
+            assert_eq!(report["verified"]["writes_match"], true);
+            assert_eq!(report["verified"]["outputs_match"], true);
+            assert!(report["faults"]["affected_weights"].as_u64() > Some(0));
+            assert_eq!(report["steps"], intact["steps"]);
+            sandbox.run(check).success();
+            sandbox.run(["check", "net.elight", "net.safetensors"]).fails(1, &["output row"]);
+            sandbox.report(&flags);
+            sandbox.run(check).fails(1, &["net.elight"]);
+        }
+    }
+    sandbox.plan(&["--fanout", "3", "--order", "natural", "--faults", "faults.toml"]).fails(1, &["--reach lane"]);
+}
+
+#[test]
+fn columns_that_no_lane_holds_change_least() {
+    // Every lane of the middle row group has a faulty cell; the last row group is dead.
+    let mut faults: String =
+        (0..9).map(|col| fault(3 + col % 3, col, "side = \"plus\"\nkind = \"stuck\"\nlevel = 2")).collect();
+    faults.extend((0..9).map(|col| fault(8, col, "kind = \"dead\"")));
+    faults += &fault(0, 3, "kind = \"weak\"");
+    let sandbox = Sandbox::with_network().file("faults.toml", file(&faults));
+    let errors = ["row", "lane"].map(|reach| {
+        let report = sandbox.report(&["--fanout", "3", "--reach", reach, "--faults", "faults.toml"]);
+        assert_eq!(report["verified"]["writes_match"], true, "{reach}");
+        assert_eq!(report["verified"]["outputs_match"], true, "{reach}");
+        sandbox.run(["check", "net.elight", "net.safetensors", "--faults", "faults.toml"]).success();
+        report["faults"]["added_error"].as_f64().unwrap()
+    });
+    assert!(0.0 < errors[0] && errors[0] < errors[1] && errors[1] < 1.0, "{errors:?}");
+    // A plan for another core's faults is found out.
+    let others = file(&faults.replace("level = 2", "level = 9"));
+    std::fs::write(sandbox.path("others.toml"), others).unwrap();
+    sandbox.run(["check", "net.elight", "net.safetensors", "--faults", "others.toml"]).fails(1, &["cell"]);
+}
+
+#[test]
+fn shared_inputs_of_several_cores_go_around_faults() {
+    let sandbox = sandbox().file("none.toml", file(""));
+    for reach in ["lane", "row"] {
+        let flags =
+            ["--cores", "2", "--fanout", "3", "--reach", reach, "--faults", "faults.toml", "--faults", "none.toml"];
+        let report = sandbox.report(&flags);
+        assert_eq!(report["verified"]["writes_match"], true, "{reach}");
+        assert_eq!(report["verified"]["outputs_match"], true, "{reach}");
+        let check = ["check", "net.core0.elight", "net.core1.elight", "net.safetensors"];
+        sandbox.run([&check[..], &["--faults", "faults.toml", "--faults", "none.toml"]].concat()).success();
+        // The whole core is not held up by the other.
+        let steps = |core: usize| report["cores"][core]["steps"].as_u64().unwrap();
+        assert_eq!(steps(0) > steps(1), reach == "row");
+        assert!(steps(0).max(steps(1)) <= report["steps"].as_u64().unwrap());
+    }
+}
+
+#[test]
 fn each_core_has_its_own() {
     let sandbox = sandbox().file("none.toml", file(""));
     let report = sandbox.report(&["--cores", "2", "--faults", "faults.toml", "--faults", "none.toml"]);

@@ -53,7 +53,15 @@ fn prove(network: &Network, options: &PlanOptions) -> Result<(), TestCaseError> 
             let ram = outcome.decoder_ram_bytes as usize;
             (
                 core.path.as_path(),
-                Promise { totals: &core.totals, end: core.end, origin, fanout: 1, ranges, ram, outputs: &[] },
+                Promise {
+                    totals: &core.totals,
+                    end: core.end,
+                    origin,
+                    fanout: options.fanout,
+                    ranges,
+                    ram,
+                    outputs: &[],
+                },
             )
         })
         .collect();
@@ -81,7 +89,7 @@ fn prove(network: &Network, options: &PlanOptions) -> Result<(), TestCaseError> 
         outcome.optimal.costs.first_load.writes
     );
     prop_assert!(outcome.lower_bound_writes <= per_inference.writes);
-    if options.reach == Reach::Row {
+    if !options.fits_levels() {
         // Without loss, and a checker that is told of no faults finds every weight at its own level.
         prop_assert_eq!(multiplied, weights as u64);
         prop_assert_eq!(outcome.faults.unwrap().loss.affected, 0);
@@ -92,7 +100,7 @@ fn prove(network: &Network, options: &PlanOptions) -> Result<(), TestCaseError> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn faults_are_planned_around(
@@ -101,10 +109,12 @@ proptest! {
         faults in prop::collection::vec(fault(), 1..12),
         cores in 1usize..=2,
         reach in prop::sample::select(vec![Reach::Lane, Reach::Row, Reach::Row]),
+        fanout in 1usize..=6,
         segment_bytes in prop::sample::select(vec![1usize, 1 << 20]),
     ) {
         let network = network(&layers);
         let mut options = options(core, 3, reach);
+        options.fanout = if core.0 % fanout == 0 { fanout } else { 1 };
         options.segment_bytes = segment_bytes;
         options.condition.cores = cores;
         let mut own: Vec<FaultEntry> = Vec::new();

@@ -10,23 +10,29 @@
 //! group, so a bundle holds rows of one group only: a depthwise layer needs a row group for each row.
 
 use super::distance::Nodes;
+use super::fits::Fits;
+use crate::faults::CellRange;
 use crate::level::LevelMatrix;
+use crate::order::Reach;
+use crate::order::program::IDLE;
 
 /// A core whose rows share inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sharing {
-    /// Core rows R; of several cores side by side, all of them.
+    /// Cores, side by side.
+    pub cores: usize,
+    /// Core rows of all cores together: R each.
     pub core_rows: usize,
     /// Lanes C.
     pub cells: usize,
-    /// Neighbouring core rows N that share the input of each lane; divides R.
+    /// Neighbouring core rows N that share the input of each lane; divides R. 1: each weight cell has its own.
     pub fanout: usize,
     /// Highest level B.
     pub top: i16,
 }
 
 impl Sharing {
-    /// Row groups of the core.
+    /// Row groups of all cores together.
     #[must_use]
     pub fn places(&self) -> usize {
         self.core_rows / self.fanout
@@ -82,6 +88,15 @@ impl Bundles {
     }
 }
 
+/// Weight cells that cannot hold every level, or should rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Damage<'a> {
+    /// What each weight cell can hold, core row by core row.
+    pub ranges: &'a [CellRange],
+    /// Which should rest.
+    pub weak: &'a [bool],
+}
+
 /// A layer's columns, bundle by bundle.
 #[derive(Clone, Debug)]
 pub struct SharedLayer {
@@ -90,20 +105,61 @@ pub struct SharedLayer {
     /// Inputs of a row.
     pub cols: usize,
     /// The columns of each bundle.
-    pub nodes: Vec<Nodes>,
+    pub columns: Vec<Columns>,
+}
+
+/// The columns of a bundle that are multiplied.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    /// Their levels.
+    pub nodes: Nodes,
+    /// Which lanes each may go to; none: any.
+    pub fits: Option<Fits>,
+    /// The column of each node, where some are left out.
+    some: Option<Vec<u32>>,
+}
+
+impl Columns {
+    /// The column of a node.
+    #[must_use]
+    pub fn column(&self, node: u32) -> u32 {
+        self.some.as_ref().map_or(node, |some| some[node as usize])
+    }
+
+    /// The nodes that keep to a lane, of so many.
+    #[must_use]
+    pub fn of_lane(&self, lane: usize, cells: usize) -> Vec<u32> {
+        match &self.some {
+            None => (lane as u32..self.nodes.len() as u32).step_by(cells).collect(),
+            Some(some) => {
+                let all = some.iter().enumerate();
+                all.filter(|(_, column)| **column as usize % cells == lane).map(|(node, _)| node as u32).collect()
+            }
+        }
+    }
 }
 
 impl SharedLayer {
-    /// Takes the columns of a layer with so many groups of inputs.
+    /// Takes the columns of a layer with so many groups of inputs; those of level [`IDLE`] are left out. `damage`: of the core, to which the levels are fitted
+    /// ([`crate::faults::hold`]).
     #[must_use]
-    pub fn of(levels: &LevelMatrix, groups: usize, sharing: Sharing) -> Self {
+    pub fn of(levels: &LevelMatrix, groups: usize, sharing: Sharing, reach: Reach, damage: Option<Damage<'_>>) -> Self {
         let bundles = Bundles::stored(levels.rows, groups, sharing.fanout);
-        let nodes = (0..bundles.len()).map(|i| {
+        let columns = (0..bundles.len()).map(|i| {
             let rows: Vec<&[i16]> = bundles.rows(i).iter().map(|&row| levels.row(row as usize)).collect();
-            Nodes::of(&rows, levels.cols, sharing.top)
+            let Some(damage) = damage else {
+                return Columns { nodes: Nodes::of(&rows, levels.cols, sharing.top), fits: None, some: None };
+            };
+            let some: Vec<u32> = (0..levels.cols as u32).filter(|&column| rows[0][column as usize] != IDLE).collect();
+            let rows: Vec<Vec<i16>> =
+                rows.iter().map(|row| some.iter().map(|&column| row[column as usize]).collect()).collect();
+            let rows: Vec<&[i16]> = rows.iter().map(Vec::as_slice).collect();
+            let place = i % sharing.places();
+            let fits = (reach == Reach::Row).then(|| Fits::of(&rows, some.len(), sharing, place, damage));
+            Columns { nodes: Nodes::of(&rows, some.len(), sharing.top), fits, some: Some(some) }
         });
-        let nodes = nodes.collect();
-        Self { bundles, cols: levels.cols, nodes }
+        let columns = columns.collect();
+        Self { bundles, cols: levels.cols, columns }
     }
 }
 
@@ -113,7 +169,7 @@ mod tests {
 
     #[test]
     fn bundles_keep_groups_apart() {
-        let sharing = Sharing { core_rows: 4, cells: 3, fanout: 2, top: 15 };
+        let sharing = Sharing { cores: 1, core_rows: 4, cells: 3, fanout: 2, top: 15 };
         let plain = Bundles::stored(7, 1, 2);
         assert_eq!((plain.len(), plain.tile_rows(sharing)), (4, 2));
         assert_eq!(plain.rows(3), [6]);

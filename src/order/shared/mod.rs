@@ -8,6 +8,7 @@
 //! search.rs      nearest neighbours, local search, iterated local search
 //! held_karp.rs   lower bounds by spanning trees with multipliers
 //! layer.rs       which rows share their inputs, and the columns of a layer
+//! fits.rs        which lanes a column may go to, around faulty cells
 //! arrange.rs     all layers of a segment
 //! lane.rs        reach `lane`: a path for each lane and tile row
 //! lane_bound.rs  what no paths of a lane go below
@@ -22,6 +23,7 @@ pub mod arrange;
 mod assignment;
 pub mod distance;
 mod exact;
+mod fits;
 mod held_karp;
 pub mod lane;
 mod lane_bound;
@@ -37,5 +39,5 @@ mod swap;
 mod tour;
 
 pub use arrange::{SharedArrangement, arrange};
-pub use layer::{Bundles, SharedLayer, Sharing};
+pub use layer::{Bundles, Damage, SharedLayer, Sharing};
 pub use search::Effort;

@@ -12,14 +12,34 @@ use rayon::prelude::*;
 use super::arrange::Advance;
 use super::assignment::assign;
 use super::distance::{Nodes, State};
+use super::fits::Fits;
 use super::lane::{Closing, order_chain};
 use super::search::{Effort, Ends, shortest};
 use super::swap;
 
+/// The columns of one tile row in a row group.
+#[derive(Clone, Copy)]
+pub struct Stage<'a> {
+    /// Their levels.
+    pub nodes: &'a Nodes,
+    /// Which lanes each may go to; none: any.
+    pub fits: Option<&'a Fits>,
+    /// Steps of the tile row: no lane has more nodes.
+    pub steps: usize,
+}
+
+impl Stage<'_> {
+    /// Whether a node may go to a lane.
+    #[inline]
+    pub fn may(&self, node: u32, lane: usize) -> bool {
+        self.fits.is_none_or(|fits| fits.may(node, lane))
+    }
+}
+
 /// The lanes of one row group.
 pub struct Group<'a> {
-    /// The columns of each tile row, in the order in which these run.
-    stages: &'a [&'a Nodes],
+    /// Tile rows, in the order in which they run.
+    stages: &'a [Stage<'a>],
     cells: usize,
     /// Of each lane.
     closing: &'a [Closing],
@@ -27,13 +47,16 @@ pub struct Group<'a> {
     chains: Vec<Vec<Vec<u32>>>,
 }
 
+/// What a seat costs on which a chain cannot be: more than all others together.
+const FORBIDDEN: i64 = 1 << 40;
+
 /// Passes over the stages in which chains are seated and improved.
 const PASSES: usize = 2;
 
 impl<'a> Group<'a> {
     /// Orders the columns of all stages.
     pub fn solve(
-        stages: &'a [&'a Nodes],
+        stages: &'a [Stage<'a>],
         cells: usize,
         closing: &'a [Closing],
         effort: Effort,
@@ -42,12 +65,15 @@ impl<'a> Group<'a> {
     ) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let seeds: Vec<u64> = stages.iter().map(|_| rng.next_u64()).collect();
-        let chains = stages.par_iter().zip(seeds).map(|(nodes, seed)| {
+        let chains = stages.par_iter().zip(seeds).map(|(stage, seed)| {
             if !advance(0) {
                 return vec![Vec::new(); cells];
             }
-            let chains = cut(nodes, cells, effort, seed);
-            advance((nodes.len() * nodes.rows()) as u64);
+            let chains = match stage.fits {
+                None => cut(stage.nodes, cells, effort, seed),
+                Some(fits) => cut_around(stage.nodes, fits, effort, seed),
+            };
+            advance((stage.nodes.len() * stage.nodes.rows()) as u64);
             chains
         });
         let chains = chains.collect();
@@ -81,7 +107,7 @@ impl<'a> Group<'a> {
 
     /// Seats the chains of a stage: which lane, and which way round.
     fn seat(&mut self, stage: usize) {
-        let nodes = self.stages[stage];
+        let Stage { nodes, fits, .. } = self.stages[stage];
         let chains: Vec<Vec<u32>> =
             self.chains[stage].iter_mut().map(std::mem::take).filter(|c| !c.is_empty()).collect();
         let sides: Vec<(State, State)> =
@@ -97,7 +123,12 @@ impl<'a> Group<'a> {
         };
         let costs: Vec<[i64; 2]> = chains.iter().flat_map(|c| sides.iter().map(|s| ways(c, s))).collect();
         let cost = |chain: usize, lane: usize| costs[chain * self.cells + lane];
-        let lanes = assign(chains.len(), self.cells, |c, l| cost(c, l)[0].min(cost(c, l)[1]) - past[l]);
+        let may = |chain: &Vec<u32>, lane| fits.is_none_or(|fits| chain.iter().all(|&node| fits.may(node, lane)));
+        let may: Vec<bool> = chains.iter().flat_map(|c| (0..self.cells).map(move |lane| may(c, lane))).collect();
+        let lanes = assign(chains.len(), self.cells, |c, l| {
+            let forbidden = if may[c * self.cells + l] { 0 } else { FORBIDDEN };
+            cost(c, l)[0].min(cost(c, l)[1]) - past[l] + forbidden
+        });
         for (i, (mut chain, lane)) in chains.into_iter().zip(lanes).enumerate() {
             let [as_it_is, turned] = [0, 1].map(|way| costs[i * self.cells + lane][way]);
             if turned < as_it_is {
@@ -109,11 +140,11 @@ impl<'a> Group<'a> {
 
     /// Exchanges between the chains of a stage, then each chain by itself.
     fn polish(&mut self, stage: usize, effort: Effort, seed: u64) {
-        let nodes = self.stages[stage];
+        let nodes = self.stages[stage].nodes;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let sides = (0..self.cells).map(|lane| [self.before(stage, lane), self.after(stage, lane)]);
         let sides: Vec<[State; 2]> = sides.collect();
-        swap::improve(nodes, &mut self.chains[stage], &sides, effort);
+        swap::improve(self.stages[stage], &mut self.chains[stage], &sides, effort);
         let seeds: Vec<u64> = sides.iter().map(|_| rng.next_u64()).collect();
         let chains = self.chains[stage].par_iter_mut().zip(&sides).zip(seeds);
         chains.for_each(|((chain, [before, after]), seed)| {
@@ -153,7 +184,7 @@ impl<'a> Group<'a> {
     }
 
     fn rows(&self) -> usize {
-        self.stages.iter().map(|nodes| nodes.rows()).max().unwrap_or(0)
+        self.stages.iter().map(|stage| stage.nodes.rows()).max().unwrap_or(0)
     }
 
     fn fill(
@@ -169,7 +200,7 @@ impl<'a> Group<'a> {
             if known == state.0.len() {
                 return;
             }
-            let nodes = self.stages[stage];
+            let nodes = self.stages[stage].nodes;
             if let Some(&node) = end(&self.chains[stage][lane]) {
                 for j in known..nodes.rows() {
                     state.0[j] = Some(nodes.level(node as usize, j));
@@ -182,7 +213,7 @@ impl<'a> Group<'a> {
     /// Level steps of all lanes, with those between stages and to given ends.
     pub fn writes(&self) -> u64 {
         let mut sum = 0;
-        for (stage, nodes) in self.stages.iter().enumerate() {
+        for (stage, Stage { nodes, .. }) in self.stages.iter().enumerate() {
             for (lane, chain) in self.chains[stage].iter().enumerate() {
                 let Some(&first) = chain.first() else { continue };
                 let steps = chain.windows(2).map(|w| i64::from(nodes.distance(w[0] as usize, w[1] as usize)));
@@ -236,6 +267,19 @@ fn cut(nodes: &Nodes, cells: usize, effort: Effort, seed: u64) -> Vec<Vec<u32>> 
         chains[chain - 1] = path[end - length..end].to_vec();
         end -= length;
         left -= longest - length;
+    }
+    chains
+}
+
+/// The same around faulty cells: lanes that suit all nodes are cut from one path, the others keep the nodes that make the steps the fewest.
+fn cut_around(nodes: &Nodes, fits: &Fits, effort: Effort, seed: u64) -> Vec<Vec<u32>> {
+    let mut chains = fits.shares();
+    let open: Vec<usize> = fits.open().iter().enumerate().filter(|(_, open)| **open).map(|(lane, _)| lane).collect();
+    let rest: Vec<u32> = open.iter().flat_map(|&lane| std::mem::take(&mut chains[lane])).collect();
+    if !rest.is_empty() {
+        for (lane, chain) in open.iter().zip(cut(&nodes.pick(&rest), open.len(), effort, seed)) {
+            chains[*lane] = chain.into_iter().map(|i| rest[i as usize]).collect();
+        }
     }
     chains
 }

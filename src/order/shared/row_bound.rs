@@ -4,13 +4,17 @@ use rayon::prelude::*;
 
 use super::distance::{Nodes, distance};
 use super::held_karp::{self, Bound, Chains, SCALE, least};
+use super::row::Stage;
 use super::seam::{in_common, nearest};
 use super::search::Effort;
 
 /// The bound of one row group: its tile rows, in the order in which they run; `cycle`: inference after inference. `chains`: the best that are known.
-pub fn writes(stages: &[&Nodes], cells: usize, cycle: bool, chains: &[Vec<Vec<u32>>], effort: Effort) -> u64 {
+pub fn writes(stages: &[Stage<'_>], cells: usize, cycle: bool, chains: &[Vec<Vec<u32>>], effort: Effort) -> u64 {
     let count = stages.len();
-    let all_lanes = |stage: usize| uses_all_lanes(stages[stage].len(), cells);
+    let cells = usable(stages, cells);
+    let steps: Vec<usize> = stages.iter().map(|stage| stage.steps).collect();
+    let stages: Vec<&Nodes> = stages.iter().map(|stage| stage.nodes).collect();
+    let all_lanes = |stage: usize| uses_all_lanes(stages[stage].len(), cells, steps[stage]);
     // The stage whose chains follow those of this one, lane by lane.
     let next = |stage: usize| {
         let next = (stage + 1) % count;
@@ -74,9 +78,21 @@ pub fn writes(stages: &[&Nodes], cells: usize, cycle: bool, chains: &[Vec<Vec<u3
     (best + SCALE - 1).div_euclid(SCALE) as u64
 }
 
-/// Whether chains of at most `ceil(n / cells)` nodes need every lane.
-fn uses_all_lanes(n: usize, cells: usize) -> bool {
-    n > (cells - 1) * n.div_ceil(cells)
+/// Whether chains of at most `steps` nodes need every lane.
+fn uses_all_lanes(n: usize, cells: usize, steps: usize) -> bool {
+    n > (cells - 1) * steps
+}
+
+/// Lanes that any node of any stage may go to; at least 1.
+fn usable(stages: &[Stage<'_>], cells: usize) -> usize {
+    let mut used = vec![false; cells];
+    for stage in stages {
+        match stage.fits {
+            None => return cells,
+            Some(fits) => used.iter_mut().zip(fits.usable()).for_each(|(used, usable)| *used |= usable),
+        }
+    }
+    used.iter().filter(|used| **used).count().max(1)
 }
 
 /// The cheapest way of all lanes from one stage to the next: each leaves a node of its own, and comes to one of its own.
@@ -170,9 +186,14 @@ mod tests {
         (n, 1usize..4).prop_flat_map(|(n, rows)| prop::collection::vec(prop::collection::vec(-15i16..=15, rows), n))
     }
 
+    /// Stages of as few steps as they can have.
+    fn of_fewest_steps(columns: &[Nodes], lanes: usize) -> Vec<Stage<'_>> {
+        columns.iter().map(|nodes| Stage { nodes, fits: None, steps: nodes.len().div_ceil(lanes) }).collect()
+    }
+
     fn solve(stages: &[Vec<Vec<i16>>], lanes: usize, effort: Effort, seed: u64) -> (u64, u64, Vec<Vec<Vec<u32>>>) {
         let columns: Vec<Nodes> = stages.iter().map(|s| nodes(s)).collect();
-        let columns: Vec<&Nodes> = columns.iter().collect();
+        let columns = of_fewest_steps(&columns, lanes);
         let closing = vec![Closing::Cycle; lanes];
         let group = Group::solve(&columns, lanes, &closing, effort, seed, &|_| true);
         let planned = group.writes();
@@ -221,7 +242,7 @@ mod tests {
             let closing: Vec<Closing> =
                 sides.iter().map(|[start, end]| Closing::Given { start: state(start), end: state(end) }).collect();
             let columns: Vec<Nodes> = stages.iter().map(|s| nodes(s)).collect();
-            let columns: Vec<&Nodes> = columns.iter().collect();
+            let columns = of_fewest_steps(&columns, sides.len());
             let group = Group::solve(&columns, sides.len(), &closing, Effort::Fast, seed, &|_| true);
             let planned = group.writes();
             let chains = group.into_chains();

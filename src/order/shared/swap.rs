@@ -2,6 +2,7 @@
 
 use super::distance::{Nodes, State};
 use super::moves::Queue;
+use super::row::Stage;
 use super::search::Effort;
 use super::tour::Neighbours;
 
@@ -12,8 +13,9 @@ struct Place {
     at: u32,
 }
 
-/// Exchanges nodes while that makes the chains shorter, each with its ends: what its lane holds before, and after.
-pub fn improve(nodes: &Nodes, chains: &mut [Vec<u32>], sides: &[[State; 2]], effort: Effort) {
+/// Exchanges nodes while that makes the chains shorter, each with its ends: what its lane holds before, and after. Chains are those of the lanes.
+pub fn improve(stage: Stage<'_>, chains: &mut [Vec<u32>], sides: &[[State; 2]], effort: Effort) {
+    let nodes = stage.nodes;
     let n = nodes.len();
     let free = vec![0; n];
     let neighbours = Neighbours::of(nodes, &free, &free, effort.neighbours());
@@ -26,13 +28,13 @@ pub fn improve(nodes: &Nodes, chains: &mut [Vec<u32>], sides: &[[State; 2]], eff
         }
     }
     while let Some(node) = queue.pop() {
-        while exchange(nodes, chains, sides, &neighbours, &mut places, node, &mut queue) {}
+        while exchange(stage, chains, sides, &neighbours, &mut places, node, &mut queue) {}
     }
 }
 
 /// Brings `node` beside one of the nodes that are near to it, in exchange for the one that is there.
 fn exchange(
-    nodes: &Nodes,
+    stage: Stage<'_>,
     chains: &mut [Vec<u32>],
     sides: &[[State; 2]],
     neighbours: &Neighbours,
@@ -40,6 +42,7 @@ fn exchange(
     node: usize,
     queue: &mut Queue,
 ) -> bool {
+    let nodes = stage.nodes;
     let from = places[node];
     let here = around(nodes, chains, sides, from, node);
     for &near in neighbours.of_node(node) {
@@ -50,6 +53,9 @@ fn exchange(
             let Some(&other) = chains[to.chain as usize].get(at as usize) else { continue };
             let other = other as usize;
             if other == node || (to.chain == from.chain && to.at.abs_diff(from.at) < 2) {
+                continue;
+            }
+            if !(stage.may(node as u32, to.chain as usize) && stage.may(other as u32, from.chain as usize)) {
                 continue;
             }
             let now = here + around(nodes, chains, sides, to, other);

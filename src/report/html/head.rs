@@ -67,7 +67,7 @@ impl Page<'_> {
                     self.n("/faults/intact_steps")
                 ),
                 None => format!(
-                    "{} weights take another level than their own, an error of {} of the weights' norm.",
+                    "{} weights take another level than their own, or none, an error of {} of the weights' norm.",
                     self.n("/faults/affected_weights"),
                     self.f("/faults/added_error", &|e| format!("{e:.2e}"))
                 ),
