@@ -47,9 +47,9 @@ fn write_all(out: &mut String, o: &Outcome, all_layers: bool) -> std::fmt::Resul
         out,
         "proved    {} stepped through the firmware's decoder and core: {} equal to {:.1e} of the largest, {} exactly",
         count(o.proof.images as u64, "image"),
-        count(o.proof.outputs as u64, "output"),
+        count(o.proof.outputs, "output"),
         o.proof.largest_difference,
-        count(o.proof.integer_outputs as u64, "integer output")
+        count(o.proof.integer_outputs, "integer output")
     )?;
     writeln!(out)?;
     writeln!(out, "{:<31}lost, points", format!("top-1 of {}", count(o.float.images as u64, "image")))?;

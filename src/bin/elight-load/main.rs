@@ -112,11 +112,7 @@ fn summary(cli: &Cli, loaded: &Loaded) -> String {
     if loaded.breaks + loaded.repeated as u32 > 0 {
         text += &line(
             "link",
-            format!(
-                "{} sent again, {} mended",
-                count(loaded.repeated as u64, "packet"),
-                count(loaded.breaks.into(), "break")
-            ),
+            format!("{} sent again, {} mended", count(loaded.repeated, "packet"), count(loaded.breaks.into(), "break")),
         );
     }
     let compared = if loaded.every_cell { "every cell is" } else { "the digest of all levels is" };
