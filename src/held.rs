@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use firmware_model::controller::Controller;
 use firmware_model::photonic_core::{Core, Identity, Output};
-use firmware_model::wire::{self, Body, Frame, MAGIC, MAX_HEADER};
+use firmware_model::wire::{self, MAGIC, MAX_HEADER};
 use thiserror::Error;
 
 use crate::level::DeviceProfile;
 use crate::plan::{CoreSize, identity_crc};
+use crate::schedule::header::header;
 use crate::weights::Network;
 
 /// Why a new plan cannot start from an earlier schedule.
@@ -36,7 +37,7 @@ pub enum HeldError {
     },
     /// It is for something else.
     #[error(
-        "{path}: the earlier schedule has {what} {old}, but the new plan {new}: plan with the same {what}, or without --from"
+        "{path}: the earlier schedule was planned with {what} {old}, the new plan with {what} {new}: plan with the same, or without --from"
     )]
     Mismatch {
         /// The schedule.
@@ -47,6 +48,19 @@ pub enum HeldError {
         old: String,
         /// Of the new plan.
         new: String,
+    },
+    /// It has more layers, or fewer.
+    #[error(
+        "{path}: the earlier schedule is of another network: it has {old} layer{}, the weights have {new}; --from is for new weights of the same layers, \
+         so plan without it, or choose the same tensors with --include and --exclude", if *.old == 1 { "" } else { "s" }
+    )]
+    Layers {
+        /// The schedule.
+        path: PathBuf,
+        /// Layers of the earlier schedule.
+        old: usize,
+        /// Layers of the new plan.
+        new: usize,
     },
     /// It is of another network.
     #[error(
@@ -103,7 +117,7 @@ impl Held {
         let longest = MAGIC.len() + wire::FRAME_OVERHEAD + MAX_HEADER;
         (&mut file).take(longest as u64).read_to_end(&mut front).map_err(unreadable)?;
         // The controller proves the header; before that, it has to be told what core it drives and how much memory it has.
-        let header = Self::header(&front);
+        let header = header(&front).ok();
         let (identity, ram, device) = match &header {
             Some(h) => (h.identity(), h.working_memory().total(), h.device.to_owned()),
             None => (Identity { rows: 1, cols: 1, bits: 1, fanout: 1, device_crc: 0 }, 0, String::new()),
@@ -129,14 +143,6 @@ impl Held {
         controller.finish().map_err(refused)?;
         let Recorder { levels, layers, .. } = controller.into_core();
         Ok(Self { path: path.to_owned(), identity, device, layers, levels })
-    }
-
-    fn header(front: &[u8]) -> Option<wire::Header<'_>> {
-        let body = front.get(MAGIC.len() + 2..)?;
-        match postcard::take_from_bytes::<Body<'_>>(body).ok()?.0.frame {
-            Frame::Header(header) => Some(header),
-            _ => None,
-        }
     }
 
     /// The schedule that it was read from.
@@ -175,7 +181,10 @@ impl Held {
             differ("device", old, new)?;
         }
         differ("fanout", self.identity.fanout.to_string(), fanout.to_string())?;
-        differ("layers", self.layers.len().to_string(), network.layers().len().to_string())?;
+        let (old, new) = (self.layers.len(), network.layers().len());
+        if old != new {
+            return Err(HeldError::Layers { path: self.path.clone(), old, new });
+        }
         for (index, (old, info)) in self.layers.iter().zip(network.layers()).enumerate() {
             let new = HeldLayer {
                 name: info.name.clone(),

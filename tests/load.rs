@@ -102,7 +102,8 @@ fn a_key_seals_and_bad_keys_are_refused() {
 #[test]
 fn what_is_no_schedule_is_refused() {
     let sandbox = Sandbox::empty().file("net.elight", "no schedule");
-    load(&sandbox, &["--to", "sim"]).fails(1, &["net.elight", "this is no schedule"]);
+    load(&sandbox, &["--to", "sim"])
+        .fails(1, &["net.elight", "is not a schedule of a version that is known", "elight-plan wrote"]);
     load(&Sandbox::empty(), &["--to", "sim"]).fails(1, &["net.elight", "cannot be read"]);
     let sandbox = planned(&[]);
     let mut bytes = sandbox.read("net.elight");

@@ -46,6 +46,10 @@ fn mistakes_are_explained() {
     fails_with(&[&untold[..], &["--data", "configs"]].concat(), "the files in configs do not say it");
     fails_with(&["eval", "fixtures/digits-mlp-4bit.safetensors", "--model", "cnn"], "does not hold this model");
     fails_with(&["eval", "fixtures/digits-mlp-4bit.safetensors", "--dataset", "mnist"], "--data DIR");
+    let digits = ["eval", "fixtures/digits-mlp-4bit.safetensors", "--data", "configs"];
+    fails_with(&digits, "data set `digits` is shipped with the program and reads no files, but configs was given");
+    fails_with(&["train", "configs/digits-mlp.toml", "--set", "data.dir=/nowhere"], "reads no files, but /nowhere");
+    fails_with(&["models", "--threads", "0"], "0 is not in 1..=65535");
 }
 
 /// Ctrl-C stores the state; `resume` finishes.

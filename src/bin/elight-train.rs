@@ -4,6 +4,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::{Parser, Subcommand};
 use elight::level::ScaleMode;
 use elight::nn::model::MODELS;
+use elight::report::count;
 use elight::train::calibrate::Options;
 use elight::train::config::PcmConfig;
 use elight::train::data::{DATASETS, Normalization};
@@ -20,8 +21,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[command(version, about)]
 struct Args {
     /// Threads to use (default: all); the results do not depend on it
-    #[arg(long, global = true, value_name = "N")]
-    threads: Option<usize>,
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
     #[command(subcommand)]
     command: Command,
 }
@@ -137,7 +138,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     if let Some(n) = args.threads {
         rayon::ThreadPoolBuilder::new()
-            .num_threads(n)
+            .num_threads(n.into())
             .build_global()
             .map_err(|e| anyhow!("cannot start the threads: {e}"))?;
     }
@@ -201,7 +202,7 @@ fn train(mut trainer: Trainer) -> Result<()> {
     let best = trainer.history().iter().map(|e| e.test_accuracy).fold(0.0, f64::max);
     match end {
         End::Stopped => println!("stopped; continue with: elight-train resume {}", out.display()),
-        End::Early => println!("no better accuracy for {} epochs: done", trainer.config().train.patience),
+        End::Early => println!("no better accuracy for {}: done", count(trainer.config().train.patience, "epoch")),
         End::Finished => {}
     }
     if end != End::Stopped {

@@ -98,13 +98,3 @@ pub fn stretches(file: &[u8]) -> impl Iterator<Item = Stretch<'_>> {
         Some(stretch)
     })
 }
-
-/// The header, as far as it can be read at all.
-#[must_use]
-pub fn header(file: &[u8]) -> Option<firmware_model::wire::Header<'_>> {
-    let first = stretches(file).next()?;
-    match postcard::from_bytes::<Body<'_>>(first.body()).ok()?.frame {
-        Frame::Header(header) => Some(header),
-        _ => None,
-    }
-}

@@ -24,11 +24,12 @@ use firmware_model::wire::{self, End, Header, MAX_HEADER};
 use serde::Serialize;
 use thiserror::Error;
 
-pub use frames::{Content, FrameView, header};
+pub use frames::{Content, FrameView};
 pub use recorder::{Change, Counted, Recorder, RowView, TileRowCount};
 pub use text::print;
 pub use views::{EndView, HeaderView, LayerView, StepView, TileRowView};
 
+use crate::schedule::header::header;
 use outline::Outline;
 use views::{end_view, header_view};
 
@@ -116,7 +117,7 @@ pub struct Inspection {
 /// # Errors
 /// [`InspectError`] when a whole schedule has no such layer or step.
 pub fn inspect(file: &[u8], request: &Request) -> Result<Inspection, InspectError> {
-    let header = frames::header(file);
+    let header = header(file).ok();
     let core_of = header.as_ref().filter(|h| in_range(h));
     let mut core = core_of.map_or_else(Recorder::nobody, Recorder::new);
     let outline = Outline::of(file);
@@ -179,7 +180,7 @@ pub fn inspect(file: &[u8], request: &Request) -> Result<Inspection, InspectErro
 /// Writes of every step of a later inference, layer by layer; none when the schedule is damaged.
 #[must_use]
 pub fn step_writes(file: &[u8]) -> Option<Vec<Vec<u32>>> {
-    let header = frames::header(file).filter(in_range)?;
+    let header = header(file).ok().filter(in_range)?;
     let mut memory = vec![0u8; header.working_memory().total().max(MAX_HEADER)];
     let mut core = Recorder::new(&header);
     for _ in 0..2 {

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::{Content, Counted, FrameView, HeaderView, Inspection, LayerView, RowView, StepView, TileRowView};
-use crate::report::{plain_table, thousands};
+use crate::report::{count, plain_table, thousands};
 
 /// Cells of a row side by side.
 const ACROSS: usize = 16;
@@ -31,7 +31,7 @@ pub fn print(found: &Inspection, path: &str) -> String {
 }
 
 fn heading(out: &mut String, found: &Inspection, path: &str) -> fmt::Result {
-    writeln!(out, "schedule  {path}: {} bytes", thousands(found.bytes))?;
+    writeln!(out, "schedule  {path}: {}", count(found.bytes, "byte"))?;
     let Some(h) = &found.header else { return Ok(()) };
     let HeaderView { version, rows, cols, bits, fanout, reach, lists, window, index_bytes, max_frame, ram, .. } = h;
     let top = (1u32 << bits) - 1;
@@ -39,9 +39,9 @@ fn heading(out: &mut String, found: &Inspection, path: &str) -> fmt::Result {
         if *fanout == 1 { "one input per weight cell".to_owned() } else { format!("{fanout} rows share an input") };
     writeln!(
         out,
-        "          format version {version}, {} frames read, {} layers",
-        thousands(found.frames_read),
-        h.layers
+        "          format version {version}, {} read, {}",
+        count(found.frames_read, "frame"),
+        count(h.layers.into(), "layer")
     )?;
     writeln!(out, "core      {rows}x{cols}, {inputs}, reach {reach}")?;
     writeln!(
@@ -51,8 +51,8 @@ fn heading(out: &mut String, found: &Inspection, path: &str) -> fmt::Result {
     )?;
     writeln!(
         out,
-        "decoder   {} bytes of RAM; frame bodies of up to {max_frame} bytes; a list per {lists}, window {window}, {index_bytes}-byte indices",
-        thousands((*ram).into())
+        "decoder   {} of RAM; frame bodies of up to {max_frame} bytes; a list per {lists}, window {window}, {index_bytes}-byte indices",
+        count((*ram).into(), "byte")
     )
 }
 
@@ -129,9 +129,9 @@ fn frame_lines(out: &mut String, frames: &[FrameView]) -> fmt::Result {
         let content = match &f.content {
             Content::Header => "Header".to_owned(),
             Content::Layer { name } => format!("Layer    {name}"),
-            Content::TileRow { index, steps } => format!("TileRow  {index}: {steps} steps"),
+            Content::TileRow { index, steps } => format!("TileRow  {index}: {}", count((*steps).into(), "step")),
             Content::Steps { step, row, records } => {
-                format!("Steps    from step {step}, core row {row}: {records} row records")
+                format!("Steps    from step {step}, core row {row}: {}", count((*records).into(), "row record"))
             }
             Content::End => "End".to_owned(),
         };
@@ -156,7 +156,7 @@ fn one_step(out: &mut String, s: &StepView) -> fmt::Result {
         frames.join(", ")
     )?;
     let from = if s.steady { "in a later inference" } else { "at the first load" };
-    writeln!(out, "{} writes of {} PCM cells, {from}", thousands(s.counted.writes), thousands(s.counted.events))?;
+    writeln!(out, "{} of {}, {from}", count(s.counted.writes, "write"), count(s.counted.events, "PCM cell"))?;
     s.rows.iter().try_for_each(|row| one_row(out, row))
 }
 
@@ -164,11 +164,14 @@ fn one_row(out: &mut String, r: &RowView) -> fmt::Result {
     let base = if r.base == 0 { String::new() } else { format!(", inputs from element {} on", r.base) };
     writeln!(
         out,
-        "\ncore row {} adds to output {}, scale {}{base}; {} cells change",
+        "\ncore row {} adds to output {}, scale {}{base}; {}",
         r.row,
         r.output,
         r.scale,
-        r.changes.len()
+        match r.changes.len() {
+            1 => "1 cell changes".to_owned(),
+            n => format!("{n} cells change"),
+        }
     )?;
     for first in (0..r.levels.len()).step_by(ACROSS) {
         let cells = first..(first + ACROSS).min(r.levels.len());
@@ -191,9 +194,9 @@ fn one_row(out: &mut String, r: &RowView) -> fmt::Result {
 fn totals(out: &mut String, found: &Inspection) -> fmt::Result {
     writeln!(out)?;
     let line =
-        |out: &mut String, c: Counted| write!(out, "{} writes in {} events", thousands(c.writes), thousands(c.events));
+        |out: &mut String, c: Counted| write!(out, "{} in {}", count(c.writes, "write"), count(c.events, "event"));
     if let Some(end) = found.end {
-        write!(out, "end       {} steps, {} weights; first load ", thousands(end.steps), thousands(end.weights))?;
+        write!(out, "end       {}, {}; first load ", count(end.steps, "step"), count(end.weights, "weight"))?;
         line(out, end.first_load)?;
         write!(out, "; inference ")?;
         line(out, end.per_inference)?;

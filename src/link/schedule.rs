@@ -8,6 +8,7 @@ use firmware_model::seal::schedule_id;
 
 use super::error::LoadError;
 use super::expect::{Cells, inference};
+use crate::schedule::header::header;
 
 /// A schedule that was read whole and proved to be one.
 #[derive(Clone, Debug)]
@@ -36,8 +37,8 @@ impl Schedule {
     pub fn read(path: &Path) -> Result<Self, LoadError> {
         let fail = |why: String| LoadError::Schedule { path: path.to_owned(), why };
         let bytes = std::fs::read(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
-        let header = crate::inspect::header(&bytes)
-            .ok_or_else(|| fail("this is no schedule: give the file that elight-plan wrote".to_owned()))?;
+        let header =
+            header(&bytes).map_err(|problem| fail(format!("{problem}: give the file that elight-plan wrote")))?;
         let identity = header.identity();
         let (device, ram) = (header.device.to_owned(), header.ram as usize);
         // A header that is not true would ask for any memory; no core needs as much.

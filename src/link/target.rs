@@ -38,13 +38,15 @@ impl FromStr for Target {
                 }
                 _ => Err(format!("`{address}` is no HOST:PORT, as in tcp:127.0.0.1:4000")),
             },
+            // Ports may have colons in their names: the baud is behind the last one, and has no slash in it.
             Some(("serial", rest)) if !rest.is_empty() => match rest.rsplit_once(':') {
-                Some((port, baud)) if !port.is_empty() && baud.bytes().all(|b| b.is_ascii_digit()) => {
-                    match baud.parse() {
-                        Ok(baud) if baud > 0 => Ok(Self::Serial { port: port.to_owned(), baud }),
-                        _ => Err(format!("`{baud}` is no number of bits a second, as in serial:/dev/ttyACM0:115200")),
-                    }
-                }
+                Some((port, baud)) if !port.is_empty() && !baud.contains(['/', '\\']) => match baud.parse() {
+                    Ok(baud) if baud > 0 => Ok(Self::Serial { port: port.to_owned(), baud }),
+                    _ => Err(format!(
+                        "`{baud}` is no baud: expected bits a second, as in serial:{port}:{BAUD}; if it belongs to the port's name, give \
+                         the baud behind it: serial:{rest}:{BAUD}"
+                    )),
+                },
                 _ => Ok(Self::Serial { port: rest.to_owned(), baud: BAUD }),
             },
             _ => Err(expected.to_owned()),
@@ -75,6 +77,16 @@ mod tests {
         let serial = |port: &str, baud| Ok(Target::Serial { port: port.to_owned(), baud });
         assert_eq!(read("serial:/dev/ttyACM0"), serial("/dev/ttyACM0", BAUD));
         assert_eq!(read("serial:/dev/ttyACM0:9600"), serial("/dev/ttyACM0", 9600));
+        let by_path = "/dev/serial/by-path/pci-0000:00:14.0-usb-0:2:1.0";
+        assert_eq!(read(&format!("serial:{by_path}:9600")), serial(by_path, 9600));
+        assert_eq!(read("serial:/dev/a:b/tty"), serial("/dev/a:b/tty", BAUD));
+        for (wrong, baud) in
+            [("xx", "`xx`"), ("9600 ", "`9600 `"), ("", "``"), ("-1", "`-1`"), ("9999999999", "`9999999999`")]
+        {
+            let message = read(&format!("serial:/dev/ttyACM0:{wrong}")).unwrap_err();
+            assert!(message.contains(&format!("{baud} is no baud")), "{message}");
+        }
+        assert!(read(&format!("serial:{by_path}")).unwrap_err().contains(&format!("serial:{by_path}:115200")));
         for wrong in
             ["", "simulator", "tcp:", "tcp:4000", "tcp::1", "tcp:host:99999", "serial:", "serial:/dev/tty:0", "udp:a:1"]
         {

@@ -23,7 +23,7 @@ use crate::order::{Objective, Order, Reach, Rows};
 use crate::plan::SweepPoint;
 
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
-pub use number::thousands;
+pub use number::{count, thousands};
 pub(crate) use table::plain_table;
 pub use table::print;
 

@@ -17,6 +17,13 @@ pub fn thousands(n: u64) -> String {
     out
 }
 
+/// So many of something: `1 layer`, `17,024 weights`; `noun` in the singular, its plural with an `s`.
+#[must_use]
+pub fn count(n: u64, noun: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{s}", thousands(n))
+}
+
 /// How many times fewer `to` is than `from`, as `13.7x`; none when nothing is left of something.
 #[must_use]
 pub fn times(from: u64, to: u64) -> Option<String> {
@@ -104,6 +111,7 @@ mod tests {
     fn numbers_as_people_write_them() {
         assert_eq!(thousands(0), "0");
         assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!([0, 1, 1001].map(|n| count(n, "layer")), ["0 layers", "1 layer", "1,001 layers"]);
         assert_eq!(short(0.5), "0.5");
         assert_eq!(short(20.0), "20");
         assert_eq!(energy(2_500_000.0), "2.50 uJ");

@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use firmware_model::pcm::{Price, WriteCost};
 
 use super::chart::point_name;
+use super::number::count;
 use super::number::{energy, factor, short, thousands, time};
 use super::{FaultReport, Report};
 use crate::level::DeviceProfile;
@@ -37,17 +38,16 @@ pub fn print(report: &Report, device: &DeviceProfile, verbose: bool) -> String {
 fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: bool) -> std::fmt::Result {
     let skipped = match report.skipped.len() {
         0 => String::new(),
-        1 => ", 1 tensor skipped".to_owned(),
-        n => format!(", {n} tensors skipped"),
+        n => format!(", {} skipped", count(n as u64, "tensor")),
     };
     writeln!(out, "network   {}", report.network)?;
     writeln!(
         out,
-        "          {} layers, {} weights, {} tiles in {} steps{skipped}",
-        report.layers.len(),
-        thousands(report.weights),
-        thousands(report.tiles),
-        thousands(report.steps)
+        "          {}, {}, {} in {}{skipped}",
+        count(report.layers.len() as u64, "layer"),
+        count(report.weights, "weight"),
+        count(report.tiles, "tile"),
+        count(report.steps, "step")
     )?;
     let shown = if verbose { report.skipped.len() } else { 0 };
     for skipped in report.skipped.iter().take(shown) {
@@ -62,7 +62,7 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
         }
     }
     if let Some(extra) = &report.extra_steps {
-        writeln!(out, "          extra steps: {extra}; {} weights of level 0 left out", thousands(report.left_out))?;
+        writeln!(out, "          extra steps: {extra}; {} of level 0 left out", count(report.left_out, "weight"))?;
     }
     let inputs = match report.fanout {
         1 => "one input per weight cell".to_owned(),
@@ -176,7 +176,7 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         (Reach::Lane, 1, _) if report.rows == Rows::Any => "no plan that keeps lanes",
         (Reach::Lane, ..) => "no plan that keeps rows and lanes",
     };
-    writeln!(out, "bound     {among} needs fewer than {} writes: {bound}", thousands(report.lower_bound_writes))?;
+    writeln!(out, "bound     {among} needs fewer than {}: {bound}", count(report.lower_bound_writes, "write"))?;
     let objective = &report.objective;
     if objective.name != Objective::Writes {
         let bound = match objective.gap {
@@ -208,17 +208,17 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     if let Some(wear) = &report.wear {
         writeln!(
             out,
-            "wear      {} weight cells are worn out and rest; the first cell in use wears out after {}",
-            thousands(wear.worn_out as u64),
+            "wear      {} worn out and at rest; the first cell in use wears out after {}",
+            count(wear.worn_out as u64, "weight cell"),
             lasts(wear.lifetime_inferences)
         )?;
     }
     if let Some(rotation) = &report.rotation {
         writeln!(
             out,
-            "rotation  {} schedules, each for {} inferences, {} to {}",
+            "rotation  {} schedules, each for {}, {} to {}",
             rotation.schedules.len(),
-            thousands(rotation.every),
+            count(rotation.every, "inference"),
             rotation.schedules[0],
             rotation.schedules[rotation.schedules.len() - 1]
         )?;
@@ -237,12 +237,12 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     let schedule = &report.schedule;
     writeln!(
         out,
-        "schedule  {}: {} bytes, {:.2} bits a weight, {} frames; a controller needs {} bytes of RAM",
+        "schedule  {}: {}, {:.2} bits a weight, {}; a controller needs {} of RAM",
         schedule.path,
-        thousands(schedule.bytes),
+        count(schedule.bytes, "byte"),
         schedule.bits_per_weight,
-        thousands(schedule.frames),
-        thousands(schedule.decoder_ram_bytes.into())
+        count(schedule.frames, "frame"),
+        count(schedule.decoder_ram_bytes.into(), "byte")
     )?;
     match report.verified {
         None => writeln!(out, "verified  no (--no-verify)")?,
@@ -282,24 +282,24 @@ fn sweep(report: &Report) -> Table {
 fn faults(out: &mut String, report: &Report, faults: &FaultReport) -> std::fmt::Result {
     writeln!(
         out,
-        "faults    {}: {} weight cells cannot hold every level, {} are weak",
+        "faults    {}: {} without every level, {}",
         faults.files.join(", "),
-        thousands(faults.cells as u64),
-        thousands(faults.weak as u64)
+        count(faults.cells as u64, "weight cell"),
+        count(faults.weak as u64, "weak cell")
     )?;
     match faults.intact_writes {
         Some(writes) => writeln!(
             out,
-            "          every weight is exact; on intact cores the plan has {} writes in {} steps, here {} in {}",
-            thousands(writes),
-            thousands(faults.intact_steps),
+            "          every weight is exact; on intact cores the plan has {} in {}, here {} in {}",
+            count(writes, "write"),
+            count(faults.intact_steps, "step"),
             thousands(report.orders.optimal.per_inference.writes),
             thousands(report.steps)
         ),
         None if faults.affected_weights == 0 => writeln!(
             out,
-            "          every weight is exact; on intact cores the plan has {} steps, here {}",
-            thousands(faults.intact_steps),
+            "          every weight is exact; on intact cores the plan has {}, here {}",
+            count(faults.intact_steps, "step"),
             thousands(report.steps)
         ),
         None => {
@@ -310,8 +310,8 @@ fn faults(out: &mut String, report: &Report, faults: &FaultReport) -> std::fmt::
             };
             writeln!(
                 out,
-                "          {} weights take another level than their own, or none: error {:.2e} of the weights' norm{better}",
-                thousands(faults.affected_weights),
+                "          another level than its own, or none, for {}: error {:.2e} of the weights' norm{better}",
+                count(faults.affected_weights, "weight"),
                 faults.added_error
             )
         }
@@ -319,7 +319,7 @@ fn faults(out: &mut String, report: &Report, faults: &FaultReport) -> std::fmt::
 }
 
 fn lasts(inferences: Option<f64>) -> String {
-    inferences.map_or("lifetime not known".to_owned(), |n| format!("{} inferences", thousands(n as u64)))
+    inferences.map_or("lifetime not known".to_owned(), |n| count(n as u64, "inference"))
 }
 
 /// Each core's load.
@@ -327,15 +327,15 @@ fn cores(out: &mut String, report: &Report) -> std::fmt::Result {
     for (number, core) in report.cores.iter().enumerate() {
         writeln!(
             out,
-            "{:<10}core {number}: {} weights in {} steps; {} writes/inference, {}, worst cell {}; {}: {} bytes",
+            "{:<10}core {number}: {} in {}; {} writes/inference, {}, worst cell {}; {}: {}",
             if number == 0 { "cores" } else { "" },
-            thousands(core.weights),
-            thousands(core.steps),
+            count(core.weights, "weight"),
+            count(core.steps, "step"),
             thousands(core.per_inference.writes),
             time(core.per_inference.time_us),
             thousands(core.per_inference.max_cell_writes),
             core.path,
-            thousands(core.bytes)
+            count(core.bytes, "byte")
         )?;
     }
     Ok(())

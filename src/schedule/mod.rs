@@ -1,5 +1,6 @@
 //! 5. An order to bytes: the encoder of docs/schedule-format.md. The decoder is the firmware's.
 
 pub mod bits;
+pub mod header;
 pub mod records;
 pub mod writer;

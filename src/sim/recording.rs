@@ -9,9 +9,10 @@ use std::path::Path;
 use firmware_model::controller::Controller;
 use firmware_model::pcm::Move;
 use firmware_model::photonic_core::{Core, Identity, Output};
-use firmware_model::wire::{self, Body, Frame, MAGIC, MAX_HEADER};
+use firmware_model::wire::{self, MAX_HEADER};
 
 use super::error::SimError;
+use crate::schedule::header::header;
 
 /// Where and how a weight is multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,12 +99,7 @@ impl ScheduleFile {
     pub fn open(path: &Path) -> Result<Self, SimError> {
         let bytes = std::fs::read(path).map_err(|cause| SimError::Read { path: path.to_owned(), cause })?;
         let wrong = |problem: &str| SimError::Schedule { path: path.to_owned(), problem: problem.to_owned() };
-        let stream = bytes.strip_prefix(&MAGIC).ok_or_else(|| wrong("is not a schedule of a version that is known"))?;
-        let (length, stream) = stream.split_first_chunk::<2>().ok_or_else(|| wrong("ends before its header"))?;
-        let body = stream.get(..usize::from(u16::from_le_bytes(*length))).ok_or_else(|| wrong("ends in its header"))?;
-        let Ok((Body { frame: Frame::Header(header), .. }, _)) = postcard::take_from_bytes::<Body<'_>>(body) else {
-            return Err(wrong("does not begin with a header"));
-        };
+        let header = header(&bytes).map_err(|problem| wrong(&problem.to_string()))?;
         let identity = header.identity();
         let (device, ram, layers) = (header.device.to_owned(), header.ram as usize, header.layers as usize);
         if ram > bytes.len().saturating_mul(64).saturating_add(1 << 24) {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::noise::NoiseModel;
 use super::outcome::{Outcome, Score};
-use crate::report::thousands;
+use crate::report::count;
 
 /// Layers of the table of losses, unless all are asked for.
 const WORST: usize = 8;
@@ -21,14 +21,15 @@ pub fn print(o: &Outcome, all_layers: bool) -> String {
 fn write_all(out: &mut String, o: &Outcome, all_layers: bool) -> std::fmt::Result {
     writeln!(
         out,
-        "simulated {} on {}: {} layers as {} programs them, {} core, device `{}`, {} bits, scale {}",
+        "simulated {} on {}: {} as {} programs {}, {} core, device `{}`, {}, scale {}",
         o.model,
         o.dataset,
-        o.layers.len(),
+        count(o.layers.len() as u64, "layer"),
         o.schedule.display(),
+        if o.layers.len() == 1 { "it" } else { "them" },
         o.core,
         o.device,
-        o.bits,
+        count(o.bits.into(), "bit"),
         o.scale
     )?;
     if !o.digital_layers.is_empty() {
@@ -44,15 +45,14 @@ fn write_all(out: &mut String, o: &Outcome, all_layers: bool) -> std::fmt::Resul
     }
     writeln!(
         out,
-        "proved    {} image stepped through the firmware's decoder and core: {} outputs equal to {:.1e} of the largest, {} integer outputs exactly",
-        o.proof.images,
-        thousands(o.proof.outputs),
+        "proved    {} stepped through the firmware's decoder and core: {} equal to {:.1e} of the largest, {} exactly",
+        count(o.proof.images as u64, "image"),
+        count(o.proof.outputs, "output"),
         o.proof.largest_difference,
-        thousands(o.proof.integer_outputs)
+        count(o.proof.integer_outputs, "integer output")
     )?;
     writeln!(out)?;
-    let images = thousands(o.float.images as u64);
-    writeln!(out, "top-1 of {images} images            lost, points")?;
+    writeln!(out, "{:<31}lost, points", format!("top-1 of {}", count(o.float.images as u64, "image")))?;
     writeln!(out, "  floating point  {:>7.2} %", o.float.top1_percent)?;
     let lost = |s: f64| o.float.top1_percent - s;
     writeln!(out, "  quantized       {:>7.2} %   {:>7.2}", o.quantized.top1_percent, lost(o.quantized.top1_percent))?;
@@ -76,7 +76,7 @@ fn cells(o: &Outcome) -> String {
         parts.push(format!("read {} s after they were written", o.age_seconds));
     }
     if o.stuck_cells > 0 {
-        parts.push(format!("{} PCM cells stuck", thousands(o.stuck_cells as u64)));
+        parts.push(format!("{} stuck", count(o.stuck_cells as u64, "PCM cell")));
     }
     parts.join(", ")
 }
@@ -91,8 +91,8 @@ fn layers(out: &mut String, o: &Outcome, all: bool) -> std::fmt::Result {
     writeln!(out)?;
     writeln!(
         out,
-        "one layer at a time on the core, the others in floating point ({} images, {:.2} %, cross entropy {:.4}):",
-        thousands(float.images as u64),
+        "one layer at a time on the core, the others in floating point ({}, {:.2} %, cross entropy {:.4}):",
+        count(float.images as u64, "image"),
         float.top1_percent,
         float.cross_entropy
     )?;

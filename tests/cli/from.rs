@@ -87,13 +87,13 @@ fn what_does_not_fit_is_named() {
         sandbox.run(all.iter().chain(args)).fails(1, parts);
         assert!(!sandbox.path("new.elight").exists());
     };
-    update(&["--core", "9x8"], &["old.elight", "core 9x9", "9x8"]);
-    update(&["--core", "9x9", "--bits", "3"], &["old.elight", "bits 4", "3"]);
+    update(&["--core", "9x8"], &["old.elight", "planned with core 9x9, the new plan with core 9x8"]);
+    update(&["--core", "9x9", "--bits", "3"], &["old.elight", "bits 4", "bits 3"]);
     update(&["--core", "9x9", "--device", "gst-optical", "--bits", "4"], &["device `elight`", "gst-optical"]);
-    update(&["--core", "9x9", "--include", "[ab]*"], &["layers 3", "2"]);
+    update(&["--core", "9x9", "--include", "[ab]*"], &["old.elight", "has 3 layers, the weights have 2", "--include"]);
     let other = trained(0.0).random("d.weight", &[4, 4], 8);
     std::fs::write(sandbox.path("new.safetensors"), other.bytes()).unwrap();
-    update(&["--core", "9x9"], &["layers 3", "4"]);
+    update(&["--core", "9x9"], &["has 3 layers, the weights have 4"]);
     let renamed = LAYERS.iter().fold(Weights::new(), |w, (name, shape, seed)| {
         w.random(if *name == "b.weight" { "x.weight" } else { name }, shape, *seed)
     });

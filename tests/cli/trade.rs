@@ -71,6 +71,10 @@ fn what_cannot_be_traded_is_refused() {
     for bad in ["x", "-5", "2000", "%"] {
         sandbox.plan(&[&format!("--extra-steps={bad}")]).fails(2, &["expected 0 to 1000 percent", "50%"]);
     }
+    for bad in ["-5%", "-5"] {
+        // As a word of its own, which clap would take for a flag.
+        sandbox.plan(&["--extra-steps", bad]).fails(2, &[&format!("`{bad}`"), "expected 0 to 1000 percent"]);
+    }
     sandbox.plan(&["--extra-steps", "10", "--reach", "lane"]).fails(1, &["need --reach row"]);
     sandbox.plan(&["--sweep", "curve.svg", "--reach", "lane"]).fails(1, &["need --reach row"]);
     sandbox.plan(&["--extra-steps", "10", "--fanout", "3"]).fails(1, &["need --fanout cell"]);

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::program::Sandbox;
+use crate::support::weights::Weights;
 
 const DEVICE: [&str; 2] = ["--device", "gst-optical"];
 
@@ -128,4 +129,20 @@ fn what_cannot_be_is_refused() {
     sandbox.plan(&["--rotate", "2", "--extra-steps", "20"]).fails(1, &["--rotate", "without --extra-steps"]);
     sandbox.plan(&["--rotate", "2", "--fanout", "column"]).fails(1, &["--rotate", "--fanout cell"]);
     sandbox.plan(&["--rotate", "0"]).fails(2, &["--rotate"]);
+}
+
+#[test]
+fn one_of_something_is_told_in_the_singular() {
+    let sandbox = Sandbox::with_network();
+    std::fs::write(sandbox.path("net.safetensors"), Weights::new().random("a.weight", &[9, 9], 1).bytes()).unwrap();
+    let text = sandbox.plan(&["--rotate", "2", "--rotate-every", "1"]).success();
+    assert!(text.contains("1 layer, 81 weights, 1 tile in 1 step\n"), "{text}");
+    assert!(text.contains("2 schedules, each for 1 inference, net.rot0.elight to"), "{text}");
+    let text = sandbox.run(["inspect", "net.rot0.elight", "--frames"]).success();
+    assert!(text.contains(" read, 1 layer\n") && text.contains("TileRow  0: 1 step\n"), "{text}");
+    let text = sandbox.run(["check", "net.rot0.elight", "net.safetensors"]).success();
+    assert!(text.contains("          1 layer; each of 81 weights") && text.contains("in 1 step\n"), "{text}");
+    sandbox
+        .run(["net.safetensors", "--core", "9x9", "--cores", "2", "--faults", "x.toml"])
+        .fails(1, &["was given 1 time\n"]);
 }

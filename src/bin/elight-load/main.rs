@@ -14,7 +14,7 @@ use elight::link::line::{self, Line};
 use elight::link::target::Target;
 use elight::link::{LoadError, Loaded, Options, Schedule, faultless, load, sim};
 use elight::plan::identity_crc;
-use elight::report::thousands;
+use elight::report::{count, thousands};
 use firmware_model::link::host::Timing;
 
 use args::Cli;
@@ -99,20 +99,20 @@ fn summary(cli: &Cli, loaded: &Loaded) -> String {
     let mut text = line(
         "loaded",
         format!(
-            "{} to {}, a {} core of `{}`: {inferences}, {} frames, {} bytes, {} bytes/s",
+            "{} to {}, a {} core of `{}`: {inferences}, {}, {}, {} bytes/s",
             cli.schedule.display(),
             cli.to,
             loaded.core,
             loaded.device,
-            thousands(loaded.frames.into()),
-            thousands(loaded.bytes),
+            count(loaded.frames.into(), "frame"),
+            count(loaded.bytes, "byte"),
             thousands(rate as u64)
         ),
     );
     if loaded.breaks + loaded.repeated as u32 > 0 {
         text += &line(
             "link",
-            format!("{} packets sent again, {} times broken off and gone on with", loaded.repeated, loaded.breaks),
+            format!("{} sent again, {} mended", count(loaded.repeated, "packet"), count(loaded.breaks.into(), "break")),
         );
     }
     let compared = if loaded.every_cell { "every cell is" } else { "the digest of all levels is" };
@@ -121,19 +121,19 @@ fn summary(cli: &Cli, loaded: &Loaded) -> String {
         "writes",
         match (loaded.planned_writes, loaded.counted_writes) {
             (Some(planned), Some(counted)) => format!(
-                "{} level steps counted by the device, {} planned; {} since it was formatted",
-                thousands(counted),
+                "{} counted by the device, {} planned; {} since it was formatted",
+                count(counted, "level step"),
                 thousands(planned),
                 thousands(loaded.total_writes)
             ),
             _ => format!(
-                "{} level steps since the device was formatted; not compared: the inference began in an earlier load",
-                thousands(loaded.total_writes)
+                "{} since the device was formatted; not compared: the inference began in an earlier load",
+                count(loaded.total_writes, "level step")
             ),
         },
     );
     let how = if loaded.read_back {
-        format!("every written cell was read back; {} were written again", thousands(loaded.corrections))
+        format!("every written cell was read back; {} written again", count(loaded.corrections, "cell"))
     } else {
         "open loop: this core cannot be read back".to_owned()
     };

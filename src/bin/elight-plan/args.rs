@@ -9,6 +9,7 @@ use elight::level::{DeviceProfile, Reparam, ScaleMode};
 use elight::order::shared::Effort;
 use elight::order::{Objective, Order, Reach, Rows};
 use elight::plan::{Condition, CoreSize, ExtraSteps, Fanout, Quantization, QuantizationRequest};
+use elight::report::count;
 use elight::weights::{Filter, Layout, Network};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
@@ -172,7 +173,7 @@ pub struct PlanArgs {
 
     /// Steps beyond the fewest, in percent (as in 50%), for fewer writes: cells may idle, weights of level 0 are left out. `fixed`: as
     /// many as it takes for every cell to keep one level for ever.
-    #[arg(long, value_name = "PERCENT|fixed")]
+    #[arg(long, value_name = "PERCENT|fixed", allow_hyphen_values = true)]
     pub extra_steps: Option<ExtraSteps>,
 
     /// Plan with 0 to 200 % extra steps and with fixed levels, too: the curve of steps against writes, as a table and as an SVG file.
@@ -340,8 +341,8 @@ pub fn faults(
 ) -> anyhow::Result<Option<Vec<CoreFaults>>> {
     anyhow::ensure!(
         files.is_empty() || files.len() == cores,
-        "--faults is needed once for each of the {cores} cores, in their order, and was given {} times",
-        files.len()
+        "--faults is needed once for each of the {cores} cores, in their order, and was given {}",
+        count(files.len() as u64, "time")
     );
     let read = |path: &PathBuf| FaultFile::read(path)?.faults(path, core, device);
     let faults: Vec<CoreFaults> = files.iter().map(read).collect::<Result<_, _>>()?;

@@ -10,7 +10,7 @@ use elight::check::{Findings, Options, Part, check_parts, limits};
 use elight::faults::{CoreFaults, FaultFile};
 use elight::held::Held;
 use elight::plan::CoreSize;
-use elight::report::thousands;
+use elight::report::{count, thousands};
 
 use crate::args::CheckArgs;
 
@@ -25,9 +25,9 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<bool> {
     }
     anyhow::ensure!(
         args.from.is_empty() || args.from.len() == args.schedules.len(),
-        "--from is needed once for each of the {} schedules, in their order, and was given {} times",
+        "--from is needed once for each of the {} schedules, in their order, and was given {}",
         args.schedules.len(),
-        args.from.len()
+        count(args.from.len() as u64, "time")
     );
     let mut files = Vec::with_capacity(args.schedules.len());
     for schedule in &args.schedules {
@@ -65,9 +65,9 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<bool> {
     if found.len() > 1 {
         let weights = found.iter().map(|findings| findings.weights).sum();
         let text = format!(
-            "together  {} cores; each of {} weights is multiplied exactly once over all of them\n",
+            "together  {} cores; each of {} is multiplied exactly once over all of them\n",
             found.len(),
-            thousands(weights)
+            count(weights, "weight")
         );
         crate::print(text.as_bytes())?;
     }
@@ -79,36 +79,35 @@ fn table(schedule: &Path, findings: &Findings, cores: usize) -> Result<String, s
     let mut out = String::new();
     writeln!(
         out,
-        "checked   {}: {} bytes, {} frames, for a {}x{} core and device `{}`",
+        "checked   {}: {}, {}, for a {}x{} core and device `{}`",
         schedule.display(),
-        thousands(findings.bytes),
-        thousands(findings.frames),
+        count(findings.bytes, "byte"),
+        count(findings.frames, "frame"),
         findings.core_rows,
         findings.core_cols,
         findings.device
     )?;
-    let weights = thousands(findings.weights);
-    let weights =
-        if cores == 1 { format!("each of {weights} weights") } else { format!("each of its {weights} weights") };
+    let weights = count(findings.weights, "weight");
+    let weights = if cores == 1 { format!("each of {weights}") } else { format!("each of its {weights}") };
     writeln!(
         out,
-        "          {} layers; {weights} is multiplied once, at its own level, with its own input, in {} steps",
-        findings.layers.len(),
-        thousands(findings.steps)
+        "          {}; {weights} is multiplied once, at its own level, with its own input, in {}",
+        count(findings.layers.len() as u64, "layer"),
+        count(findings.steps, "step")
     )?;
     if findings.left_out > 0 {
         writeln!(
             out,
-            "          {} weights of level 0, or without a cell that could hold them, are left out",
-            thousands(findings.left_out)
+            "          left out: {} of level 0, or without a cell that could hold the level",
+            count(findings.left_out, "weight")
         )?;
     }
     for (name, counted) in [("first load", findings.first_load), ("inference", findings.per_inference)] {
         writeln!(
             out,
-            "counted   {} writes, {} events, {} of the worst cell: {name}",
-            thousands(counted.writes),
-            thousands(counted.events),
+            "counted   {}, {}, {} of the worst cell: {name}",
+            count(counted.writes, "write"),
+            count(counted.events, "event"),
             thousands(counted.max_cell_writes)
         )?;
     }

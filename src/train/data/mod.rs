@@ -34,6 +34,17 @@ pub enum DataError {
     /// A data set that has files was named without a directory.
     #[error("data set `{0}` needs the directory of its files: set data.dir in the config, or give --data DIR")]
     NoDirectory(String),
+    /// The data set that has no files was named with a directory.
+    #[error(
+        "data set `{name}` is shipped with the program and reads no files, but {dir} was given: leave --data (or data.dir in the config) out, or \
+         say which data set lies there with --dataset (or data.name)"
+    )]
+    NoFiles {
+        /// The data set.
+        name: String,
+        /// The directory.
+        dir: PathBuf,
+    },
     /// A file cannot be read.
     #[error("{path}: {cause}")]
     Read {
@@ -93,6 +104,9 @@ impl Dataset {
         let directory = || dir.ok_or_else(|| DataError::NoDirectory(name.to_owned()));
         let (classes, train, test) = match name {
             "digits" => {
+                if let Some(dir) = dir {
+                    return Err(DataError::NoFiles { name: name.to_owned(), dir: dir.to_owned() });
+                }
                 let all = digits()?;
                 (10, all.subset(|i| i % 5 != 4), all.subset(|i| i % 5 == 4))
             }
