@@ -139,6 +139,9 @@ struct GroupPlan {
     orders: Orders,
 }
 
+/// A stage that uses a lane, and with which of its nodes.
+type Used = (usize, Vec<u32>);
+
 /// Every lane by itself.
 fn by_lane(
     layers: &[SharedLayer],
@@ -153,11 +156,11 @@ fn by_lane(
         let (layer, bundle) = stages[stage];
         &layers[layer].columns[bundle]
     };
-    let plans: Vec<(Vec<(usize, Vec<u32>)>, LanePlan)> = (0..cells)
+    let plans: Vec<(Vec<Used>, LanePlan)> = (0..cells)
         .into_par_iter()
         .map(|lane| {
             // Tile rows that use it, and with which nodes.
-            let used: Vec<(usize, Vec<u32>)> = (0..stages.len())
+            let used: Vec<Used> = (0..stages.len())
                 .map(|stage| (stage, columns(stage).of_lane(lane, cells)))
                 .filter(|(_, nodes)| !nodes.is_empty())
                 .collect();

@@ -157,6 +157,8 @@ fn nearest<M: Metric>(metric: &M, from: &[i32], neighbours: &Neighbours, order: 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use crate::order::shared::distance::Nodes;
     use proptest::prelude::*;
@@ -217,6 +219,36 @@ mod tests {
             let (nodes, ends) = (nodes(&levels), Ends { from: &from, to: &to });
             let found = shortest(&nodes, ends, &mut Vec::new(), 0, Effort::Fast, 1);
             prop_assert_eq!(found, brute_force(&nodes, ends));
+        }
+    }
+
+    /// The cheapest way through the nodes of `set` that ends at `last`, each answer kept.
+    fn through(metric: &Nodes, ends: Ends<'_>, set: u32, last: usize, known: &mut HashMap<(u32, usize), i64>) -> i64 {
+        let rest = set & !(1 << last);
+        if rest == 0 {
+            return i64::from(ends.from[last]);
+        }
+        if let Some(&cost) = known.get(&(set, last)) {
+            return cost;
+        }
+        let before = (0..metric.len()).filter(|i| rest >> i & 1 == 1);
+        let costs = before.map(|i| through(metric, ends, rest, i, known) + i64::from(metric.distance(i, last)));
+        let cost = costs.min().unwrap();
+        known.insert((set, last), cost);
+        cost
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(30))]
+        #[test]
+        fn up_to_twelve_nodes_are_exact((levels, from, to) in problem(4..13)) {
+            let (nodes, ends) = (nodes(&levels), Ends { from: &from, to: &to });
+            let mut order = Vec::new();
+            let found = shortest(&nodes, ends, &mut order, 0, Effort::Fast, 1);
+            let (all, mut known) = ((1 << nodes.len()) - 1, HashMap::new());
+            let costs = (0..nodes.len()).map(|last| through(&nodes, ends, all, last, &mut known) + i64::from(to[last]));
+            prop_assert_eq!(found, costs.min().unwrap());
+            prop_assert_eq!(found, cost(&nodes, ends, &order));
         }
     }
 
