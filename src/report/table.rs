@@ -306,7 +306,7 @@ fn faults(out: &mut String, report: &Report, faults: &FaultReport) -> std::fmt::
             let better = match (report.reach, report.fanout) {
                 (Reach::Row, _) => "",
                 (Reach::Lane, 1) => "; with --reach row all would be exact",
-                (Reach::Lane, _) => "; with --reach row columns would move to better lanes",
+                (Reach::Lane, _) => "; with --reach row columns may move to better lanes",
             };
             writeln!(
                 out,
