@@ -89,6 +89,14 @@ impl Tree {
         forest
     }
 
+    /// What the edges of a cheapest tree cost under the multipliers, ascending.
+    pub fn edges(&mut self, metric: &impl Rows, multipliers: &[i32]) -> Vec<i64> {
+        pulp_dispatch(|| self.grow(metric, multipliers));
+        let mut costs: Vec<i64> = self.edges.iter().map(|edge| i64::from(edge.0)).collect();
+        costs.sort_unstable();
+        costs
+    }
+
     /// Finds a cheapest spanning tree, Prim's way.
     #[inline(always)]
     fn grow(&mut self, metric: &impl Rows, multipliers: &[i32]) {

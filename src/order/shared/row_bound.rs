@@ -1,9 +1,11 @@
 //! Level steps that no chains of reach `row` go below (docs/ordering.md, theorem 9).
 
+use std::ops::RangeInclusive;
+
 use rayon::prelude::*;
 
 use super::distance::{Nodes, distance};
-use super::held_karp::{self, Bound, Chains, SCALE, least};
+use super::held_karp::{self, Bound, Chains, SCALE, Tree, least};
 use super::row::Stage;
 use super::seam::{in_common, nearest};
 use super::search::Effort;
@@ -21,15 +23,17 @@ pub fn writes(stages: &[Stage<'_>], cells: usize, cycle: bool, chains: &[Vec<Vec
         ((next > stage || cycle) && next != stage && all_lanes(stage) && all_lanes(next)).then_some(next)
     };
     let before = |stage: usize| Some((stage + count - 1) % count).filter(|&before| next(before) == Some(stage));
+    let arrivals: Vec<Vec<i32>> = (0..count)
+        .into_par_iter()
+        .map(|stage| if before(stage).is_none() { arrivals(&stages, stage, cycle, all_lanes) } else { Vec::new() })
+        .collect();
     let none = |stage: &&Nodes| Bound { multipliers: vec![0; stage.len()], forest: 0, total: 0 };
     let mut bounds: Vec<Bound> = stages.iter().map(none).collect();
     let ascend = |stage: usize, bounds: &[Bound], trees: usize| {
         let nodes = stages[stage];
-        let way = |other: Option<usize>| match other {
-            Some(other) => nearest(nodes, stages[other], &bounds[other].multipliers),
-            None => vec![0; nodes.len()],
-        };
-        let (from, to) = (way(before(stage)), way(next(stage)));
+        let way = |other: Option<usize>| Some(nearest(nodes, stages[other?], &bounds[other?].multipliers));
+        let from = way(before(stage)).unwrap_or_else(|| arrivals[stage].clone());
+        let to = way(next(stage)).unwrap_or_else(|| vec![0; nodes.len()]);
         let cost = |chain: &Vec<u32>| {
             let steps = chain.windows(2).map(|w| i64::from(nodes.distance(w[0] as usize, w[1] as usize)));
             let end = |ways: &[i32], node: Option<&u32>| node.map_or(0, |&i| i64::from(ways[i as usize]));
@@ -65,12 +69,20 @@ pub fn writes(stages: &[Stage<'_>], cells: usize, cycle: bool, chains: &[Vec<Vec
         });
         let mut sum: i64 = seams.sum();
         for (stage, bound) in bounds.iter().enumerate() {
+            let multipliers = &bound.multipliers;
+            if !all_lanes(stage) {
+                let lanes = stages[stage].len().div_ceil(steps[stage])..=cells.min(stages[stage].len());
+                sum += some_lanes(stages[stage], lanes, &arrivals[stage], multipliers);
+                continue;
+            }
             sum += bound.forest;
-            // Ways that lead nowhere are free, but they end at a node each.
-            let open = usize::from(before(stage).is_none()) + usize::from(next(stage).is_none());
-            if all_lanes(stage) {
-                let ends = least(bound.multipliers.len(), cells, |i| i64::from(bound.multipliers[i]));
-                sum += open as i64 * ends.iter().map(|(cost, _)| cost).sum::<i64>();
+            if before(stage).is_none() {
+                let first = |i: usize| i64::from(arrivals[stage][i]) + i64::from(multipliers[i]);
+                sum += total(least(multipliers.len(), cells, first));
+            }
+            // Ways on are counted where they arrive, but they begin at a node each.
+            if next(stage).is_none() {
+                sum += total(least(multipliers.len(), cells, |i| i64::from(multipliers[i])));
             }
         }
         best = best.max(sum);
@@ -93,6 +105,51 @@ fn usable(stages: &[Stage<'_>], cells: usize) -> usize {
         }
     }
     used.iter().filter(|used| **used).count().max(1)
+}
+
+/// Most tile rows in which a lane may have been before it comes to a node, for its way there to be bounded.
+const WAYS: usize = 16;
+
+/// For each node of a stage the cheapest step to it from what its lane held before, in parts of a level step. That is a node of the last stage that used all lanes, or of
+/// one between; nothing is known where there may be none, or where it may be the stage itself, an inference earlier.
+fn arrivals(stages: &[&Nodes], stage: usize, cycle: bool, all_lanes: impl Fn(usize) -> bool) -> Vec<i32> {
+    let (count, nodes) = (stages.len(), stages[stage]);
+    let mut arrivals = vec![i32::MAX; nodes.len()];
+    for back in 1..=WAYS.min(count - 1) {
+        if back > stage && !cycle {
+            break;
+        }
+        let earlier = (stage + count - back) % count;
+        let ways = nearest(nodes, stages[earlier], &vec![0; stages[earlier].len()]);
+        arrivals.iter_mut().zip(ways).for_each(|(least, way)| *least = (*least).min(way));
+        if all_lanes(earlier) {
+            return arrivals;
+        }
+    }
+    vec![0; nodes.len()]
+}
+
+/// The least that a stage costs which may leave lanes out, with the ways to it (theorem 9, iii); `lanes`: how many it may use.
+///
+/// With k chains there are n - k steps inside, a forest, k ways in and k ways out: each node has two neighbours.
+fn some_lanes(nodes: &Nodes, lanes: RangeInclusive<usize>, arrivals: &[i32], multipliers: &[i32]) -> i64 {
+    let n = nodes.len();
+    let under = |multipliers: &[i32]| {
+        let edges = Tree::default().edges(nodes, multipliers);
+        let mut ins: Vec<i64> =
+            arrivals.iter().zip(multipliers).map(|(way, m)| i64::from(*way) + i64::from(*m)).collect();
+        let mut outs: Vec<i64> = multipliers.iter().map(|&m| i64::from(m)).collect();
+        let twice = 2 * outs.iter().sum::<i64>();
+        ins.sort_unstable();
+        outs.sort_unstable();
+        let of = |k: usize| [&edges[..n - k], &ins[..k], &outs[..k]].into_iter().flatten().sum::<i64>() - twice;
+        lanes.clone().map(of).min().unwrap_or(0)
+    };
+    under(multipliers).max(under(&vec![0; n]))
+}
+
+fn total(costs: Vec<(i64, usize)>) -> i64 {
+    costs.iter().map(|(cost, _)| cost).sum()
 }
 
 /// The cheapest way of all lanes from one stage to the next: each leaves a node of its own, and comes to one of its own.
@@ -173,12 +230,12 @@ mod tests {
 
     fn brute_force(stages: &[Vec<Vec<i16>>], lanes: usize, count: impl Fn(&[&Vec<Vec<u32>>]) -> u64) -> u64 {
         let all: Vec<_> = stages.iter().map(|s| arrangements(s.len(), lanes, s.len().div_ceil(lanes))).collect();
-        match &all[..] {
-            [one] => one.iter().map(|a| count(&[a])).min().unwrap(),
-            [one, two] => {
-                one.iter().flat_map(|a| two.iter().map(move |b| (a, b))).map(|(a, b)| count(&[a, b])).min().unwrap()
-            }
-            _ => unreachable!(),
+        let (mut at, mut best) = (vec![0; all.len()], u64::MAX);
+        loop {
+            best = best.min(count(&all.iter().zip(&at).map(|(all, &at)| &all[at]).collect::<Vec<_>>()));
+            let Some(next) = (0..at.len()).find(|&k| at[k] + 1 < all[k].len()) else { return best };
+            at[next] += 1;
+            at[..next].fill(0);
         }
     }
 
@@ -214,6 +271,23 @@ mod tests {
             let optimum = brute_force(&stages, lanes, |chains| count(&stages, chains, lanes));
             prop_assert_eq!(planned, count(&stages, &chains.iter().collect::<Vec<_>>(), lanes));
             prop_assert!(planned >= optimum);
+            prop_assert!(bound <= optimum, "bound {} optimum {}", bound, optimum);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1500))]
+        #[test]
+        fn of_several_stages_too(
+            stages in prop::collection::vec(stage(1..4), 3..5),
+            lanes in 2usize..4,
+            seed in any::<u64>(),
+        ) {
+            let (planned, bound, chains) = solve(&stages, lanes, Effort::Good, seed);
+            let ways: usize = stages.iter().map(|s| arrangements(s.len(), lanes, s.len().div_ceil(lanes)).len()).product();
+            prop_assume!(ways <= 20_000);
+            let optimum = brute_force(&stages, lanes, |chains| count(&stages, chains, lanes));
+            prop_assert_eq!(planned, count(&stages, &chains.iter().collect::<Vec<_>>(), lanes));
             prop_assert!(bound <= optimum, "bound {} optimum {}", bound, optimum);
         }
     }
