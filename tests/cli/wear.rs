@@ -112,6 +112,18 @@ fn worn_cells_are_spared_and_retired() {
     assert_eq!(retired["verified"]["outputs_match"], true);
     let found = sandbox.run([&["check", "net.elight", "net.safetensors", "--json"][..], &DEVICE].concat()).json();
     assert_eq!(found["per_inference_wear"][worst], serde_json::json!([0, 0]));
+    let check = ["check", "net.elight", "net.safetensors", "--wear", "out.toml"];
+    for flags in [&["--reach", "lane"][..], &["--reach", "lane", "--fanout", "3"], &["--fanout", "column"]] {
+        let retired = plan(&sandbox, &[flags, &["--wear", "out.toml"]].concat());
+        assert_eq!((&retired["wear"]["worn_out"], &retired["verified"]["writes_match"]), (&1.into(), &true.into()));
+        sandbox.run([&check[..], &DEVICE].concat()).success();
+    }
+    // A plan that knows nothing of worn cells is found out.
+    let check = ["check", "alone.elight", "net.safetensors", "--wear", "out.toml"];
+    sandbox.run([&check[..], &DEVICE].concat()).fails(1, &["dead by its faults"]);
+    sandbox
+        .run(["check", "alone.elight", "net.safetensors", "--wear", "out.toml", "--faults", "out.toml"])
+        .fails(2, &["--faults"]);
     sandbox.plan(&[&DEVICE[..], &["--wear", "out.toml", "--rotate", "2"]].concat()).fails(1, &["--rotate", "worn-out"]);
 }
 

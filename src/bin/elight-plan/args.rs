@@ -115,6 +115,10 @@ pub struct CheckArgs {
     #[arg(long, value_name = "FILE.toml")]
     pub faults: Vec<PathBuf>,
 
+    /// The faults and wear that were planned around, worn cells as faults; once for each schedule.
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "faults")]
+    pub wear: Vec<PathBuf>,
+
     /// Print the findings as one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -341,12 +345,24 @@ pub fn faults(
 ) -> anyhow::Result<Option<Vec<CoreFaults>>> {
     anyhow::ensure!(
         files.is_empty() || files.len() == cores,
-        "--faults is needed once for each of the {cores} cores, in their order, and was given {}",
+        "--faults or --wear is needed once for each of the {cores} cores, in their order, and was given {}",
         count(files.len() as u64, "time")
     );
     let read = |path: &PathBuf| FaultFile::read(path)?.faults(path, core, device);
     let faults: Vec<CoreFaults> = files.iter().map(read).collect::<Result<_, _>>()?;
     Ok((!faults.is_empty()).then_some(faults))
+}
+
+/// Takes worn-out cells out of use, and returns what each PCM cell can still bear, core after core.
+pub fn retire(faults: &mut [CoreFaults], device: &DeviceProfile) -> anyhow::Result<Vec<[f64; 2]>> {
+    let Some(endurance) = device.endurance_writes else {
+        anyhow::bail!(
+            "--wear needs the device's endurance, which is not known for `{}`: name one with --device, or give yours an `endurance_writes` (docs/device-model.md)",
+            device.name
+        );
+    };
+    let each = faults.iter_mut().map(|core| core.retire(endurance)).collect::<Result<Vec<_>, _>>()?;
+    Ok(each.concat())
 }
 
 /// A rate: a number above 0.

@@ -35,13 +35,17 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<bool> {
         let file = file.map_err(|e| anyhow::anyhow!("{}: cannot open the schedule: {e}", schedule.display()))?;
         files.push(BufReader::new(file));
     }
-    let faults = match args.faults.first() {
+    let fault_files = if args.wear.is_empty() { &args.faults } else { &args.wear };
+    let mut faults = match fault_files.first() {
         None => Vec::new(),
         Some(first) => {
             let core = FaultFile::read(first)?.core.parse::<CoreSize>()?;
-            crate::args::faults(&args.faults, args.schedules.len(), core, &device)?.unwrap_or_default()
+            crate::args::faults(fault_files, args.schedules.len(), core, &device)?.unwrap_or_default()
         }
     };
+    if !args.wear.is_empty() {
+        crate::args::retire(&mut faults, &device)?;
+    }
     let mut parts = Vec::with_capacity(files.len());
     for (number, file) in files.iter_mut().enumerate() {
         let from = args.from.get(number).map(|from| Held::read(from));

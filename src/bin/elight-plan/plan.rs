@@ -185,14 +185,7 @@ fn condition(
     let files = if args.wear.is_empty() { &args.faults } else { &args.wear };
     let mut faults = crate::args::faults(files, cores, core, device)?;
     if !args.wear.is_empty() {
-        let Some(endurance) = device.endurance_writes else {
-            anyhow::bail!(
-                "--wear needs the device's endurance, which is not known for `{}`: name one with --device, or give yours an `endurance_writes` (docs/device-model.md)",
-                device.name
-            );
-        };
-        let each = faults.iter_mut().flatten().map(|core| core.retire(endurance)).collect::<Result<Vec<_>, _>>()?;
-        budget = Some(each.concat());
+        budget = Some(crate::args::retire(faults.as_deref_mut().unwrap_or_default(), device)?);
         // A core that is only worn is planned for like a new one, and turned.
         faults = faults.filter(|cores| cores.iter().any(|core| core.counts() != (0, 0)));
     }
