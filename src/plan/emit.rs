@@ -235,9 +235,8 @@ impl LayerWork<'_> {
     /// First step of a stage since the layer began, on the core of a core row.
     fn first_step(&self, order: Order, stage: usize, core_row: usize) -> u64 {
         let core = core_row / self.options.core.rows;
-        let varies = self.segment.faulty.is_some()
-            || self.visits(order).is_some()
-            || matches!(self.segment.arrangement, Arranged::Shared(_));
+        // Else every stage takes the same steps.
+        let varies = self.options.condition.faults.is_some() || self.visits(order).is_some();
         match order {
             Order::Optimal if varies => (0..stage).map(|before| self.stage_steps(before, core)).sum::<usize>() as u64,
             _ => (stage * self.steps()) as u64,
