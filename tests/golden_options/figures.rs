@@ -13,8 +13,20 @@ use crate::support::repository;
 
 /// Writes are level steps per inference in steady state, unless a column says more.
 pub const COLUMNS: [&str; 14] = [
-    "crc32", "bytes", "steps", "writes", "bound", "events", "first", "worst", "energy_pJ", "time_us", "value", "at_least",
-    "natural", "sorted",
+    "crc32",
+    "bytes",
+    "steps",
+    "writes",
+    "bound",
+    "events",
+    "first",
+    "worst",
+    "energy_pJ",
+    "time_us",
+    "value",
+    "at_least",
+    "natural",
+    "sorted",
 ];
 
 /// A cell of the table for each of [`COLUMNS`].

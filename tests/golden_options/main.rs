@@ -15,6 +15,8 @@ mod figures;
 mod networks;
 
 use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Once;
 
 use rayon::prelude::*;
 use support::repository;
@@ -60,11 +62,14 @@ fn print(comment: &[&str], plans: &[&str], figures: &[Figures]) -> String {
 
 #[test]
 fn plans_are_as_before() {
+    if renews() {
+        renew_networks();
+    }
     let text = std::fs::read_to_string(repository(TABLE)).unwrap();
     let (comment, lines) = parse(&text);
     let plans: Vec<&str> = lines.iter().map(|line| line.plan).collect();
     let found: Vec<Figures> = plans.par_iter().with_max_len(1).map(|plan| Figures::of(plan)).collect();
-    if std::env::var_os("UPDATE_FIXTURES").is_some() {
+    if renews() {
         std::fs::write(repository(TABLE), print(&comment, &plans, &found)).unwrap();
         return;
     }
@@ -84,14 +89,29 @@ fn plans_are_as_before() {
     assert!(differences.is_empty(), "plans differ:\n{differences}{RENEW}");
 }
 
-/// The networks are what `networks.rs` says; `UPDATE_FIXTURES=1` writes them anew.
+/// The networks are what `networks.rs` says.
 #[test]
 fn networks_are_as_before() {
+    if renews() {
+        renew_networks();
+    }
     for (name, bytes) in networks::all() {
-        let path = repository("fixtures/plans").join(format!("{name}.safetensors"));
-        if std::env::var_os("UPDATE_FIXTURES").is_some() {
-            std::fs::write(&path, &bytes).unwrap();
-        }
+        let path = network(name);
         assert!(std::fs::read(&path).unwrap() == bytes, "{} differs from what networks.rs makes", path.display());
     }
+}
+
+fn renews() -> bool {
+    std::env::var_os("UPDATE_FIXTURES").is_some()
+}
+
+/// Writes the networks anew, once, before anybody plans them.
+fn renew_networks() {
+    static ONCE: Once = Once::new();
+    let write = |(name, bytes): (&str, Vec<u8>)| std::fs::write(network(name), bytes).unwrap();
+    ONCE.call_once(|| networks::all().into_iter().for_each(write));
+}
+
+fn network(name: &str) -> PathBuf {
+    repository("fixtures/plans").join(format!("{name}.safetensors"))
 }
