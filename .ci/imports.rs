@@ -2,7 +2,7 @@
 //!
 //! `.ci/imports.sh` compiles and runs it; it needs nothing but rustc.
 //!
-//! It reads `src` of every package of the workspace. A file imports another one if a path in it, in a `use` or anywhere else, leads to an item
+//! It reads the sources of every package of the workspace. A file imports another one if a path in it, in a `use` or anywhere else, leads to an item
 //! that is defined there: `crate::`, `self::`, `super::`, names of other packages, modules and names that are in scope; re-exports are
 //! followed to the definition. Comments, strings and what is under `#[cfg(test)]` do not count: tests may look at anything.
 //!
@@ -97,17 +97,26 @@ fn members() -> Vec<PathBuf> {
 }
 
 impl Sources {
-    /// Reads the library and the programs of a package.
+    /// Reads the library and the programs of a package: where its manifest says that they are, or where they usually are.
     fn package(&mut self, folder: &Path) {
         let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
-        let name = manifest.lines().find_map(|line| line.strip_prefix("name = \"")).unwrap_or_default();
-        let src = folder.join("src");
-        if src.join("lib.rs").exists() {
-            let root = self.file(&src.join("lib.rs"), &src, None);
-            self.packages.insert(name.trim_end_matches('"').replace('-', "_"), root);
+        let value = |section: &str, key: &str| {
+            let line = section.lines().take_while(|line| !line.starts_with('[')).find(|line| line.starts_with(key))?;
+            line.split('"').nth(1).map(str::to_owned)
+        };
+        let section = |name: &str| manifest.split_once(name).map_or("", |(_, rest)| rest.trim_start());
+        let library = folder.join(value(section("[lib]\n"), "path").unwrap_or_else(|| "src/lib.rs".to_owned()));
+        if library.exists() {
+            let root = self.file(&library, library.parent().unwrap(), None);
+            let name = value(section("[package]\n"), "name").unwrap_or_default();
+            self.packages.insert(name.replace('-', "_"), root);
         }
+        let named =
+            manifest.split("[[bin]]\n").skip(1).filter_map(|section| Some(folder.join(value(section, "path")?)));
+        let src = folder.join("src");
         let bin = std::fs::read_dir(src.join("bin")).into_iter().flatten().map(|entry| entry.unwrap().path());
-        for program in bin.chain([src.join("main.rs")]) {
+        let programs: BTreeSet<PathBuf> = named.chain(bin).chain([src.join("main.rs")]).collect();
+        for program in programs {
             let main = if program.is_dir() { program.join("main.rs") } else { program };
             if main.exists() {
                 self.file(&main, main.parent().unwrap(), None);
