@@ -7,7 +7,8 @@ use rayon::prelude::*;
 
 use super::direction::{Directions, Start};
 use super::profile::Profiles;
-use super::timeline::{EMPTY, Timeline, distance};
+use super::timeline::{Timeline, distance};
+use crate::geometry::EMPTY;
 use super::visits::{Visits, levels_of};
 
 /// Partners that are tried for the most worn cell of a core row, the least worn first.

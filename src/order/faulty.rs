@@ -12,8 +12,8 @@ use super::direction::{Arrangement, Closure, choose_directions};
 use super::profile::Profiles;
 use super::rows::{Path, Signatures, deal};
 use super::search::{Span, improve};
-use super::timeline::{Chunks, EMPTY, Ends, Timeline};
-use crate::faults::CellRange;
+use super::timeline::{Chunks, Ends, Timeline};
+use crate::geometry::{CellRange, EMPTY};
 use shape::{CellCosts, Ranges, Shape};
 
 mod shape;

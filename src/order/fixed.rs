@@ -4,7 +4,7 @@
 //! left out. A row then takes as many steps as its busiest cell, and a stage as many as its longest row.
 
 use super::profile::Profiles;
-use super::timeline::EMPTY;
+use crate::geometry::EMPTY;
 use super::visits::Visits;
 
 /// A plan with fixed levels.

@@ -7,10 +7,10 @@
 use rayon::prelude::*;
 
 use super::direction::{Arrangement, Closure, choose_directions};
-use super::program::IDLE;
 use super::rows::{Path, Signatures, deal};
 use super::search::{Span, improve};
 use super::timeline::{Chunks, Timeline, distance};
+use crate::geometry::IDLE;
 
 /// What each lane of each row of a layer must visit: one interval per row and cell.
 #[derive(Clone, Debug)]

@@ -7,7 +7,8 @@
 use firmware_model::pcm::{Move, Slowest, WriteCost};
 
 use super::profile::Profiles;
-use super::timeline::{EMPTY, Timeline};
+use super::timeline::Timeline;
+use crate::geometry::EMPTY;
 use super::visits::{Run, Visits};
 
 /// Shares of the longest possible spell that are tried, in eighths.

@@ -30,6 +30,7 @@ pub mod slack;
 pub mod sweep;
 pub mod visits;
 
+pub use crate::geometry::Reach;
 pub use objective::Objective;
 use serde::{Deserialize, Serialize};
 
@@ -43,16 +44,6 @@ pub enum Order {
     Sorted,
     /// The fewest writes for the given reach.
     Optimal,
-}
-
-/// Which lanes a weight may move to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Reach {
-    /// It keeps its lane; only its step changes.
-    Lane,
-    /// Any lane of its row.
-    Row,
 }
 
 /// Where output rows may sit. With reach `row` they are free in any case.

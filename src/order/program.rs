@@ -3,13 +3,10 @@
 //! Whatever the order, a row's work on its core row comes down to two tables of `steps x cells`. Everything behind the order
 //! (the tally of writes, the encoder) reads these tables and nothing else.
 
-use super::shared::arrange::DARK;
 use super::timeline::Chunks;
 use super::visits::Run;
+use crate::geometry::{DARK, IDLE};
 use crate::simd::simd;
-
-/// A cell that rests: its input is dark, its level stays.
-pub const IDLE: i16 = i16::MIN;
 
 /// One output row's work in one slot; buffers are used again from slot to slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

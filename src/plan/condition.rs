@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::Turn;
-use crate::faults::{CellRange, CoreFaults};
+use crate::faults::CoreFaults;
+use crate::geometry::CellRange;
 use crate::held::Held;
 
 /// What a plan finds. The default: one core, erased.

@@ -10,24 +10,17 @@ use rayon::prelude::*;
 use super::PlanOptions;
 use super::cores::Counters;
 use super::segment::{Arranged, Segment};
+use crate::geometry::{IDLE, Reach};
 use crate::level::{LevelMatrix, Scales};
 use crate::order::profile::Profiles;
-use crate::order::program::{IDLE, Program};
+use crate::order::program::Program;
 use crate::order::tally::{RowTally, Totals};
 use crate::order::visits::Visits;
-use crate::order::{Order, Reach};
+use crate::order::Order;
 use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Sink, Survey, walk, walk_shared};
 use crate::schedule::writer::{LayerSpec, RowSlot, ScheduleWriter};
+use crate::stimulus::Stimulus;
 use crate::weights::{LayerInfo, Network};
-
-/// Inputs of one inference, and the value of each level in fixed point: with integers, outputs are exact in any order of summation.
-#[derive(Clone, Debug)]
-pub struct Stimulus {
-    /// Value of the levels 0..=B.
-    pub values: Vec<i32>,
-    /// Inputs of all layers, one after the other, as many as each has ([`LayerInfo::inputs`]).
-    pub inputs: Vec<i32>,
-}
 
 /// Core rows whose first slot is looked at to choose a layer's coding.
 const SURVEYED_ROWS: usize = 4;
@@ -145,7 +138,7 @@ impl<'a> Emitter<'a> {
         }
         self.steps += work.layer_steps() as u64;
         for (expected, stimulus) in self.expected.iter_mut().zip(self.stimuli) {
-            expected.extend(multiply(info, levels, &stimulus.values, &stimulus.inputs[self.inputs..]));
+            expected.extend(stimulus.outputs(info, levels, self.inputs));
         }
         self.inputs += info.inputs();
         Ok(())
@@ -208,7 +201,7 @@ impl LayerWork<'_> {
     /// Tile rows of the cores, side by side.
     fn stages(&self) -> usize {
         match (&self.segment.faulty, &self.segment.arrangement) {
-            (_, Arranged::Shared(arrangement)) => arrangement.bundles(self.index).tile_rows(arrangement.sharing),
+            (_, Arranged::Shared(arrangement)) => arrangement.bundles(self.index).tile_rows(arrangement.wiring),
             (Some(faulty), _) => faulty.arranged.first_stage[self.index + 1] - self.first_stage,
             (None, _) => self.levels.rows.div_ceil(self.options.all_rows()),
         }
@@ -252,7 +245,7 @@ impl LayerWork<'_> {
     fn output(&self, order: Order, stage: usize, core_row: usize) -> Option<u32> {
         let row = match (&self.segment.arrangement, order) {
             (Arranged::Shared(arrangement), _) => {
-                return arrangement.bundles(self.index).row(arrangement.sharing, stage, core_row);
+                return arrangement.bundles(self.index).row(arrangement.wiring, stage, core_row);
             }
             (Arranged::Cells(_), Order::Optimal) => self.segment.row(self.first_stage + stage, self.part(core_row))?,
             _ => (stage * self.options.all_rows() + core_row) as u32,
@@ -442,20 +435,4 @@ fn write_tile_rows<W: Write>(
         }
     }
     Ok(written)
-}
-
-/// The layer's outputs for its inputs, which `inputs` begins with, exactly.
-fn multiply(info: &LayerInfo, levels: &LevelMatrix, values: &[i32], inputs: &[i32]) -> Vec<i64> {
-    (0..levels.rows)
-        .into_par_iter()
-        .map(|row| {
-            let inputs = &inputs[info.input_base(row)..][..levels.cols];
-            let multiplied = levels.row(row).iter().zip(inputs).filter(|(level, _)| **level != IDLE);
-            let products = multiplied.map(|(&level, &input)| {
-                let value = i64::from(values[usize::from(level.unsigned_abs())]);
-                i64::from(level.signum()) * value * i64::from(input)
-            });
-            products.sum()
-        })
-        .collect()
 }

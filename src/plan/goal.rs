@@ -4,13 +4,14 @@
 use firmware_model::pcm::{Move, WriteCost};
 
 use super::{PlanError, PlanOptions};
+use crate::geometry::Reach;
 use crate::order::direction::{Arrangement, Closure, Start};
 use crate::order::latency::{self, Clock};
 use crate::order::profile::Profiles;
 use crate::order::pulses::{self, MOST_LEVELS, Priced, PulseBound, PulseLaw, forced_changes};
 use crate::order::tally::Cost;
 use crate::order::visits::Visits;
-use crate::order::{Objective, Reach, Rows, even};
+use crate::order::{Objective, Rows, even};
 
 /// What is made small, and what no plan goes below, so far.
 #[derive(Clone, Copy, Debug)]

@@ -30,24 +30,26 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use firmware_model::photonic_core::device_crc;
 use firmware_model::wire::End;
 
-use crate::faults::{self, CellRange, Loss};
+use crate::faults::{self, Loss};
+use crate::geometry::{Bundles, CellRange, Reach};
 use crate::level::{DeviceProfile, LevelMatrix, Quantizer};
-use crate::order::shared::Bundles;
+use crate::observer::Observer;
 use crate::order::tally::Totals;
-use crate::order::{Objective, Order, Reach, Rows};
+use crate::order::{Objective, Order, Rows};
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
+use crate::stimulus::Stimulus;
 use crate::weights::{LayerInfo, LayerKind, Network};
 
+pub use crate::geometry::{CoreSize, Fanout};
+pub use crate::observer::Unobserved;
 pub use clip::calibrate;
 pub use condition::{Condition, core_path};
 pub use cores::CoreOutcome;
-pub use emit::Stimulus;
 pub use error::PlanError;
 pub use goal::value;
-pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
+pub use options::{PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
 pub use output::OutputFile;
 pub use sweep::{SweepPoint, sweep};
 pub use trade::{ExtraSteps, MOST_EXTRA_STEPS, Trade};
@@ -56,28 +58,6 @@ pub use turns::{Life, Turned, Worn, plan_turns, rotation_path};
 
 use goal::Goal;
 use segment::Segment;
-
-/// Told how far planning is; and asked whether to go on.
-pub trait Observer: Sync {
-    /// A phase begins that goes through this many weights.
-    fn begin(&self, phase: &'static str, weights: u64);
-    /// So many more of them are done.
-    fn advance(&self, weights: u64);
-    /// The schedule goes to this file until it is whole. Planning itself removes it after an error.
-    fn writing_to(&self, _temporary: &Path) {}
-    /// Whether the user wants to stop: the plan then ends with [`PlanError::Interrupted`], and leaves no file.
-    fn interrupted(&self) -> bool {
-        false
-    }
-}
-
-/// Nobody watches.
-pub struct Unobserved;
-
-impl Observer for Unobserved {
-    fn begin(&self, _: &'static str, _: u64) {}
-    fn advance(&self, _: u64) {}
-}
 
 /// One layer of a finished plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -297,15 +277,8 @@ fn schedule_spec(network: &Network, options: &PlanOptions) -> ScheduleSpec {
         most_cols: layers.iter().map(|l| l.cols).max().unwrap_or(0),
         longest_name: layers.iter().map(|l| l.name.len()).max().unwrap_or(0),
         device: options.device.name.chars().take(16).collect(),
-        device_crc: identity_crc(&options.device),
+        device_crc: options.device.identity_crc(),
     }
-}
-
-/// The identity of a device in schedules.
-#[must_use]
-pub fn identity_crc(device: &DeviceProfile) -> u32 {
-    let transmissions: Vec<f32> = device.transmissions().iter().map(|&t| t as f32).collect();
-    device_crc(&transmissions)
 }
 
 /// Levels kept from the first pass to the second, bytes.

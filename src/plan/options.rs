@@ -1,45 +1,15 @@
 //! What the user may choose, and what a trained file has chosen already.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 
 use firmware_model::pcm::{MAX_BITS, MIN_BITS};
-use firmware_model::wire;
 
 use super::{Condition, PlanError, Trade};
 use crate::level::{DeviceProfile, Reparam, ScaleMode};
-use crate::order::shared::{Effort, Sharing};
-use crate::order::{Order, Reach, Rows};
-
-/// Size of a core: R rows (outputs), C columns (lanes).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CoreSize {
-    /// Rows R, 1 to 1024.
-    pub rows: usize,
-    /// Columns C, 1 to 1024.
-    pub cols: usize,
-}
-
-impl FromStr for CoreSize {
-    type Err = PlanError;
-
-    fn from_str(text: &str) -> Result<Self, PlanError> {
-        let refuse = || PlanError::Core { got: text.to_owned() };
-        let (rows, cols) = text.split_once(['x', 'X']).ok_or_else(refuse)?;
-        let side = |t: &str| {
-            t.parse::<usize>().ok().filter(|n| (1..=usize::from(wire::MAX_CORE)).contains(n)).ok_or_else(refuse)
-        };
-        Ok(Self { rows: side(rows)?, cols: side(cols)? })
-    }
-}
-
-impl fmt::Display for CoreSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}", self.rows, self.cols)
-    }
-}
+use crate::geometry::{CoreSize, Reach, Wiring};
+use crate::order::shared::Effort;
+use crate::order::{Order, Rows};
 
 /// Everything that a plan depends on, besides the weights.
 #[derive(Clone, Debug)]
@@ -116,70 +86,19 @@ impl PlanOptions {
 
     /// How rows share inputs, when they do.
     #[must_use]
-    pub fn sharing(&self) -> Option<Sharing> {
+    pub fn shared_wiring(&self) -> Option<Wiring> {
         (self.fanout > 1).then(|| self.wiring())
     }
 
     /// Which rows have the same inputs: each has its own where the fanout is 1.
     #[must_use]
-    pub fn wiring(&self) -> Sharing {
-        Sharing {
+    pub fn wiring(&self) -> Wiring {
+        Wiring {
             cores: self.condition.cores,
             core_rows: self.all_rows(),
             cells: self.core.cols,
             fanout: self.fanout,
             top: self.device.top_level(),
-        }
-    }
-}
-
-/// How many neighbouring core rows share the input of each lane, as the user says it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fanout {
-    /// None: every weight cell has its own.
-    #[default]
-    Cell,
-    /// All rows of the core.
-    Column,
-    /// So many.
-    Rows(usize),
-}
-
-impl Fanout {
-    /// The number for a core.
-    ///
-    /// # Errors
-    /// [`PlanError::Fanout`] when it does not divide the core's rows.
-    pub fn rows(self, core: CoreSize) -> Result<usize, PlanError> {
-        match self {
-            Self::Cell => Ok(1),
-            Self::Column => Ok(core.rows),
-            Self::Rows(n) if core.rows.is_multiple_of(n) => Ok(n),
-            Self::Rows(n) => Err(PlanError::Fanout { got: n, core }),
-        }
-    }
-}
-
-impl FromStr for Fanout {
-    type Err = PlanError;
-
-    fn from_str(text: &str) -> Result<Self, PlanError> {
-        match text {
-            "cell" => Ok(Self::Cell),
-            "column" => Ok(Self::Column),
-            _ => match text.parse() {
-                Ok(n) if n > 0 => Ok(Self::Rows(n)),
-                _ => Err(PlanError::FanoutText { got: text.to_owned() }),
-            },
-        }
-    }
-}
-
-impl From<Reach> for wire::Reach {
-    fn from(reach: Reach) -> Self {
-        match reach {
-            Reach::Lane => Self::Lane,
-            Reach::Row => Self::Row,
         }
     }
 }

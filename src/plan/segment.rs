@@ -4,22 +4,22 @@ use std::ops::Range;
 
 use super::emit::Emitter;
 use super::trade::{self, Relaxed};
-use super::{CoreSize, LayerOutcome, PlanError, PlanOptions, Planner};
+use super::{LayerOutcome, PlanError, PlanOptions, Planner};
 use crate::faults::FaultError;
+use crate::geometry::{CoreSize, Damage, EMPTY, IDLE, Reach};
 use crate::level::LevelMatrix;
 use crate::order::bound::RowBound;
 use crate::order::direction::{Arrangement, Closure};
 use crate::order::faulty::{self, FaultyArrangement, FaultyRows};
 use crate::order::lanes::{self, LaneBound, LaneRanges, RangeBound};
 use crate::order::profile::Profiles;
-use crate::order::program::IDLE;
 use crate::order::pulses::{self, LaneRuns};
 use crate::order::quantile;
 use crate::order::seats;
-use crate::order::shared::{self, Damage, SharedArrangement, SharedLayer};
-use crate::order::timeline::{EMPTY, Timeline};
+use crate::order::shared::{self, SharedArrangement, SharedLayer};
+use crate::order::timeline::Timeline;
 use crate::order::visits::Visits;
-use crate::order::{Objective, Reach, Rows};
+use crate::order::{Objective, Rows};
 use crate::weights::Network;
 
 /// Cuts a network into segments whose arrangements fit [`PlanOptions::segment_bytes`]; a layer that alone does not fit is one segment.
@@ -141,8 +141,8 @@ impl Segment {
             first_stage.push(stages);
             stages += levels.rows.div_ceil(core_rows);
             let summary = summarise(&levels, planner.network.layers()[layer].groups, options, law.is_some());
-            let tile_rows = match (&summary, options.sharing()) {
-                (Summary::Shared(layer), Some(sharing)) => layer.bundles.tile_rows(sharing),
+            let tile_rows = match (&summary, options.shared_wiring()) {
+                (Summary::Shared(layer), Some(wiring)) => layer.bundles.tile_rows(wiring),
                 _ => levels.rows.div_ceil(core_rows),
             } as u64;
             let lower_bound_writes = match (&summary, &mut planner.bound) {
@@ -177,14 +177,14 @@ impl Segment {
             planner.done(layer)?;
         }
         let closure = closure(part, emitter, options);
-        if let Some(sharing) = options.sharing() {
+        if let Some(wiring) = options.shared_wiring() {
             planner.observer.begin("ordering", planner.weights(layers.clone()));
             let advance = |weights| {
                 planner.observer.advance(weights);
                 !planner.observer.interrupted()
             };
             let arrangement =
-                shared::arrange(&shared, sharing, options.reach, &closure, options.effort, options.seed, &advance);
+                shared::arrange(&shared, wiring, options.reach, &closure, options.effort, options.seed, &advance);
             if planner.observer.interrupted() {
                 return Err(PlanError::Interrupted);
             }
@@ -369,10 +369,10 @@ fn closure((part, parts): (usize, usize), emitter: &Emitter<'_>, options: &PlanO
 
 /// `pulses`: the device pays by the pulse, and that is what counts.
 fn summarise(levels: &LevelMatrix, groups: usize, options: &PlanOptions, pulses: bool) -> Summary {
-    if let Some(sharing) = options.sharing() {
+    if let Some(wiring) = options.shared_wiring() {
         let (ranges, weak) = (options.condition.ranges(), options.condition.weak());
         let damage = ranges.as_ref().zip(weak.as_ref()).map(|(ranges, weak)| Damage { ranges, weak });
-        return Summary::Shared(SharedLayer::of(levels, groups, sharing, options.reach, damage));
+        return Summary::Shared(SharedLayer::of(levels, groups, wiring, options.reach, damage));
     }
     match options.reach {
         Reach::Row => Summary::Row(Profiles::of(&levels.levels, levels.rows, levels.cols, options.device.top_level())),

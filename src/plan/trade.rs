@@ -3,11 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::geometry::{CoreSize, Reach};
 use crate::order::fixed::{Fixed, fixed_levels};
 use crate::order::profile::Profiles;
-use crate::order::{Objective, Reach, slack};
+use crate::order::{Objective, slack};
 
-use super::{CoreSize, PlanError, PlanOptions};
+use super::{PlanError, PlanOptions};
 
 /// What is traded for what. The default: the fewest writes in the fewest steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

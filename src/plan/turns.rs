@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Condition, Observer, Outcome, PlanError, PlanOptions, Stimulus, Turn, core_path, plan, turn};
+use crate::geometry::Reach;
 use crate::held::Held;
 use crate::replay;
 use crate::weights::Network;
@@ -70,7 +71,7 @@ pub fn plan_turns(
     let wear: Vec<[u64; 2]> =
         unturned.optimal.per_inference_wear.iter().map(|pair| pair.worn(&options.device.cost)).collect();
     let even = vec![[1.0; 2]; wear.len()];
-    let lanes = options.reach == crate::order::Reach::Row;
+    let lanes = options.reach == Reach::Row;
     let turns = turn::choose(&wear, worn.budget.unwrap_or(&even), size, worn.count, lanes);
     let mut all: Vec<Turned> = Vec::with_capacity(worn.count);
     for (number, (&turn, path)) in turns.iter().zip(&paths).enumerate() {

@@ -3,7 +3,7 @@
 use super::draft::*;
 use elight::check::{Options, Problem, check_schedule};
 use elight::level::{DeviceProfile, Reparam};
-use elight::order::program::IDLE;
+use elight::geometry::IDLE;
 use firmware_model::wire;
 
 #[test]

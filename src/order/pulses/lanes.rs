@@ -1,6 +1,6 @@
 //! What each cell serves with reach `lane`: the levels of its lane, row by row.
 
-use crate::order::timeline::EMPTY;
+use crate::geometry::EMPTY;
 use crate::order::visits::Visits;
 
 /// The levels in each lane of each row of a layer, and how many weights have them.

@@ -2,7 +2,7 @@
 
 use super::distance::{Nodes, State};
 use super::moves::Queue;
-use super::row::Stage;
+use super::layer::Stage;
 use super::search::Effort;
 use super::tour::Neighbours;
 
