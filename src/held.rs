@@ -10,8 +10,8 @@ use firmware_model::photonic_core::{Core, Identity, Output};
 use firmware_model::wire::{self, MAGIC, MAX_HEADER};
 use thiserror::Error;
 
-use crate::level::DeviceProfile;
 use crate::geometry::CoreSize;
+use crate::level::DeviceProfile;
 use crate::schedule::header::header;
 use crate::weights::Network;
 
@@ -177,7 +177,8 @@ impl Held {
         differ("bits", self.identity.bits.to_string(), device.bits.to_string())?;
         let named = |name: &str, crc: u32| format!("`{name}` (CRC {crc:08x})");
         if self.identity.device_crc != device.identity_crc() {
-            let (old, new) = (named(&self.device, self.identity.device_crc), named(&device.name, device.identity_crc()));
+            let (old, new) =
+                (named(&self.device, self.identity.device_crc), named(&device.name, device.identity_crc()));
             differ("device", old, new)?;
         }
         differ("fanout", self.identity.fanout.to_string(), fanout.to_string())?;

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::{CoreFaults, FaultError};
 use crate::geometry::{CellRange, CoreSize};
 use crate::level::DeviceProfile;
-use crate::geometry::CoreSize;
 
 /// A core's faults and wear, as they lie in a TOML file (docs/cores.md).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

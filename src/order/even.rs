@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use super::direction::{Directions, Start};
 use super::profile::Profiles;
 use super::timeline::{Timeline, distance};
-use crate::geometry::EMPTY;
 use super::visits::{Visits, levels_of};
+use crate::geometry::EMPTY;
 
 /// Partners that are tried for the most worn cell of a core row, the least worn first.
 const PARTNERS: usize = 8;

@@ -301,7 +301,7 @@ mod tests {
             let mut placed: Vec<u32> = (0..core_rows)
                 .flat_map(|r| (0..plan.timeline.stages()).map(move |s| (s, r)))
                 .map(|(s, r)| plan.timeline.row(s, r))
-                .filter(|&row| row != super::super::timeline::EMPTY)
+                .filter(|&row| row != crate::geometry::EMPTY)
                 .collect();
             placed.sort_unstable();
             prop_assert_eq!(placed, (0..rows as u32).collect::<Vec<_>>());

@@ -8,8 +8,8 @@ use firmware_model::pcm::{Move, Slowest, WriteCost};
 
 use super::profile::Profiles;
 use super::timeline::Timeline;
-use crate::geometry::EMPTY;
 use super::visits::{Run, Visits};
+use crate::geometry::EMPTY;
 
 /// Shares of the longest possible spell that are tried, in eighths.
 const SHARES: [usize; 5] = [8, 6, 5, 4, 3];

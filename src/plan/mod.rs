@@ -34,16 +34,15 @@ use firmware_model::wire::End;
 
 use crate::faults::{self, Loss};
 use crate::geometry::{Bundles, CellRange, Reach};
-use crate::level::{DeviceProfile, LevelMatrix, Quantizer};
-use crate::observer::Observer;
+use crate::level::{LevelMatrix, Quantizer};
 use crate::order::tally::Totals;
 use crate::order::{Objective, Order, Rows};
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
-use crate::stimulus::Stimulus;
 use crate::weights::{LayerInfo, LayerKind, Network};
 
 pub use crate::geometry::{CoreSize, Fanout};
-pub use crate::observer::Unobserved;
+pub use crate::observer::{Observer, Unobserved};
+pub use crate::stimulus::Stimulus;
 pub use clip::calibrate;
 pub use condition::{Condition, core_path};
 pub use cores::CoreOutcome;

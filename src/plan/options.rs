@@ -6,8 +6,8 @@ use std::path::Path;
 use firmware_model::pcm::{MAX_BITS, MIN_BITS};
 
 use super::{Condition, PlanError, Trade};
-use crate::level::{DeviceProfile, Reparam, ScaleMode};
 use crate::geometry::{CoreSize, Reach, Wiring};
+use crate::level::{DeviceProfile, Reparam, ScaleMode};
 use crate::order::shared::Effort;
 use crate::order::{Order, Rows};
 

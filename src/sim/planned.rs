@@ -9,10 +9,10 @@ use super::programmed::{Cells, Stuck, StuckCell};
 use super::recording::{LayerRecord, Recording, ScheduleFile, plain};
 use super::run::{Networks, Simulation};
 use crate::faults::{FaultFile, Kind, Side};
+use crate::geometry::CoreSize;
 use crate::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use crate::nn::core_layer::Extent;
 use crate::nn::model::build_for_core;
-use crate::geometry::CoreSize;
 use crate::train::eval::{self, Opened, Recipe};
 use crate::train::trainer::TrainError;
 

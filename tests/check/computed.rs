@@ -2,8 +2,8 @@
 
 use super::draft::*;
 use elight::check::{Options, Problem, check_schedule};
-use elight::level::{DeviceProfile, Reparam};
 use elight::geometry::IDLE;
+use elight::level::{DeviceProfile, Reparam};
 use firmware_model::wire;
 
 #[test]

@@ -1,8 +1,8 @@
 //! Networks, and schedules that can be spoilt before they are encoded.
 
 use elight::check::{CheckError, Findings, Options, check_schedule};
-use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode, Scales};
 use elight::geometry::IDLE;
+use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode, Scales};
 use elight::order::program::Program;
 use elight::schedule::records::{Encoder, Memory, Records, Survey, walk};
 use elight::schedule::writer::{LayerSpec, RowSlot, ScheduleSpec, ScheduleWriter};

@@ -208,8 +208,9 @@ fn by_row(
 
 /// The bundles that run on a row group, in their order: layer and bundle. One of which all columns are left out does nothing.
 fn stages(layers: &[SharedLayer], wiring: Wiring, group: usize) -> Vec<(usize, usize)> {
-    let of_layer =
-        |(i, layer): (usize, &SharedLayer)| (group..layer.columns.len()).step_by(wiring.row_groups()).map(move |b| (i, b));
+    let of_layer = |(i, layer): (usize, &SharedLayer)| {
+        (group..layer.columns.len()).step_by(wiring.row_groups()).map(move |b| (i, b))
+    };
     let all = layers.iter().enumerate().flat_map(of_layer);
     all.filter(|&(layer, bundle)| !layers[layer].columns[bundle].nodes.is_empty()).collect()
 }

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::assignment::assign;
 use super::distance::{Nodes, State};
+use super::fits::Fits;
 use super::lane::{Closing, order_chain};
 use super::layer::Stage;
 use super::search::{Advance, Effort, Ends, shortest};
