@@ -169,12 +169,12 @@ impl CellRange {
 }
 
 /// Weight cells that cannot hold every level, or should rest.
-#[derive(Clone, Copy, Debug)]
-pub struct Damage<'a> {
+#[derive(Clone, Debug)]
+pub struct Damage {
     /// What each weight cell can hold, core row by core row.
-    pub ranges: &'a [CellRange],
+    pub ranges: Vec<CellRange>,
     /// Which should rest.
-    pub weak: &'a [bool],
+    pub weak: Vec<bool>,
 }
 
 /// Which rows have the same inputs, on cores side by side.

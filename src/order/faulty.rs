@@ -48,6 +48,18 @@ impl FaultyRows {
         Self { cells, core_rows, rows: rows.collect() }
     }
 
+    /// Cells of a core row.
+    #[must_use]
+    pub fn cells(&self) -> usize {
+        self.cells
+    }
+
+    /// The core of a core row.
+    #[must_use]
+    pub fn core_of(&self, core_row: usize) -> usize {
+        core_row / self.core_rows
+    }
+
     /// Most cells of a core row that can hold anything.
     fn most_usable(&self) -> usize {
         self.rows.iter().map(|row| row.all.order.len() + row.all.points.len()).max().unwrap_or(0)

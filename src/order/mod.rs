@@ -16,6 +16,8 @@ pub mod bound;
 pub mod chunk;
 pub mod direction;
 pub mod even;
+pub mod extra_steps;
+pub mod families;
 pub mod faulty;
 pub mod fixed;
 pub mod lanes;
@@ -27,10 +29,12 @@ pub mod search;
 pub mod seats;
 pub mod shared;
 pub mod slack;
+pub mod slots;
 pub mod sweep;
 pub mod visits;
 
 pub use crate::geometry::Reach;
+pub use extra_steps::ExtraSteps;
 pub use objective::Objective;
 use serde::{Deserialize, Serialize};
 

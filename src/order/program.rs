@@ -27,6 +27,12 @@ pub struct Program {
 }
 
 impl Program {
+    /// Weights that are multiplied.
+    #[must_use]
+    pub fn weights(&self) -> usize {
+        self.level.iter().filter(|level| **level != IDLE).count()
+    }
+
     fn reset(&mut self, steps: usize, cells: usize) {
         (self.steps, self.cells) = (steps, cells);
         self.level.clear();
@@ -159,7 +165,7 @@ impl Program {
     }
 
     /// Moves what each cell does `lanes` cells on, round the end of the core row; columns as in [`Program::chunks`].
-    pub fn turn(&mut self, row: &[i16], top: i16, lanes: usize) {
+    pub fn rotate(&mut self, row: &[i16], top: i16, lanes: usize) {
         if lanes == 0 {
             return;
         }

@@ -66,14 +66,6 @@ pub enum PlanError {
         /// What it could say.
         expected: &'static str,
     },
-    /// Extra steps that are no percentage.
-    #[error(
-        "extra steps `{got}`: expected 0 to 1000 percent, as in --extra-steps 50%, or `fixed` for levels that never change"
-    )]
-    ExtraSteps {
-        /// What was given.
-        got: String,
-    },
     /// Extra steps for an order that cannot use them.
     #[error("--extra-steps and --sweep need {needs}: only then may cells idle and weights sit in any lane")]
     ExtraStepsOrder {
@@ -125,9 +117,9 @@ pub enum PlanError {
         "--faults with --reach lane plans rows in their stored places, whose weights it fits to the cells there: leave out --rows any"
     )]
     FreeRowsAroundFaults,
-    /// A plan that cannot be turned round on its core.
+    /// A plan that cannot be rotated on its core.
     #[error("--rotate {why}")]
-    Turn {
+    Rotation {
         /// Why.
         why: &'static str,
     },

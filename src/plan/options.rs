@@ -5,11 +5,13 @@ use std::path::Path;
 
 use firmware_model::pcm::{MAX_BITS, MIN_BITS};
 
-use super::{Condition, PlanError, Trade};
+use super::condition::Condition;
+use super::error::PlanError;
 use crate::geometry::{CoreSize, Reach, Wiring};
 use crate::level::{DeviceProfile, Reparam, ScaleMode};
+use crate::order::families::Problem;
 use crate::order::shared::Effort;
-use crate::order::{Order, Rows};
+use crate::order::{ExtraSteps, Objective, Order, Rows};
 
 /// Everything that a plan depends on, besides the weights.
 #[derive(Clone, Debug)]
@@ -39,6 +41,15 @@ pub struct PlanOptions {
     pub condition: Condition,
     /// What is traded for what.
     pub trade: Trade,
+}
+
+/// What is traded for what. The default: the fewest writes in the fewest steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Trade {
+    /// More steps than needed; none: every weight, zeros too, has a place in the fewest steps.
+    pub extra_steps: Option<ExtraSteps>,
+    /// What the optimal order makes small.
+    pub objective: Objective,
 }
 
 /// Memory for arranging layers together, bytes: enough for networks of some ten million weights in one piece.
@@ -84,10 +95,23 @@ impl PlanOptions {
         self.reach == Reach::Lane || self.fanout > 1
     }
 
-    /// How rows share inputs, when they do.
+    /// What the optimal order is asked for.
     #[must_use]
-    pub fn shared_wiring(&self) -> Option<Wiring> {
-        (self.fanout > 1).then(|| self.wiring())
+    pub fn problem(&self) -> Problem {
+        let condition = &self.condition;
+        let settles = condition.from.is_some() && condition.rotation.is_none();
+        Problem {
+            wiring: self.wiring(),
+            reach: self.reach,
+            rows: self.rows,
+            objective: self.trade.objective,
+            cost: self.device.cost,
+            extra_steps: self.trade.extra_steps,
+            damage: condition.damage(),
+            origin: settles.then(|| condition.origin(self.core.rows * self.core.cols)),
+            effort: self.effort,
+            seed: self.seed,
+        }
     }
 
     /// Which rows have the same inputs: each has its own where the fanout is 1.

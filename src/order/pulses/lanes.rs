@@ -42,6 +42,12 @@ impl LaneRuns {
         weights * (8 + 12) + cells * 8
     }
 
+    /// Output rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     fn of_cell(&self, row: usize, cell: usize) -> &[(i16, u32)] {
         let at = row * self.cells + cell;
         &self.runs[self.first[at] as usize..self.first[at + 1] as usize]

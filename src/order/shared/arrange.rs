@@ -389,7 +389,7 @@ mod tests {
         ) {
             let reach = if row { Reach::Row } else { Reach::Lane };
             let wiring = Wiring { cores: 1, core_rows: CORE_ROWS, cells: CELLS, fanout, top: 3 };
-            let damage = Damage { ranges: &ranges, weak: &[false; CORE_ROWS * CELLS] };
+            let damage = Damage { ranges: ranges.clone(), weak: vec![false; CORE_ROWS * CELLS] };
             let held = |rows: &Vec<Vec<i16>>| {
                 let (cols, levels) = (rows[0].len(), rows.concat());
                 let mut matrix = LevelMatrix { rows: rows.len(), cols, levels, scales: Scales::Layer(1.0) };
@@ -398,7 +398,7 @@ mod tests {
             };
             let layers: Vec<LevelMatrix> = layers.iter().map(held).collect();
             let shared: Vec<SharedLayer> =
-                layers.iter().map(|matrix| SharedLayer::of(matrix, 1, wiring, reach, Some(damage))).collect();
+                layers.iter().map(|matrix| SharedLayer::of(matrix, 1, wiring, reach, Some(&damage))).collect();
             let plan = arrange(&shared, wiring, reach, &Closure::Cycle, Effort::Good, seed, &|_| true);
             let (mut optimum, mut writes) = (0, 0);
             for group in 0..wiring.row_groups() {

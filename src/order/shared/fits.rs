@@ -24,9 +24,9 @@ impl Fits {
     /// For the columns of a bundle in a row group: `rows` of `cols` levels, which the cells of one lane at least can hold, all of them. Lanes with weak cells
     /// rest where the others suffice in the same steps.
     #[must_use]
-    pub fn of(rows: &[&[i16]], cols: usize, wiring: Wiring, place: usize, damage: Damage<'_>) -> Self {
+    pub fn of(rows: &[&[i16]], cols: usize, wiring: Wiring, place: usize, damage: &Damage) -> Self {
         let lanes = wiring.cells;
-        let limits = wiring.limited_cells(damage.ranges, place, rows.len());
+        let limits = wiring.limited_cells(&damage.ranges, place, rows.len());
         let fits = |column: usize, lane: usize| {
             limits[lane].iter().all(|&(j, range)| range.holds(rows[j][column], rows[j][column]))
         };

@@ -57,10 +57,16 @@ impl Columns {
 }
 
 impl SharedLayer {
+    /// Weights of the layer.
+    #[must_use]
+    pub fn weights(&self) -> u64 {
+        (0..self.bundles.len()).map(|bundle| (self.bundles.rows(bundle).len() * self.cols) as u64).sum()
+    }
+
     /// Takes the columns of a layer with so many groups of inputs; those of level [`IDLE`] are left out. `damage`: of the core, to which the levels are fitted
     /// ([`crate::faults::hold`]).
     #[must_use]
-    pub fn of(levels: &LevelMatrix, groups: usize, wiring: Wiring, reach: Reach, damage: Option<Damage<'_>>) -> Self {
+    pub fn of(levels: &LevelMatrix, groups: usize, wiring: Wiring, reach: Reach, damage: Option<&Damage>) -> Self {
         let bundles = Bundles::stored(levels.rows, groups, wiring.fanout);
         let columns = (0..bundles.len()).map(|i| {
             let rows: Vec<&[i16]> = bundles.rows(i).iter().map(|&row| levels.row(row as usize)).collect();
