@@ -21,7 +21,7 @@ use firmware_model::pcm::WriteCost;
 use thiserror::Error;
 
 use super::Effort;
-use super::chain::directions::Closure;
+use super::chain::boundary::CoreBoundary;
 use super::cost::objective::{Objective, Payment};
 use super::extra_steps::ExtraSteps;
 use super::fixed::TooFewCells;
@@ -84,7 +84,7 @@ pub trait Family: Send {
     ///
     /// # Errors
     /// [`OrderError`]: there is no such plan, or the observer wants to stop.
-    fn arrange(&mut self, boundary: &Closure, observer: &dyn Observer) -> Result<Arranged, OrderError>;
+    fn arrange(&mut self, boundary: &CoreBoundary, observer: &dyn Observer) -> Result<Arranged, OrderError>;
 
     /// What no plan of this family goes below, for all layers arranged so far.
     fn bound(&self) -> Bound;
