@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::geometry::{CellRange, CoreSize};
+use crate::level::DeviceProfile;
 
 pub use file::{FaultEntry, FaultFile, Kind, Side, WearTable};
 pub use hold::{Loss, hold};
@@ -72,6 +73,14 @@ pub enum FaultError {
         /// The file.
         path: PathBuf,
     },
+    /// What the cells can still bear is not known.
+    #[error(
+        "--wear needs the device's endurance, which is not known for `{device}`: name one with --device, or give yours an `endurance_writes` (docs/device-model.md)"
+    )]
+    Endurance {
+        /// The device.
+        device: String,
+    },
     /// Nothing is left to work with.
     #[error("{path}: no core row can compute a row of layer `{layer}`: too many of its cells are dead or stuck")]
     Hopeless {
@@ -80,6 +89,18 @@ pub enum FaultError {
         /// The layer.
         layer: String,
     },
+}
+
+/// Takes the worn-out cells of all cores out of use, and returns what each PCM cell can still bear, core after core.
+///
+/// # Errors
+/// [`FaultError::Endurance`] when the device does not say what its cells bear; [`FaultError::NoWear`] when a file does not say what they have borne.
+pub fn retire(cores: &mut [CoreFaults], device: &DeviceProfile) -> Result<Vec<[f64; 2]>, FaultError> {
+    let Some(endurance) = device.endurance_writes else {
+        return Err(FaultError::Endurance { device: device.name.clone() });
+    };
+    let each = cores.iter_mut().map(|core| core.retire(endurance)).collect::<Result<Vec<_>, _>>()?;
+    Ok(each.concat())
 }
 
 /// The faults and the wear of one core.
@@ -129,7 +150,7 @@ impl CoreFaults {
     ///
     /// # Errors
     /// [`FaultError::NoWear`] when the file does not say what they have borne.
-    pub fn retire(&mut self, endurance: f64) -> Result<Vec<[f64; 2]>, FaultError> {
+    fn retire(&mut self, endurance: f64) -> Result<Vec<[f64; 2]>, FaultError> {
         let wear = self.wear.as_ref().ok_or_else(|| FaultError::NoWear { path: self.path.clone() })?;
         let mut worn_out = 0;
         for (range, wear) in self.cells.iter_mut().zip(wear) {

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::rotation::Rotation;
-use crate::faults::CoreFaults;
+use crate::faults::{self, CoreFaults, FaultError};
 use crate::geometry::{CellRange, Damage};
 use crate::held::Held;
+use crate::level::DeviceProfile;
 
 /// What a plan finds. The default: one core, erased.
 #[derive(Clone, Debug)]
@@ -29,6 +30,17 @@ impl Default for Condition {
 impl Condition {
     /// Most cores.
     pub const MOST_CORES: usize = 64;
+
+    /// Cores that are worn, and what each of their PCM cells can still bear. Worn-out cells are out of use, as faulty ones are; cores that are only worn are
+    /// planned for like new ones, and rotated ([`super::plan_for_life`]).
+    ///
+    /// # Errors
+    /// [`FaultError`]: it is not known what the cells can bear, or have borne.
+    pub fn worn(self, mut cores: Vec<CoreFaults>, device: &DeviceProfile) -> Result<(Self, Vec<[f64; 2]>), FaultError> {
+        let budget = faults::retire(&mut cores, device)?;
+        let damaged = cores.iter().any(|core| core.counts() != (0, 0));
+        Ok((Self { faults: damaged.then_some(cores), ..self }, budget))
+    }
 
     /// Signed level of each weight cell of a core before the first load; none: it is erased, and intact.
     #[must_use]

@@ -44,7 +44,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<bool> {
         }
     };
     if !args.wear.is_empty() {
-        crate::args::retire(&mut faults, &device)?;
+        elight::faults::retire(&mut faults, &device)?;
     }
     let mut parts = Vec::with_capacity(files.len());
     for (number, file) in files.iter_mut().enumerate() {
