@@ -12,7 +12,7 @@ use super::rotation::{self, Rotation};
 use crate::geometry::Reach;
 use crate::held::Held;
 use crate::observer::Observer;
-use crate::order::tally::PairWear;
+use crate::order::cost::tally::PairWear;
 use crate::replay;
 use crate::stimulus::Stimulus;
 use crate::weights::Network;

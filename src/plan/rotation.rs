@@ -4,7 +4,7 @@
 //! even out what a core bears over its life, or spare cells that are worn already.
 
 use crate::geometry::Wiring;
-use crate::order::program::Program;
+use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots};
 
 /// By how many core rows and lanes a plan is rotated, round the edges of the core.

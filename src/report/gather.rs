@@ -6,7 +6,7 @@ use firmware_model::pcm::WriteCost;
 
 use crate::faults::CoreFaults;
 use crate::level::{Reparam, ScaleMode};
-use crate::order::tally::Totals;
+use crate::order::cost::tally::Totals;
 use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, RotatedPlan};
 use crate::replay::Replay;
 use crate::weights::Network;
