@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::rotation::Rotation;
 use crate::faults::{self, CoreFaults, FaultError};
 use crate::geometry::{CellRange, Damage};
-use crate::held::Held;
+use crate::core_state::CoreState;
 use crate::level::DeviceProfile;
 
 /// What a plan finds. The default: one core, erased.
@@ -14,7 +14,7 @@ pub struct Condition {
     /// Identical cores, side by side; at least 1.
     pub cores: usize,
     /// What each core holds after an earlier schedule; none: all are erased.
-    pub from: Option<Vec<Held>>,
+    pub from: Option<Vec<CoreState>>,
     /// Faults of each core; none: all are intact.
     pub faults: Option<Vec<CoreFaults>>,
     /// How far the plan is rotated on its core; none: it sits where the first load is cheapest.
@@ -46,8 +46,8 @@ impl Condition {
     #[must_use]
     pub fn origin_of(&self, core: usize) -> Option<Vec<i16>> {
         let erased = self.erased_of(core);
-        let Some(held) = self.from.as_ref().and_then(|held| held.get(core)) else { return erased };
-        let mut levels = held.levels().to_vec();
+        let Some(state) = self.from.as_ref().and_then(|state| state.get(core)) else { return erased };
+        let mut levels = state.levels().to_vec();
         if let Some(faults) = self.faults.as_ref().and_then(|faults| faults.get(core)) {
             for (level, range) in levels.iter_mut().zip(faults.cells()) {
                 *level = range.nearest(*level).unwrap_or(0);

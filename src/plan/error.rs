@@ -86,7 +86,7 @@ pub enum PlanError {
     Faults(#[from] crate::faults::FaultError),
     /// The earlier schedule cannot be read.
     #[error(transparent)]
-    Held(#[from] crate::held::HeldError),
+    CoreState(#[from] crate::core_state::CoreStateError),
     /// A schedule of a rotation cannot be counted.
     #[error(transparent)]
     Replay(#[from] crate::replay::ReplayError),

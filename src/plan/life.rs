@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use super::pipeline::plan;
 use super::rotation::{self, Rotation};
 use crate::geometry::Reach;
-use crate::held::Held;
+use crate::core_state::CoreState;
 use crate::observer::Observer;
 use crate::order::cost::tally::PairWear;
 use crate::replay;
@@ -95,7 +95,7 @@ fn plan_rotation(
     observer: &dyn Observer,
 ) -> Result<Vec<RotatedPlan>, PlanError> {
     let (cores, count) = (options.condition.cores, wear.count);
-    let rotated = |rotation: Rotation, from: Option<Vec<Held>>| PlanOptions {
+    let rotated = |rotation: Rotation, from: Option<Vec<CoreState>>| PlanOptions {
         condition: Condition { rotation: Some(rotation), from, ..options.condition.clone() },
         ..options.clone()
     };
@@ -112,8 +112,8 @@ fn plan_rotation(
         let from = match number.checked_sub(1) {
             None => first.condition.from.clone(),
             Some(before) => {
-                let held = (0..cores).map(|core| Held::read(&core_path(&paths[before], core, cores)));
-                Some(held.collect::<Result<Vec<_>, _>>()?)
+                let state = (0..cores).map(|core| CoreState::read(&core_path(&paths[before], core, cores)));
+                Some(state.collect::<Result<Vec<_>, _>>()?)
             }
         };
         let options = rotated(rotation, from);
@@ -129,10 +129,10 @@ fn plan_rotation(
     // Round and round: the first one follows the last one, too.
     let (mut wear, mut writes) = (Vec::with_capacity(own.len()), 0);
     for core in 0..cores {
-        let held = Held::read(&core_path(&paths[count - 1], core, cores))?;
+        let state = CoreState::read(&core_path(&paths[count - 1], core, cores))?;
         let ram = all[0].outcome.decoder_ram_bytes as usize;
         let schedule = core_path(&paths[0], core, cores);
-        let pairs = replay::wear(&schedule, network, options.core, &options.device, held.levels(), ram)?;
+        let pairs = replay::wear(&schedule, network, options.core, &options.device, state.levels(), ram)?;
         writes += pairs.iter().map(|pair| pair.up[0] + pair.up[1] + pair.down[0] + pair.down[1]).sum::<u64>();
         wear.extend(worn(&pairs));
     }

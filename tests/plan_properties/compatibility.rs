@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use elight::faults::{FaultEntry, FaultFile, Kind, Side};
-use elight::held::Held;
+use elight::core_state::CoreState;
 use elight::level::{DeviceProfile, Quantizer};
 use elight::order::{ExtraSteps, Objective, Order, Reach, Rows};
 use elight::plan::compatibility::{self, Feature, RULES, Rule, Verdict};
@@ -20,7 +20,7 @@ use crate::support::weights::random;
 type Choice<'a> = (&'static str, &'static [Feature], Box<dyn Fn(&mut PlanOptions) + 'a>);
 
 /// All options with an entry in the table; of those that exclude each other, one after the other.
-fn choices(held: &Held) -> Vec<Choice<'_>> {
+fn choices(held: &CoreState) -> Vec<Choice<'_>> {
     use Feature::*;
     fn set<'a>(f: impl Fn(&mut PlanOptions) + 'a) -> Box<dyn Fn(&mut PlanOptions) + 'a> {
         Box::new(f)
@@ -105,7 +105,7 @@ fn every_pair_of_options_does_what_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
     let old = folder.path().join("old.elight");
     plan::plan(&network, &PlanOptions { seed: 3, ..base() }, &old, &[], &Unobserved).unwrap();
-    let held = Held::read(&old).unwrap();
+    let held = CoreState::read(&old).unwrap();
     let choices = choices(&held);
     // Singles too: an option with itself.
     let mut schedules: BTreeMap<Vec<usize>, Vec<u8>> = BTreeMap::new();

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 use elight::check::{Findings, Options, Part, check_parts, limits};
 use elight::faults::{CoreFaults, FaultFile};
-use elight::held::Held;
+use elight::core_state::CoreState;
 use elight::plan::CoreSize;
 use elight::report::{count, thousands};
 
@@ -48,8 +48,8 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<bool> {
     }
     let mut parts = Vec::with_capacity(files.len());
     for (number, file) in files.iter_mut().enumerate() {
-        let from = args.from.get(number).map(|from| Held::read(from));
-        let origin = from.transpose()?.map(|held| held.levels().to_vec());
+        let from = args.from.get(number).map(|from| CoreState::read(from));
+        let origin = from.transpose()?.map(|state| state.levels().to_vec());
         let ranges = faults.get(number).map(CoreFaults::cells);
         parts.push(Part { schedule: file, origin, ranges });
     }

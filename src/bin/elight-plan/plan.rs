@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use elight::held::Held;
+use elight::core_state::CoreState;
 use elight::level::{DeviceProfile, Quantizer};
 use elight::plan::{
     self, Condition, CoreSize, LifePlan, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus, Trade, Wear,
@@ -161,9 +161,9 @@ fn condition(
     let cores = usize::from(args.cores);
     let from = args.from.as_ref().map(|from| {
         let each = (0..cores).map(|number| {
-            let held = Held::read(&plan::core_path(from, number, cores))?;
-            held.fits(network, core, device, args.fanout.rows(core)? as u16)?;
-            Ok(held)
+            let state = CoreState::read(&plan::core_path(from, number, cores))?;
+            state.fits(network, core, device, args.fanout.rows(core)? as u16)?;
+            Ok(state)
         });
         each.collect::<anyhow::Result<Vec<_>>>()
     });
