@@ -19,7 +19,7 @@ pub enum PlanError {
     #[error(transparent)]
     Geometry(#[from] GeometryError),
     /// Options that do not go together ([`super::compatibility`]).
-    #[error("{feature} needs {needs}, not {others}: {why}")]
+    #[error("{feature} does not go with {others}: {why}; it needs {needs}")]
     Incompatible {
         /// What has to give way.
         feature: String,
