@@ -20,7 +20,7 @@ mod table;
 
 use serde::{Deserialize, Serialize};
 
-use crate::order::tally::{Cost, Costs, ElightAccounting};
+use super::order::cost::tally::{Cost, Costs, ElightAccounting};
 use crate::order::{Objective, Order, Reach, Rows};
 use crate::plan::SweepPoint;
 use crate::weights::Certainty;
