@@ -45,6 +45,8 @@ impl Report {
             rows: info.rows,
             cols: info.cols,
             groups: info.groups,
+            certainty: info.certainty,
+            vectors: info.vectors,
             weights: info.weights() as u64,
             tiles: layer.tiles,
             steps: layer.steps,
