@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::rotation::Rotation;
+use crate::core_state::CoreState;
 use crate::faults::{self, CoreFaults, FaultError};
 use crate::geometry::{CellRange, Damage};
-use crate::core_state::CoreState;
 use crate::level::DeviceProfile;
 
 /// What a plan finds. The default: one core, erased.

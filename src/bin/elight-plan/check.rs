@@ -7,8 +7,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use elight::check::{Findings, Options, Part, check_parts, limits};
-use elight::faults::{CoreFaults, FaultFile};
 use elight::core_state::CoreState;
+use elight::faults::{CoreFaults, FaultFile};
 use elight::plan::CoreSize;
 use elight::report::{count, thousands};
 
