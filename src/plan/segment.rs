@@ -102,9 +102,8 @@ impl Segment {
             Box::new(StoredSlots::new(options.wiring(), within, shapes))
         };
         let ascending = Within::Ascending { some_idle: options.condition.faults.is_some() };
-        let (core_rows, top) = (options.core.rows, options.device.top_level());
         let optimal = match options.condition.rotation {
-            Some(rotation) => Box::new(RotatedSlots::new(arranged.slots, rotation, core_rows, top)),
+            Some(rotation) => Box::new(RotatedSlots::new(arranged.slots, rotation, options.wiring())),
             None => arranged.slots,
         };
         let slots = [stored(Within::Natural), stored(ascending), optimal];

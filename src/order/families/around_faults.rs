@@ -1,6 +1,6 @@
 //! Reach `row` around faulty cells, an input for every weight cell (docs/cores.md).
 
-use super::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
+use super::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use crate::geometry::{EMPTY, Reach};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;

@@ -1,6 +1,6 @@
 //! Cores whose rows share inputs: all weights of a matrix column in a row group move together (docs/ordering.md, section 8).
 
-use super::{Arranged, Bound, Family, OrderError, Problem};
+use super::family::{Arranged, Bound, Family, OrderError, Problem};
 use crate::geometry::Wiring;
 use crate::level::LevelMatrix;
 use crate::observer::Observer;

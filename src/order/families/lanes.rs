@@ -1,7 +1,7 @@
 //! Reach `lane`, an input for every weight cell: rows in their stored places, which is the optimum, or anywhere (docs/ordering.md, theorem 2).
 
+use super::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use super::swept::SweptSlots;
-use super::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::Rows;

@@ -1,8 +1,8 @@
 //! Reach `lane` on devices that pay by the pulse: rows in their stored places, every cell's levels in the cheapest order (docs/trade.md,
 //! theorem 14).
 
+use super::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use super::level_runs::RunSlots;
-use super::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::chain::boundary::CoreBoundary;

@@ -2,7 +2,7 @@
 
 use firmware_model::pcm::{Move, WriteCost};
 
-use super::Problem;
+use super::family::Problem;
 use crate::order::bound::pulse::{PulseBound, forced_changes};
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::chain::directions::Arrangement;
