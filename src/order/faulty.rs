@@ -10,8 +10,9 @@
 
 use super::chain::boundary::CoreBoundary;
 use super::chain::directions::{Arrangement, choose_directions};
-use super::chain::timeline::{Chunks, Ends, Timeline};
-use super::cut::ranges::{CellCosts, Ranges, Shape};
+use super::chain::timeline::{Chunks, Timeline};
+use super::cut::costs::{FrontierCost, RangeCost};
+use super::cut::ranges::Shape;
 use super::rows::exchange::{Span, improve};
 use super::rows::path::{Path, Signatures, deal};
 use super::rows::profile::Profiles;
@@ -62,22 +63,6 @@ impl FaultyRows {
     /// Most cells of a core row that can hold anything.
     fn most_usable(&self) -> usize {
         self.rows.iter().map(|row| row.all.order.len() + row.all.points.len()).max().unwrap_or(0)
-    }
-}
-
-/// The exact cost between two frontiers.
-struct Between<'a> {
-    past: Ends<'a>,
-    future: Ends<'a>,
-}
-
-impl CellCosts for Between<'_> {
-    fn visit(&self, cell: usize, lo: i16, hi: i16) -> i64 {
-        let (past, future) = (|x| i64::from(self.past.reach(cell, x)), |x| i64::from(self.future.reach(cell, x)));
-        (past(lo) + future(hi)).min(past(hi) + future(lo)) + i64::from(hi - lo)
-    }
-    fn idle(&self, cell: usize) -> i64 {
-        i64::from(self.past.meet(cell, &self.future))
     }
 }
 
@@ -253,8 +238,7 @@ impl Work<'_> {
                 for (t, &row) in chain.iter().enumerate() {
                     layer.sorted_levels(row as usize, &mut sorted);
                     cut.narrowest(&sorted, cells, crew.steps);
-                    let chunks = Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len };
-                    self.timeline.set(span.first + t, core_row, row, chunks);
+                    self.timeline.set(span.first + t, core_row, row, cut.chunks());
                 }
             }
             paths.push(path);
@@ -315,9 +299,9 @@ impl Work<'_> {
         let shape = if shapes.strong.fits(&runs, steps) { &shapes.strong } else { &shapes.all };
         let shares = if between {
             let (past, future) = (self.timeline.past(stage, core_row), self.timeline.future(stage, core_row));
-            shape.cut(&runs, steps, &Between { past, future })
+            shape.cut(&runs, steps, &FrontierCost { past, future })
         } else {
-            shape.cut(&runs, steps, &Ranges)
+            shape.cut(&runs, steps, &RangeCost)
         };
         let cells = self.faulty.cells;
         let (mut lo, mut hi, mut len) = (vec![0; cells], vec![0; cells], vec![0; cells]);

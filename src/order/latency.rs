@@ -7,7 +7,7 @@
 use firmware_model::pcm::{Move, Slowest, WriteCost};
 
 use super::chain::timeline::Timeline;
-use super::rows::profile::Profiles;
+use super::rows::profile::{Profiles, stages};
 use super::slots::level_runs::{Run, Visits};
 use crate::geometry::EMPTY;
 
@@ -157,30 +157,26 @@ pub fn arrange(layers: &[Profiles], timeline: &Timeline, clock: Clock, start: Op
 fn pass(layers: &[Profiles], timeline: &Timeline, clock: Clock, held: &mut Vec<i16>) -> Visits {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
     let mut visits = Visits::new(core_rows, cells);
-    let mut stage = 0;
-    for layer in layers {
-        for _ in 0..layer.rows().div_ceil(core_rows) {
-            let rows: Vec<u32> = (0..core_rows).map(|core_row| timeline.row(stage, core_row)).collect();
-            let mut best: Option<(u64, Laid)> = None;
-            for share in SHARES {
-                let mut spells = cut(layer, &rows, cells, share);
-                for _ in 0..2 {
-                    let laid = lay(&spells, clock, held, cells);
-                    if best.as_ref().is_none_or(|(time, _)| laid.time < *time) {
-                        best = Some((laid.time, laid));
-                    }
-                    spells.reverse();
+    for (stage, layer) in stages(layers, core_rows) {
+        let rows: Vec<u32> = (0..core_rows).map(|core_row| timeline.row(stage, core_row)).collect();
+        let mut best: Option<(u64, Laid)> = None;
+        for share in SHARES {
+            let mut spells = cut(layer, &rows, cells, share);
+            for _ in 0..2 {
+                let laid = lay(&spells, clock, held, cells);
+                if best.as_ref().is_none_or(|(time, _)| laid.time < *time) {
+                    best = Some((laid.time, laid));
                 }
+                spells.reverse();
             }
-            visits.push_stage(layer.steps(cells));
-            if let Some((_, laid)) = best {
-                for (core_row, &row) in rows.iter().enumerate() {
-                    visits.push_slot(row);
-                    laid.runs[core_row * cells..][..cells].iter().for_each(|runs| visits.push_runs(runs));
-                }
-                *held = laid.held;
+        }
+        visits.push_stage(layer.steps(cells));
+        if let Some((_, laid)) = best {
+            for (core_row, &row) in rows.iter().enumerate() {
+                visits.push_slot(row);
+                laid.runs[core_row * cells..][..cells].iter().for_each(|runs| visits.push_runs(runs));
             }
-            stage += 1;
+            *held = laid.held;
         }
     }
     visits

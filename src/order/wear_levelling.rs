@@ -167,31 +167,19 @@ pub fn arrange(layers: &[Profiles], timeline: &Timeline) -> Visits {
             row
         })
         .collect();
-    let mut visits = Visits::new(core_rows, cells);
     let (mut order, mut first) = (Vec::new(), Vec::new());
-    let mut stage = 0;
-    for layer in layers {
-        for _ in 0..layer.rows().div_ceil(core_rows) {
-            visits.push_stage(layer.steps(cells));
-            for (core_row, parts) in rows.iter().enumerate() {
-                let row = timeline.row(stage, core_row);
-                visits.push_slot(row);
-                let chunks = timeline.chunks(stage, core_row);
-                let len = chunks.len;
-                chunks.begins(&mut order, &mut first);
-                for cell in 0..cells {
-                    let part = parts.part[stage * cells + cell] as usize;
-                    if row == EMPTY || len[part] == 0 {
-                        visits.push_cell([]);
-                    } else {
-                        visits.push_cell(levels_of(layer, row as usize, first[part]..first[part] + len[part]));
-                    }
-                }
+    Visits::of_slots(layers, timeline, |runs, layer, (stage, core_row), row| {
+        let chunks = timeline.chunks(stage, core_row);
+        chunks.begins(&mut order, &mut first);
+        for &part in &rows[core_row].part[stage * cells..][..cells] {
+            let (part, len) = (part as usize, chunks.len[part as usize]);
+            if row == EMPTY || len == 0 {
+                runs.push_cell([]);
+            } else {
+                runs.push_cell(levels_of(layer, row as usize, first[part]..first[part] + len));
             }
-            stage += 1;
         }
-    }
-    visits
+    })
 }
 
 /// Chooses the directions in which ascending runs are swept, each cell for itself, exactly.

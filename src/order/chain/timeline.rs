@@ -78,11 +78,11 @@ impl Timeline {
         self.lines[core_row].set(stage, row, chunks);
     }
 
-    /// Moves everything that core row l does to core row `seats[l]`; `seats` is a permutation. The frontiers are stale until refreshed.
-    pub fn seat(&mut self, seats: &[usize]) {
-        let mut seated: Vec<(usize, Line)> = seats.iter().copied().zip(self.lines.drain(..)).collect();
-        seated.sort_unstable_by_key(|(seat, _)| *seat);
-        self.lines.extend(seated.into_iter().map(|(_, line)| line));
+    /// Moves everything that core row l does to core row `to[l]`; `to` is a permutation. The frontiers are stale until refreshed.
+    pub fn permute(&mut self, to: &[usize]) {
+        let mut moved: Vec<(usize, Line)> = to.iter().copied().zip(self.lines.drain(..)).collect();
+        moved.sort_unstable_by_key(|(to, _)| *to);
+        self.lines.extend(moved.into_iter().map(|(_, line)| line));
     }
 
     /// Where the cells stand before a stage, and at what relative cost.

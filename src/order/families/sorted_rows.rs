@@ -86,7 +86,7 @@ impl Family for SortedRows<'_> {
         }
         let mut arrangement = quantile::arrange(&layers, core_rows, cells, boundary, problem.effort, problem.seed);
         if let (Some(origin), true) = (&problem.origin, boundary.begins()) {
-            core_row_assignment::settle(&mut arrangement, boundary, origin, problem.rows_of_a_core());
+            core_row_assignment::minimise_first_load(&mut arrangement, boundary, origin, problem.rows_of_a_core());
         }
         let followed = self.objective.follow(problem, &layers, &arrangement, boundary);
         // Stages of relaxed layers differ in their steps.
