@@ -10,14 +10,14 @@ use crate::geometry::EMPTY;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::chain::timeline::Timeline;
 use crate::order::rows::profile::{Profiles, stages};
-use crate::order::slots::level_runs::Visits;
+use crate::order::slots::level_runs::LevelRuns;
 
 /// What a cell serves in a slot.
 type Pieces = Vec<(i16, u32)>;
 
 /// The same rows in the same slots as `timeline`, shared out anew. Levels come in no good order yet ([`super::reorder`]).
 #[must_use]
-pub fn stick(layers: &[Profiles], timeline: &Timeline, boundary: &CoreBoundary) -> Visits {
+pub fn hold_level(layers: &[Profiles], timeline: &Timeline, boundary: &CoreBoundary) -> LevelRuns {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
     let start = boundary.start();
     let of_core_row = |core_row: usize| {
@@ -33,7 +33,7 @@ pub fn stick(layers: &[Profiles], timeline: &Timeline, boundary: &CoreBoundary) 
         done
     };
     let rows: Vec<Vec<Vec<Pieces>>> = (0..core_rows).into_par_iter().map(of_core_row).collect();
-    Visits::of_slots(layers, timeline, |runs, _, (stage, core_row), _| {
+    LevelRuns::of_slots(layers, timeline, |runs, _, (stage, core_row), _| {
         rows[core_row][stage].iter().for_each(|pieces| runs.push_cell(pieces.iter().copied()));
     })
 }

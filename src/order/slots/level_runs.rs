@@ -12,7 +12,7 @@ use crate::order::rows::profile::{Profiles, stages};
 
 /// Steps in a row in which a cell holds one level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct LevelRun {
     /// The signed level.
     pub level: i16,
     /// First step, in the stage.
@@ -23,7 +23,7 @@ pub struct Run {
 
 /// What a whole network's cells serve, stage by stage, core row by core row, cell by cell.
 #[derive(Clone, Debug)]
-pub struct Visits {
+pub struct LevelRuns {
     core_rows: usize,
     cells: usize,
     /// Steps of each stage.
@@ -32,10 +32,10 @@ pub struct Visits {
     row: Vec<u32>,
     /// Where the runs of each cell of each slot begin; one more at the end.
     first_run: Vec<u32>,
-    runs: Vec<Run>,
+    runs: Vec<LevelRun>,
 }
 
-impl Visits {
+impl LevelRuns {
     /// No stage yet.
     #[must_use]
     pub fn new(core_rows: usize, cells: usize) -> Self {
@@ -56,14 +56,14 @@ impl Visits {
     pub fn push_cell(&mut self, served: impl IntoIterator<Item = (i16, u32)>) {
         let mut first = 0;
         for (level, count) in served {
-            self.runs.push(Run { level, first, count });
+            self.runs.push(LevelRun { level, first, count });
             first += count;
         }
         self.first_run.push(self.runs.len() as u32);
     }
 
     /// Adds a cell with these runs, which may leave steps between them.
-    pub fn push_runs(&mut self, runs: &[Run]) {
+    pub fn push_runs(&mut self, runs: &[LevelRun]) {
         self.runs.extend_from_slice(runs);
         self.first_run.push(self.runs.len() as u32);
     }
@@ -141,12 +141,12 @@ impl Visits {
 
     /// What a cell serves in a slot, in order.
     #[must_use]
-    pub fn runs(&self, stage: usize, core_row: usize, cell: usize) -> &[Run] {
+    pub fn runs(&self, stage: usize, core_row: usize, cell: usize) -> &[LevelRun] {
         &self.runs[self.range(stage, core_row, cell)]
     }
 
     /// The same, to move them within the stage.
-    pub fn runs_mut(&mut self, stage: usize, core_row: usize, cell: usize) -> &mut [Run] {
+    pub fn runs_mut(&mut self, stage: usize, core_row: usize, cell: usize) -> &mut [LevelRun] {
         let range = self.range(stage, core_row, cell);
         &mut self.runs[range]
     }
