@@ -79,7 +79,7 @@ fn rule(features: &[Feature], refuses: bool) -> Option<&'static Rule> {
 }
 
 /// Plans and replays; the bytes of the schedule.
-fn planned(network: &Network, options: &PlanOptions) -> Result<Vec<u8>, PlanError> {
+fn planned(network: &Network, options: &PlanOptions, names: &str) -> Result<Vec<u8>, PlanError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plan.elight");
     let quantizer = Quantizer::new(&options.device, options.quantization.reparam, options.quantization.scale);
@@ -95,7 +95,7 @@ fn planned(network: &Network, options: &PlanOptions) -> Result<Vec<u8>, PlanErro
         outputs: &outcome.expected_outputs,
     };
     let replay = replay::replay(&path, options.core, &options.device, &stimuli, promise, &Unobserved).unwrap();
-    assert!(replay.writes_match && replay.outputs_match);
+    assert!(replay.writes_match && replay.outputs_match, "{names}: {replay:?}");
     Ok(std::fs::read(&path).unwrap())
 }
 
@@ -110,7 +110,7 @@ fn every_pair_of_options_does_what_the_table_says() {
     let choices = choices(&held);
     // Singles too: an option with itself.
     let mut schedules: BTreeMap<Vec<usize>, Vec<u8>> = BTreeMap::new();
-    schedules.insert(Vec::new(), planned(&network, &base()).unwrap());
+    schedules.insert(Vec::new(), planned(&network, &base(), "base").unwrap());
     for (i, (kind, own, set)) in choices.iter().enumerate() {
         for (j, (other_kind, others, set_other)) in choices.iter().enumerate().take(i + 1) {
             if i != j && kind == other_kind {
@@ -123,7 +123,7 @@ fn every_pair_of_options_does_what_the_table_says() {
             let cells = if options.condition.faults.is_some() { Feature::Faults } else { Feature::Intact };
             let features = [own, *others, &[reach, cells]].concat();
             let names = format!("{own:?} with {others:?}");
-            match (planned(&network, &options), rule(&features, true)) {
+            match (planned(&network, &options, &names), rule(&features, true)) {
                 (Ok(bytes), None) => {
                     let mut key = vec![j, i];
                     key.dedup();
