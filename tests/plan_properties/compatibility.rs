@@ -157,7 +157,11 @@ fn every_pair_of_options_does_what_the_table_says() {
                     && rule.when.iter().all(|f| features.contains(f))
             });
             if (bytes == without) != said {
-                wrong.push(format!("{:?} has {} effect in {features:?}", choices[own].1, if said { "an" } else { "no" }));
+                wrong.push(format!(
+                    "{:?} has {} effect in {features:?}",
+                    choices[own].1,
+                    if said { "an" } else { "no" }
+                ));
             }
         }
     }

@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::geometry::{Damage, Reach, Wiring};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
-use crate::order::chain::directions::Closure;
+use crate::order::chain::boundary::CoreBoundary;
 use crate::order::cost::objective::{Objective, Payment};
 use crate::order::extra_steps::ExtraSteps;
 use crate::order::fixed::TooFewCells;
@@ -64,7 +64,7 @@ pub trait Family: Send {
     ///
     /// # Errors
     /// [`OrderError`]: there is no such plan, or the observer wants to stop.
-    fn arrange(&mut self, boundary: &Closure, observer: &dyn Observer) -> Result<Arranged, OrderError>;
+    fn arrange(&mut self, boundary: &CoreBoundary, observer: &dyn Observer) -> Result<Arranged, OrderError>;
 
     /// What no plan of this family goes below, for all layers arranged so far.
     fn bound(&self) -> Bound;

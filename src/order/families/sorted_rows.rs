@@ -9,7 +9,7 @@ use crate::geometry::Reach;
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::bound::rows::RowBound;
-use crate::order::chain::directions::Closure;
+use crate::order::chain::boundary::CoreBoundary;
 use crate::order::core_row_assignment;
 use crate::order::extra_steps::{Relaxed, relax};
 use crate::order::quantile;
@@ -68,7 +68,7 @@ impl Family for SortedRows<'_> {
         self.layers.push(layer);
     }
 
-    fn arrange(&mut self, boundary: &Closure, observer: &dyn Observer) -> Result<Arranged, OrderError> {
+    fn arrange(&mut self, boundary: &CoreBoundary, observer: &dyn Observer) -> Result<Arranged, OrderError> {
         observer.begin("ordering", 0);
         let (problem, mut layers) = (self.problem, std::mem::take(&mut self.layers));
         let (core_rows, cells) = (problem.wiring.core_rows, problem.wiring.cells);
