@@ -1,7 +1,7 @@
 //! What the user may choose, and what a trained file has chosen already.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use firmware_model::pcm::{MAX_BITS, MIN_BITS};
 
@@ -179,7 +179,11 @@ impl QuantizationRequest {
             |t| named(t, [("row", ScaleMode::Row), ("layer", ScaleMode::Layer)]),
             |s| format!("{s:?}").to_lowercase(),
         )?;
-        let device = DeviceProfile::load(device.as_deref().unwrap_or("elight"), bits)?;
+        let device = match (&self.device, device) {
+            (None, Some(name)) => file.device(&name)?,
+            (_, device) => device.unwrap_or_else(|| "elight".to_owned()),
+        };
+        let device = DeviceProfile::load(&device, bits)?;
         Ok((device, Quantization { reparam: reparam.unwrap_or_default(), scale: scale.unwrap_or_default() }))
     }
 }
@@ -194,6 +198,25 @@ struct Metadata<'a> {
 }
 
 impl Metadata<'_> {
+    /// The device that the metadata name: a preset, or a file beside the weights. A stranger's file opens nothing else.
+    fn device(&self, name: &str) -> Result<String, PlanError> {
+        if DeviceProfile::preset(name).is_some() {
+            return Ok(name.to_owned());
+        }
+        let mut parts = Path::new(name).components();
+        let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
+        let beside = self.path.with_file_name(name);
+        match plain && !name.contains(['\\', '\0']) && beside.is_file() {
+            true => Ok(beside.display().to_string()),
+            false => Err(PlanError::Metadata {
+                path: self.path.to_owned(),
+                key: "elight.device",
+                got: name.escape_debug().to_string(),
+                expected: "a preset, or the plain name of a regular file beside the weights; another device is named with --device",
+            }),
+        }
+    }
+
     fn choose<T: PartialEq>(
         &self,
         key: &'static str,

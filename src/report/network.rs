@@ -34,9 +34,9 @@ fn print(out: &mut String, path: &Path, network: &Network) -> std::fmt::Result {
         table.add_row(row(layer, info));
     }
     writeln!(out, "\n{table}")?;
-    for layer in description.layers.iter().filter(|layer| layer.certainty >= Certainty::Assumed) {
-        if let Some(note) = &layer.note {
-            writeln!(out, "{} {}: {note}", layer.certainty, layer.name.escape_debug())?;
+    for (layer, info) in description.layers.iter().zip(network.layers()) {
+        if let (Some(note), true) = (&layer.note, layer.certainty >= Certainty::Assumed) {
+            writeln!(out, "{} {}: {note}", layer.certainty, info.name)?;
         }
     }
     for product in &description.digital {
@@ -45,7 +45,7 @@ fn print(out: &mut String, path: &Path, network: &Network) -> std::fmt::Result {
         writeln!(out, "digital {} ({}){multiplications}", product.name.escape_debug(), product.operator)?;
     }
     for skipped in network.skipped() {
-        writeln!(out, "left out {}: {}", skipped.name.escape_debug(), skipped.reason)?;
+        writeln!(out, "left out {}: {}", skipped.name, skipped.reason)?;
     }
     Ok(())
 }
@@ -56,7 +56,7 @@ fn row(layer: &Layer, info: &LayerInfo) -> [String; 9] {
     let vectors = info.vectors.map_or("-".to_owned(), |vectors| vectors.to_string());
     let inputs: Vec<_> = layer.inputs.iter().map(|name| name.escape_debug().to_string()).collect();
     [
-        info.name.escape_debug().to_string(),
+        info.name.clone(),
         info.certainty.to_string(),
         info.kind.to_string(),
         format!("{}x{}", info.rows, info.cols),

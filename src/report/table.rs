@@ -14,6 +14,7 @@ use super::{FaultReport, Report};
 use crate::level::DeviceProfile;
 use crate::order::cost::tally::Costs;
 use crate::order::{Objective, Order, Reach, Rows};
+use crate::weights::Certainty;
 
 /// Skipped tensors named in a short report.
 const SKIPPED_SHOWN: usize = 4;
@@ -36,6 +37,7 @@ pub fn print(report: &Report, device: &DeviceProfile, verbose: bool) -> String {
 }
 
 fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: bool) -> std::fmt::Result {
+    assumed(out, report)?;
     let skipped = match report.skipped.len() {
         0 => String::new(),
         n => format!(", {} skipped", count(n as u64, "tensor")),
@@ -337,6 +339,28 @@ fn cores(out: &mut String, report: &Report) -> std::fmt::Result {
             core.path,
             count(core.bytes, "byte")
         )?;
+    }
+    Ok(())
+}
+
+/// What nobody has proved about the network: the first thing to know.
+fn assumed(out: &mut String, report: &Report) -> std::fmt::Result {
+    for certainty in [Certainty::Unknown, Certainty::Assumed] {
+        let names: Vec<_> =
+            report.layers.iter().filter(|l| l.certainty == certainty).map(|l| l.name.as_str()).collect();
+        if names.is_empty() {
+            continue;
+        }
+        let more = names.len().saturating_sub(SKIPPED_SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let layers = count(names.len() as u64, "layer");
+        let how = match certainty {
+            Certainty::Unknown => "nobody knows what is right, the most likely reading is taken",
+            _ => "read as usual, which nothing in the file proves",
+        };
+        let shown = names[..names.len().min(SKIPPED_SHOWN)].join(", ");
+        writeln!(out, "{certainty:<10}{layers} {how}: {shown}{more}")?;
+        writeln!(out, "          `elight-plan layers {}` says what else they might be", report.network)?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use super::{Page, escape, key, per_inference};
 use crate::order::{Order, Reach};
 use crate::report::chart::{ORDERS, order_style};
 use crate::report::number::{energy, mark, short, span, thousands, time, times};
+use crate::weights::Certainty;
 
 impl Page<'_> {
     pub(super) fn header(&self, title: &str) -> String {
@@ -40,6 +41,12 @@ impl Page<'_> {
     fn conditions(&self) -> String {
         let r = self.report;
         let mut said = String::new();
+        let doubtful = r.layers.iter().filter(|layer| layer.certainty >= Certainty::Assumed).count();
+        if doubtful > 0 {
+            said += &format!(
+                " <strong>What {doubtful} of the layers are is assumed:</strong> nothing in the file proves it; <code>elight-plan layers</code> says what else they might be."
+            );
+        }
         if r.cores.len() > 1 {
             said += &format!(" {} cores share every layer and work side by side.", r.cores.len());
         }
