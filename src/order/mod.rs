@@ -41,7 +41,8 @@ pub enum Order {
     Natural,
     /// ELight's: each cell ascending, in every tile row.
     Sorted,
-    /// The fewest writes for the given reach.
+    /// The fewest writes that were found for the given reach; optimal only where the bound is reached.
+    #[value(name = "best", alias = "optimal")]
     Optimal,
 }
 

@@ -208,7 +208,7 @@ const FIGURES: [(&str, Show); 20] = [
     ("gap to the bound", percent),
     ("writes, natural order", whole),
     ("writes, sorted order", whole),
-    ("writes, optimal order", whole),
+    ("writes, best order", whole),
     ("largest error of a layer", percent),
     ("schedule, bytes", whole),
     ("schedule, bits a weight", short),

@@ -123,6 +123,7 @@ impl Report {
             wear: None,
             rotation: None,
             cores: outcome.cores.iter().map(CoreReport::new).collect(),
+            inference: None,
             schedule: ScheduleReport {
                 path: schedule.display().to_string(),
                 bytes: outcome.bytes,

@@ -6,6 +6,8 @@ pub mod number;
 
 mod detail;
 
+mod inference;
+
 mod gather;
 
 pub mod chart;
@@ -23,6 +25,7 @@ use crate::order::{Objective, Order, Reach, Rows};
 use crate::plan::SweepPoint;
 
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
+pub use inference::{Assumed, InferenceReport, SystemReport};
 pub use number::{count, thousands};
 pub(crate) use table::plain_table;
 pub use table::print;
@@ -128,6 +131,9 @@ pub struct Report {
     /// Each core's load.
     #[serde(default)]
     pub cores: Vec<CoreReport>,
+    /// What a whole inference costs; none without a system.
+    #[serde(default)]
+    pub inference: Option<InferenceReport>,
     /// The schedule.
     pub schedule: ScheduleReport,
     /// What the replay has shown; none with `--no-verify`.

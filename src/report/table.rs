@@ -11,7 +11,7 @@ use super::chart::point_name;
 use super::number::count;
 use super::number::{energy, factor, short, thousands, time};
 use super::{FaultReport, Report};
-use crate::level::DeviceProfile;
+use crate::level::{DeviceProfile, EnduranceCycle};
 use crate::order::tally::Costs;
 use crate::order::{Objective, Order, Reach, Rows};
 
@@ -76,7 +76,7 @@ fn heading(out: &mut String, report: &Report, device: &DeviceProfile, verbose: b
         "          {} levels a PCM cell; {}; endurance {}",
         1u32 << report.bits,
         prices(&device.cost),
-        device.endurance_writes.map_or("not known".to_owned(), |e| format!("{} {}", short(e), worn_by(&device.cost)))
+        endurance(device)
     )?;
     let worst = report.layers.iter().max_by(|a, b| a.relative_error.total_cmp(&b.relative_error));
     if let Some(worst) = worst {
@@ -105,6 +105,19 @@ pub(crate) fn prices(cost: &WriteCost) -> String {
     }
 }
 
+/// What a cell bears, and what counts as a cycle of it.
+fn endurance(device: &DeviceProfile) -> String {
+    let Some(wear) = device.endurance_writes else { return "not known".to_owned() };
+    let cycle = device.endurance_cycle;
+    let cycles = match cycle {
+        EnduranceCycle::FullSwing => {
+            format!(" ({} full swings)", short(wear / cycle.wear(device.top_level())))
+        }
+        _ => String::new(),
+    };
+    format!("{} {}{cycles}", short(wear), worn_by(&device.cost))
+}
+
 /// What wears a cell.
 pub(crate) fn worn_by(cost: &WriteCost) -> &'static str {
     match cost {
@@ -127,7 +140,7 @@ fn by_reason(report: &Report) -> Vec<(&str, Vec<&str>)> {
 }
 
 const ORDERS: [(Order, &str); 3] =
-    [(Order::Natural, "natural"), (Order::Sorted, "sorted (ELight)"), (Order::Optimal, "optimal")];
+    [(Order::Natural, "natural"), (Order::Sorted, "sorted (ELight)"), (Order::Optimal, "best")];
 
 fn orders(report: &Report) -> Table {
     let mut table = plain_table([
@@ -153,7 +166,11 @@ fn orders(report: &Report) -> Table {
             energy(per_inference.energy_pj),
             time(per_inference.time_us),
             thousands(per_inference.max_cell_writes),
-            report.lifetime_inferences.of(order).map_or("-".to_owned(), |n| format!("{} inf.", thousands(n as u64))),
+            match (report.lifetime_inferences.of(order), per_inference.max_cell_wear) {
+                (Some(n), _) => format!("{} inf.", thousands(*n as u64)),
+                (None, 0) => "no wear".to_owned(),
+                (None, _) => "not known".to_owned(),
+            },
             factor(natural, per_inference.writes),
         ]);
     }
@@ -166,7 +183,7 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     writeln!(out, "          * in the schedule; figures per inference in steady state, \"first load\" from {origin}")?;
     let bound = match report.gap {
         Some(0.0) => "the plan is optimal".to_owned(),
-        Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),
+        Some(gap) => format!("the plan takes {} the bound", times_the_bound(gap)),
         None => "no statement about the gap".to_owned(),
     };
     let among = match (report.reach, report.fanout, &report.extra_steps) {
@@ -181,7 +198,7 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     if objective.name != Objective::Writes {
         let bound = match objective.gap {
             Some(gap) if gap < 5e-6 => "the plan is optimal".to_owned(),
-            Some(gap) => format!("the plan is within {:.1} % of the optimum", 100.0 * gap),
+            Some(gap) => format!("the plan takes {} the bound", times_the_bound(gap)),
             None => "no statement about the gap".to_owned(),
         };
         let figure = |value: f64| match objective.name {
@@ -234,6 +251,9 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
     if report.cores.len() > 1 {
         cores(out, report)?;
     }
+    if let Some(inference) = &report.inference {
+        out.push_str(&inference.print());
+    }
     let schedule = &report.schedule;
     writeln!(
         out,
@@ -259,6 +279,11 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         )?,
     }
     writeln!(out, "time      {:.2} s to plan and write", report.seconds)
+}
+
+/// How far a plan is from its bound: `1.13 times`.
+fn times_the_bound(gap: f64) -> String {
+    format!("{:.2} times", 1.0 + gap)
 }
 
 /// Steps against writes.
@@ -343,7 +368,7 @@ fn cores(out: &mut String, report: &Report) -> std::fmt::Result {
 
 fn layers(report: &Report) -> Table {
     let mut table =
-        plain_table(["layer", "kind", "matrix", "error", "natural", "sorted", "optimal", "bound", "fewer writes"]);
+        plain_table(["layer", "kind", "matrix", "error", "natural", "sorted", "best", "bound", "fewer writes"]);
     for layer in &report.layers {
         let writes = |order| layer.orders.of(order).per_inference.writes;
         table.add_row([

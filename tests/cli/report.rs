@@ -8,6 +8,7 @@ use crate::support::weights::{Weights, random};
 
 /// Every key of the report and the type of its value; `?` behind a type: or null.
 const KEYS: &[(&str, &str)] = &[
+    ("inference", "null"),
     ("network", "string"),
     ("core", "string"),
     ("device", "string"),
@@ -222,10 +223,10 @@ fn the_table_says_what_matters() {
         "lifetime",
         "natural",
         "sorted (ELight)",
-        "optimal *",
+        "best *",
         "x fewer",
         "no plan needs fewer than",
-        "% of the optimum",
+        "times the bound",
         "net.elight",
         "bits a weight",
         "bytes of RAM",

@@ -3,6 +3,8 @@
 mod args;
 mod check;
 mod compare;
+mod explore;
+mod inference;
 mod inspect;
 mod pages;
 mod plan;
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
         (Some(Command::Check(args)), _) => check::run(args),
         (Some(Command::Inspect(args)), _) => inspect::run(args),
         (Some(Command::Compare(args)), _) => compare::run(args),
+        (Some(Command::Explore(args)), _) => explore::run(args),
+        (Some(Command::Merge(args)), _) => explore::merge(args),
         (None, _) => plan::run(&cli.plan),
     };
     match done {

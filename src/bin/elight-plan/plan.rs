@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
+use elight::census::Vectors;
 use elight::held::Held;
 use elight::level::{DeviceProfile, Quantizer};
 use elight::order::Order;
@@ -24,6 +25,12 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         anyhow::bail!("WEIGHTS are needed, as in: elight-plan weights.safetensors --core 9x9");
     };
     let (mut network, device, quantization) = args.reading.open(weights)?;
+    let device = match args.inference.endurance {
+        Some(cycles) => device.with_endurance(cycles),
+        None => device,
+    };
+    let system = args.inference.system(&args.reading)?;
+    let vectors = Vectors::of(&network, &args.inference.vectors)?;
     if args.reading.calibrate {
         let quantizer = Quantizer::new(&device, quantization.reparam, quantization.scale);
         plan::calibrate(&mut network, &quantizer)?;
@@ -115,6 +122,8 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     } else {
         report
     };
+    let inference = system.map(|system| args.inference.figures(&system, &network, &options, &outcome, &vectors));
+    let report = Report { inference: inference.transpose()?, ..report };
     pages.write(&report, &options.device)?;
     if args.json {
         crate::print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;

@@ -42,6 +42,11 @@ impl Bars {
         Self { bar: Mutex::new(bar), stop, temporary }
     }
 
+    /// A line above the bar, where there is one.
+    pub fn say(&self, text: &str) {
+        self.with(|bar| bar.println(text));
+    }
+
     /// Takes the bar away.
     pub fn finish(&self) {
         self.with(ProgressBar::finish_and_clear);

@@ -34,7 +34,7 @@ pub fn orders(report: &Report) -> Picture {
     svg.line("bound", (at, y + 6.0), (at, y + 24.0));
     svg.text(at + 7.0, y + 19.0, "", "start", &thousands(bound));
     svg.line("base", (left, TOP), (left, bottom));
-    svg.finish("writes-by-order", bottom + 38.0, "Bars: writes per inference of the natural, sorted and optimal order")
+    svg.finish("writes-by-order", bottom + 38.0, "Bars: writes per inference of the natural, sorted and best order")
 }
 
 /// One figure of every layer in the schedule's order: `values` by group, `show` writes one of them.

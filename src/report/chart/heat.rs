@@ -55,7 +55,7 @@ impl Shades {
     }
 }
 
-/// Four maps: plus and minus cells, natural and optimal order.
+/// Four maps: plus and minus cells, natural and best order.
 #[must_use]
 pub fn wear(core: usize, cores: usize, wear: &CoreWear) -> Picture {
     let which = if cores > 1 { format!(" of core {core}") } else { String::new() };
@@ -95,7 +95,7 @@ pub fn wear(core: usize, cores: usize, wear: &CoreWear) -> Picture {
     svg.finish(
         &if cores > 1 { format!("wear-core-{core}") } else { "wear".to_owned() },
         tops[1] + h + 24.0,
-        "Heat maps: writes per inference of every plus and minus cell, natural and optimal order",
+        "Heat maps: writes per inference of every plus and minus cell, natural and best order",
     )
 }
 

@@ -94,13 +94,13 @@ impl Page<'_> {
         let gap = match r.gap {
             Some(0.0) => ("optimal".to_owned(), "no plan of this kind needs fewer writes: proven".to_owned()),
             Some(_) => (
-                self.f("/gap", &|g| format!("{:.1} %", 100.0 * g)),
+                self.f("/gap", &|g| format!("{:.2} times", 1.0 + g)),
                 format!(
-                    "above the proven bound: no plan of this kind needs fewer than {} writes",
+                    "the proven bound: no plan of this kind needs fewer than {} writes",
                     self.n("/lower_bound_writes")
                 ),
             ),
-            None => ("-".to_owned(), "the bound is 0 writes, so there is no gap to it in percent".to_owned()),
+            None => ("-".to_owned(), "the bound is 0 writes, so nothing can be said of the gap to it".to_owned()),
         };
         facts.push(gap);
         facts.push((

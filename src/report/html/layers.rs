@@ -95,7 +95,7 @@ impl Page<'_> {
             "error",
             "natural",
             "sorted",
-            "optimal",
+            "best",
             "bound",
             "fewer",
             "energy",

@@ -6,8 +6,10 @@
 
 mod cells;
 mod compare;
+mod explore;
 mod foot;
 mod head;
+mod inference;
 mod layers;
 mod parts;
 
@@ -20,6 +22,7 @@ use crate::level::DeviceProfile;
 use crate::order::Order;
 
 pub use compare::page as comparison;
+pub use explore::page as exploration;
 
 use parts::{Figures, document};
 
@@ -84,6 +87,7 @@ pub fn page(report: &Report, device: &DeviceProfile, pictures: &Pictures) -> Res
         page.layers(),
         page.wear(),
         page.lifetime(),
+        page.inference(),
         page.steps(),
         page.trade(),
         page.levels(),
