@@ -6,6 +6,8 @@
 //! weights -> level -> order -> schedule -> controller (the `firmware-model` crate)
 //! ```
 
+pub mod show;
+
 pub mod weights;
 
 pub mod level;
@@ -29,6 +31,8 @@ pub mod link;
 pub mod inspect;
 
 pub mod report;
+
+pub mod cli;
 
 pub mod nn;
 
