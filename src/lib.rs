@@ -34,10 +34,4 @@ pub mod report;
 
 pub mod cli;
 
-pub mod nn;
-
-pub mod train;
-
-pub mod sim;
-
-mod simd;
+pub mod simd;

@@ -24,7 +24,6 @@ use crate::order::tally::{Cost, Costs, ElightAccounting};
 use crate::order::{Objective, Order, Reach, Rows};
 use crate::plan::SweepPoint;
 
-pub use crate::show::{count, thousands};
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
 pub use terminal::print;
 pub use verdict::Verdict;

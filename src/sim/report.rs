@@ -2,10 +2,10 @@
 
 use super::noise::NoiseModel;
 use super::outcome::{Outcome, Score};
-use crate::show::names::printable;
-use crate::show::screen::{Screen, Tone};
-use crate::show::table::Table;
-use crate::show::{count, thousands};
+use elight::show::names::printable;
+use elight::show::screen::{Screen, Tone};
+use elight::show::table::Table;
+use elight::show::{count, thousands};
 
 /// Layers of the table of losses, unless all are asked for.
 const WORST: usize = 8;
