@@ -6,6 +6,8 @@
 //! weights -> level -> order -> schedule -> controller (the `firmware-model` crate)
 //! ```
 
+pub mod show;
+
 pub mod weights;
 
 pub mod level;
@@ -35,5 +37,7 @@ pub mod census;
 pub mod explore;
 
 pub mod report;
+
+pub mod cli;
 
 pub mod simd;

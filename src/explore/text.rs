@@ -1,70 +1,79 @@
 //! The points as a table and as CSV.
 
 use super::sheet::{Point, Sheet};
-use crate::report::number::{count, energy, short, thousands, time};
-use crate::report::plain_table;
+use crate::show::Screen;
+use crate::show::names::printable;
+use crate::show::number::{count, energy, large, thousands, time};
+use crate::show::screen::Tone;
+use crate::show::table::Table;
 use crate::system::Life;
 
 /// The points as a person reads them: those that no other beats, or all of them.
 #[must_use]
-pub fn table(sheet: &Sheet, all: bool) -> String {
-    let mut out = format!("network   {}\nsystem    {}: {}\n", sheet.network, sheet.system, sheet.system_title);
+pub fn table(sheet: &Sheet, screen: &Screen, all: bool) -> String {
     let front = sheet.front();
-    let shown: Vec<&Point> = if all { sheet.points.iter().collect() } else { front.clone() };
-    let mut table = plain_table([
-        "core",
-        "inputs",
-        "device",
-        "bits",
-        "extra",
-        "batch",
-        "time",
-        "energy",
-        "lit",
-        "life",
-        "schedule",
-        "error",
-        "writes/pass",
+    let points = count(sheet.points.len() as u64, "point");
+    let found =
+        format!("{} of {points} are on the front of time, energy, life, schedule bytes and weight error", front.len());
+    let mut out = screen.paragraph(Tone::Strong, &found);
+    let shown: Vec<&Point> = if all { sheet.points.iter().collect() } else { front };
+    let mut table = Table::new(&[
+        ("core", 0),
+        ("inputs", 0),
+        ("device", 2),
+        ("bits", 0),
+        ("extra", 0),
+        ("batch", 0),
+        ("time", 0),
+        ("energy", 0),
+        ("lit", 4),
+        ("lives", 0),
+        ("schedule", 1),
+        ("error", 3),
+        ("writes", 5),
     ]);
     for point in shown {
-        table.add_row([
-            format!("{}{}", point.core, if point.front && all { " *" } else { "" }),
-            format!("{} ({})", point.fanout, thousands(point.modulators)),
-            point.device.clone(),
-            point.bits.to_string(),
-            point.extra_steps.clone(),
-            thousands(point.batch),
-            point.time_us.map_or("-".to_owned(), time),
-            point.energy_pj.map_or("-".to_owned(), energy),
-            point.light_fraction.map_or("-".to_owned(), |part| format!("{} %", short((1e3 * part).round() / 10.0))),
-            life(point),
-            thousands(point.schedule_bytes),
-            format!("{:.1} %", 100.0 * point.weight_error),
-            thousands(point.writes),
-        ]);
-    }
-    let points = count(sheet.points.len() as u64, "point");
-    let which = if all { "; * no other is as good in all of them" } else { " are shown; -v shows all" };
-    out += &format!("\n{table}\n");
-    out += &format!(
-        "          {} of {points} are on the front of time, energy, life, schedule bytes and weight error{which}\n",
-        front.len()
-    );
-    out += "          time and energy are those of a pass over the network divided by the batch; inputs: modulators in brackets\n";
-    if sheet.unknown_vectors > 0 {
-        out += &format!(
-            "vectors   not known for {}: time and energy need --vectors LAYER=N\n",
-            count(sheet.unknown_vectors, "layer")
+        table.row_in(
+            if point.front && all { Tone::Strong } else { Tone::Plain },
+            [
+                format!("{}{}", point.core, if point.front && all { " *" } else { "" }),
+                format!("{} ({})", point.fanout, thousands(point.modulators)),
+                printable(&point.device),
+                point.bits.to_string(),
+                point.extra_steps.clone(),
+                thousands(point.batch),
+                point.time_us.map_or("-".to_owned(), time),
+                point.energy_pj.map_or("-".to_owned(), energy),
+                point.light_fraction.map_or("-".to_owned(), |part| format!("{:.1} %", 100.0 * part)),
+                life(point),
+                large(point.schedule_bytes),
+                format!("{:.1} %", 100.0 * point.weight_error),
+                large(point.writes),
+            ],
         );
     }
+    out += "\n";
+    out += &table.print(screen);
+    let which = if all { "* on the front" } else { "-v shows all" };
+    let note = format!(
+        "time and energy: a pass over the network divided by the batch; writes: a pass; inputs: modulators in brackets; {which}"
+    );
+    out += &screen.paragraph(Tone::Quiet, &note);
+    out += "\n";
+    out += &screen.fact("network", &printable(&sheet.network));
+    out += &screen.fact("system", &printable(&format!("{}: {}", sheet.system, sheet.system_title)));
+    if sheet.unknown_vectors > 0 {
+        let layers = count(sheet.unknown_vectors, "layer");
+        out += &screen.fact("vectors", &format!("not known for {layers}: time and energy need --vectors LAYER=N"));
+    }
     if !sheet.assumed.is_empty() {
-        out += &format!("assumed   {}\n", sheet.assumed.join(", "));
+        out += &screen.fact("assumed", &sheet.assumed.join(", "));
     }
     for refused in &sheet.refused {
-        out += &format!("no plan   {}: {}\n", refused.plan, refused.why);
+        out += &screen.fact("no plan", &printable(&format!("{}: {}", refused.plan, refused.why)));
     }
     for missing in &sheet.missing {
-        out += &format!("missing   {missing}\n");
+        out += &screen.fact("missing", &printable(missing));
     }
     out
 }
@@ -73,7 +82,7 @@ pub fn table(sheet: &Sheet, all: bool) -> String {
 pub(crate) fn life(point: &Point) -> String {
     match (point.life, point.life_inferences) {
         (Life::NoWear, _) => "no wear".to_owned(),
-        (Life::Limited, Some(inferences)) => format!("{} inf.", thousands(inferences as u64)),
+        (Life::Limited, Some(inferences)) => large(inferences as u64),
         _ => "unknown".to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::device_error::DeviceError;
 use super::device_file::{EnduranceCycle, Provenance, RawDevice};
+use crate::show::names::did_you_mean;
 use firmware_model::hardware::Verify;
 use firmware_model::pcm::{MAX_BITS, MIN_BITS, WriteCost, top_level};
 use std::collections::BTreeMap;
@@ -101,6 +102,15 @@ impl DeviceProfile {
         }
         let text = read_device_file(arg)?;
         Self::from_toml_str(&text, &format!("device file {arg}"), bits)
+    }
+
+    /// The text of a preset, or else of the device file at this path.
+    ///
+    /// # Errors
+    /// [`DeviceError`] when there is no such preset or file, or the file cannot be read.
+    pub fn text(arg: &str) -> Result<String, DeviceError> {
+        let preset = PRESETS.iter().find(|(preset, _)| *preset == arg);
+        preset.map_or_else(|| read_device_file(arg), |(_, text)| Ok((*text).to_owned()))
     }
 
     /// The profile that the text of a device file describes. `origin` names the text in errors.
@@ -244,7 +254,8 @@ fn read_device_file(arg: &str) -> Result<String, DeviceError> {
         Ok(file) => file,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !looks_like_a_path(arg) => {
             let presets = DeviceProfile::presets().collect::<Vec<_>>().join(", ");
-            return Err(DeviceError::Unknown { arg: arg.to_owned(), presets });
+            let meant = did_you_mean(arg, DeviceProfile::presets());
+            return Err(DeviceError::Unknown { arg: arg.to_owned(), presets, meant });
         }
         Err(e) => return Err(read_error(e)),
     };

@@ -9,13 +9,15 @@ pub enum DeviceError {
     /// The argument names neither a preset nor a file.
     #[error(
         "no device called `{arg}`: it is neither a preset ({presets}) nor a file; give one of these names or the path of \
-         a device file (docs/device-model.md shows how to write one)"
+         a device file (`elight-plan devices NAME` prints one to start from){meant}"
     )]
     Unknown {
         /// What was asked for.
         arg: String,
         /// The names of the presets.
         presets: String,
+        /// The one that was probably meant, as the end of the sentence; or nothing.
+        meant: String,
     },
     /// The file cannot be opened or read.
     #[error("cannot read device file {}: {source}; check the path and its permissions", path.display())]

@@ -34,7 +34,7 @@ pub use objective::Objective;
 use serde::{Deserialize, Serialize};
 
 /// The orders on offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     /// As stored.
@@ -42,12 +42,11 @@ pub enum Order {
     /// ELight's: each cell ascending, in every tile row.
     Sorted,
     /// The fewest writes that were found for the given reach; optimal only where the bound is reached.
-    #[value(name = "best", alias = "optimal")]
     Optimal,
 }
 
 /// Which lanes a weight may move to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reach {
     /// It keeps its lane; only its step changes.
@@ -57,7 +56,7 @@ pub enum Reach {
 }
 
 /// Where output rows may sit. With reach `row` they are free in any case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rows {
     /// With reach `lane` each stays where it is stored: the order is then the optimum.

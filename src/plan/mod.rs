@@ -47,7 +47,7 @@ pub use cores::CoreOutcome;
 pub use emit::Stimulus;
 pub use error::PlanError;
 pub use goal::value;
-pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES};
+pub use options::{CoreSize, Fanout, PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES, trained_for};
 pub use output::OutputFile;
 pub use sweep::{SweepPoint, sweep};
 pub use trade::{ExtraSteps, MOST_EXTRA_STEPS, Trade};

@@ -9,6 +9,7 @@ use crate::level::{Reparam, ScaleMode};
 use crate::order::tally::Totals;
 use crate::plan::{self, CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, Turned};
 use crate::replay::Replay;
+use crate::show::number::SECONDS_A_YEAR;
 use crate::weights::Network;
 
 use super::*;
@@ -68,6 +69,7 @@ impl Report {
             network: path.display().to_string(),
             core: options.core.to_string(),
             device: options.device.name.clone(),
+            trained_for: plan::trained_for(network.metadata(), &options.device),
             cost_model: match options.device.cost {
                 WriteCost::PerLevel { .. } => "per-level".to_owned(),
                 WriteCost::SingleShot { .. } => "single-shot".to_owned(),
@@ -141,7 +143,7 @@ impl Report {
     /// The same report with lifetimes in years for `rate` inferences a second.
     #[must_use]
     pub fn at_rate(mut self, rate: f64) -> Self {
-        let years = |inferences: Option<f64>| inferences.map(|n| n / rate / number::SECONDS_A_YEAR);
+        let years = |inferences: Option<f64>| inferences.map(|n| n / rate / SECONDS_A_YEAR);
         let ByOrder { natural, sorted, optimal } = self.lifetime_inferences;
         self.rate_per_second = rate;
         self.lifetime_years = ByOrder { natural: years(natural), sorted: years(sorted), optimal: years(optimal) };

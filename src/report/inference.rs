@@ -1,11 +1,9 @@
 //! The whole inference in the report: the figures, what they were computed from, and what of it is assumed.
 
-use std::fmt::Write;
-
 use serde::{Deserialize, Serialize};
 
-use super::number::{SECONDS_A_YEAR, count, energy, short, span, thousands, time};
 use crate::level::{DeviceProfile, EnduranceCycle};
+use crate::show::number::{SECONDS_A_YEAR, count, energy, short, span, thousands, time};
 use crate::system::{Constant, Inference, Life, Mark, SystemProfile};
 
 /// What an inference costs on a whole system.
@@ -197,18 +195,6 @@ impl InferenceReport {
             }
             _ => "not known, as the device's endurance is not: give --endurance N".to_owned(),
         }
-    }
-
-    /// The block of the report as text.
-    #[must_use]
-    pub fn print(&self) -> String {
-        let mut out = String::new();
-        for (i, (label, text)) in self.lines().into_iter().enumerate() {
-            // Writing to a string cannot fail.
-            let _ =
-                if i == 0 { writeln!(out, "{label:<10}{text}") } else { writeln!(out, "          {label:<8}{text}") };
-        }
-        out
     }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! The JSON keys are stable and documented in docs/report.md.
 
-pub mod number;
-
 mod detail;
 
 mod inference;
@@ -16,7 +14,11 @@ pub mod html;
 
 pub mod compare;
 
-mod table;
+mod terminal;
+
+mod verdict;
+
+mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +28,8 @@ use crate::plan::SweepPoint;
 
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
 pub use inference::{Assumed, InferenceReport, SystemReport};
-pub use number::{count, thousands};
-pub(crate) use table::plain_table;
-pub use table::print;
+pub use terminal::print;
+pub use verdict::Verdict;
 
 /// One value for each order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +62,9 @@ pub struct Report {
     pub core: String,
     /// Name of the device profile.
     pub device: String,
+    /// The device that the weights were trained for, where it is another one: they take the nearest levels of this one.
+    #[serde(default)]
+    pub trained_for: Option<String>,
     /// How the device is written: `per-level`, `single-shot` or `reset-then-set`.
     pub cost_model: String,
     /// Bits of a PCM cell.

@@ -39,7 +39,7 @@ pub use network::{Limits, Matrix, Network, Skipped};
 pub use recognise::{LayerInfo, LayerKind};
 
 /// How tensors become matrices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Layout {
     /// PyTorch's layouts, recognised by shape and name: linear `[out, in]`, 1/2/3-D convolution `[out, in/groups, k..]`
     #[default]

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap::{Args, Parser, Subcommand};
 use elight::census::Vectors;
 use elight::faults::{CoreFaults, FaultFile};
-use elight::level::{DeviceProfile, Reparam, ScaleMode};
-use elight::order::shared::Effort;
-use elight::order::{Objective, Order, Reach, Rows};
+use elight::level::DeviceProfile;
 use elight::plan::{Condition, CoreSize, ExtraSteps, Fanout, Quantization, QuantizationRequest};
-use elight::report::count;
-use elight::weights::{Filter, Layout, Network};
+use elight::show::count;
+use elight::weights::{Filter, Network};
+
+use crate::choices::{EffortArg, LayoutArg, ObjectiveArg, OrderArg, ReachArg, ReparamArg, RowsArg, ScaleArg};
 
 use crate::explore::{ExploreArgs, MergeArgs};
 
@@ -20,7 +19,6 @@ use crate::explore::{ExploreArgs, MergeArgs};
 #[derive(Debug, Parser)]
 #[command(
     name = "elight-plan",
-    version,
     arg_required_else_help = true,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true
@@ -48,6 +46,19 @@ pub enum Command {
     Explore(ExploreArgs),
     /// Put the shards of an exploration together.
     Merge(MergeArgs),
+    /// List the device presets, or print one as the TOML file that it is.
+    Devices(DevicesArgs),
+}
+
+/// Options of the list of devices.
+#[derive(Debug, Args)]
+pub struct DevicesArgs {
+    /// A preset, or a device file.
+    pub device: Option<String>,
+
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of the comparison.
@@ -62,6 +73,10 @@ pub struct CompareArgs {
     /// A line for each layer.
     #[arg(short, long)]
     pub verbose: bool,
+
+    /// Print the comparison as one JSON object.
+    #[arg(long)]
+    pub json: bool,
 
     /// Write the comparison as a web page that stands alone.
     #[arg(long, value_name = "FILE.html")]
@@ -135,8 +150,12 @@ pub struct CheckArgs {
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// Weights: a `.safetensors` file, or the `.index.json` of a sharded set.
-    #[arg(required_unless_present_any = ["completions", "man"])]
+    #[arg(required = true)]
     pub weights: Option<PathBuf>,
+
+    /// Files too many: taken, so that they can be answered.
+    #[arg(hide = true)]
+    pub more: Vec<PathBuf>,
 
     /// Size of the core, rows (outputs) x columns (lanes), as in 9x9 or 64x64 [default: the one that the weights were trained for].
     #[arg(long, value_name = "RxC")]
@@ -156,19 +175,19 @@ pub struct PlanArgs {
 
     /// Which lanes a weight may move to.
     #[arg(long, default_value = "row")]
-    pub reach: Reach,
+    pub reach: ReachArg,
 
     /// Where rows may sit with reach `lane`; with reach `row` any row may sit anywhere.
     #[arg(long, default_value = "stored")]
-    pub rows: Rows,
+    pub rows: RowsArg,
 
     /// The order that goes into the schedule.
     #[arg(long, default_value = "best")]
-    pub order: Order,
+    pub order: OrderArg,
 
     /// How much work goes into the search for the optimal order.
     #[arg(long, default_value = "good")]
-    pub effort: Effort,
+    pub effort: EffortArg,
 
     /// Identical cores that share each layer's tile rows; a schedule each, named after the output: FILE.core0.elight and so on.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=Condition::MOST_CORES as i64))]
@@ -180,7 +199,7 @@ pub struct PlanArgs {
 
     /// What the optimal order makes small, by the device's cost model (docs/trade.md).
     #[arg(long, default_value = "writes")]
-    pub objective: Objective,
+    pub objective: ObjectiveArg,
 
     /// Steps beyond the fewest, in percent (as in 50%), for fewer writes: cells may idle, weights of level 0 are left out. `fixed`: as
     /// many as it takes for every cell to keep one level for ever.
@@ -247,14 +266,6 @@ pub struct PlanArgs {
     /// A line for each layer and each skipped tensor.
     #[arg(short, long)]
     pub verbose: bool,
-
-    /// Print the completions of a shell, and nothing else.
-    #[arg(long, value_name = "SHELL", exclusive = true)]
-    pub completions: Option<Shell>,
-
-    /// Print the man page, and nothing else.
-    #[arg(long, exclusive = true)]
-    pub man: bool,
 }
 
 /// What a whole inference runs on (docs/system-model.md).
@@ -317,8 +328,12 @@ pub struct ReadingArgs {
     pub device: Option<String>,
 
     /// Bits of a PCM cell, 1 to 8 [default: 4, or the device's, or what the weights file was trained for].
-    #[arg(long, value_name = "B")]
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u8).range(1..=8))]
     pub bits: Option<u8>,
+
+    /// What a PCM cell bears, in what wears it: level steps, pulses or resets, by the device [default: the device's].
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = endurance)]
+    pub endurance: Option<f64>,
 
     /// What is quantized: the weight, or its tanh as ELight trains it [default: none, or what the weights file says].
     #[arg(long)]
@@ -335,7 +350,7 @@ pub struct ReadingArgs {
 
     /// How tensors are read: as layers, as plain matrices, or as ELight's [P, Q, k, k] blocks.
     #[arg(long, default_value = "auto")]
-    pub layout: Layout,
+    pub layout: LayoutArg,
 
     /// Plan only tensors that match; may be given several times.
     #[arg(long, value_name = "GLOB")]
@@ -350,51 +365,16 @@ impl ReadingArgs {
     /// Opens the weights, and decides device and quantization.
     pub fn open(&self, weights: &Path) -> anyhow::Result<(Network, DeviceProfile, Quantization)> {
         let filter = Filter::new(&self.include, &self.exclude)?;
-        let network = Network::open(weights, self.layout, &filter)?;
+        let network = Network::open(weights, self.layout.into(), &filter)?;
         let request = QuantizationRequest {
             device: self.device.clone(),
             bits: self.bits,
             reparam: self.reparam.map(Into::into),
             scale: self.scale.map(Into::into),
         };
-        let (device, quantization) = request.resolve(weights, network.metadata())?;
+        let (mut device, quantization) = request.resolve(weights, network.metadata())?;
+        device.endurance_writes = self.endurance.or(device.endurance_writes);
         Ok((network, device, quantization))
-    }
-}
-
-/// What is quantized.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum ReparamArg {
-    /// The weight.
-    None,
-    /// Its hyperbolic tangent.
-    Tanh,
-}
-
-impl From<ReparamArg> for Reparam {
-    fn from(arg: ReparamArg) -> Self {
-        match arg {
-            ReparamArg::None => Self::None,
-            ReparamArg::Tanh => Self::Tanh,
-        }
-    }
-}
-
-/// Over what the scale is taken.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum ScaleArg {
-    /// Each output row.
-    Row,
-    /// The whole layer.
-    Layer,
-}
-
-impl From<ScaleArg> for ScaleMode {
-    fn from(arg: ScaleArg) -> Self {
-        match arg {
-            ScaleArg::Row => Self::Row,
-            ScaleArg::Layer => Self::Layer,
-        }
     }
 }
 
@@ -427,22 +407,14 @@ pub fn retire(faults: &mut [CoreFaults], device: &DeviceProfile) -> anyhow::Resu
     Ok(each.concat())
 }
 
+/// What a cell bears: a number above 0.
+fn endurance(text: &str) -> Result<f64, String> {
+    let wrong = || "expected how often a cell can be written, a number above 0, as in --endurance 1e6".to_owned();
+    text.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0).ok_or_else(wrong)
+}
+
 /// A rate: a number above 0.
 fn rate(text: &str) -> Result<f64, String> {
     let wrong = || "expected inferences in a second, a number above 0, as in --rate 30".to_owned();
     text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or_else(wrong)
-}
-
-/// The completions of a shell.
-pub fn completions(shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "elight-plan", &mut script);
-    script
-}
-
-/// The man page.
-pub fn man() -> anyhow::Result<Vec<u8>> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    Ok(page)
 }

@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use elight::census::Vectors;
+use elight::cli;
 use elight::explore::{self, Axes, Grid, Record, Shard, Sheet, Store};
 use elight::level::DeviceProfile;
+use elight::order::shared::Effort;
 use elight::plan::{Quantization, QuantizationRequest};
 use elight::report::html::exploration;
 use elight::system::SystemProfile;
-use elight::weights::{Filter, Layout, Network};
+use elight::weights::{Filter, Network};
 
-use crate::args::{Batch, ReparamArg, ScaleArg};
+use crate::args::Batch;
+use crate::choices::{EffortArg, LayoutArg, ReparamArg, ScaleArg};
 use crate::pages::write_whole;
 use crate::progress::Bars;
 
@@ -62,9 +65,9 @@ pub struct ExploreArgs {
     #[arg(long, value_name = "N", value_parser = crate::args::cycles)]
     pub endurance: Option<f64>,
 
-    /// How much work goes into the search for each order: fast, good or best.
-    #[arg(long, default_value = "fast", value_parser = ["fast", "good", "best"])]
-    pub effort: String,
+    /// How much work goes into the search for each order.
+    #[arg(long, default_value = "fast")]
+    pub effort: EffortArg,
 
     /// Seed of the searches.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -80,7 +83,7 @@ pub struct ExploreArgs {
 
     /// How tensors are read.
     #[arg(long, default_value = "auto")]
-    pub layout: Layout,
+    pub layout: LayoutArg,
 
     /// Plan only tensors that match; may be given several times.
     #[arg(long, value_name = "GLOB")]
@@ -152,23 +155,23 @@ impl ShowArgs {
             write_whole(file, &exploration(sheet))?;
         }
         if self.json {
-            crate::print(format!("{}\n", serde_json::to_string_pretty(sheet)?).as_bytes())
+            cli::print_json(sheet)
         } else if self.quiet {
             Ok(())
         } else {
-            crate::print(explore::table(sheet, self.verbose).as_bytes())
+            cli::print(&explore::table(sheet, &cli::screen(), self.verbose))
         }
     }
 }
 
 /// Makes the plans that are missing, and shows the points.
-pub fn run(args: &ExploreArgs) -> anyhow::Result<bool> {
+pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().context("--threads")?;
     }
     let (system, system_text) = SystemProfile::load_with_text(&args.system)?;
     let filter = Filter::new(&args.include, &args.exclude)?;
-    let network = Network::open(&args.weights, args.layout, &filter)?;
+    let network = Network::open(&args.weights, args.layout.into(), &filter)?;
     let quantization = args.quantization(&network)?;
     let axes = Axes {
         cores: args.core.clone(),
@@ -184,7 +187,7 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<bool> {
         vectors: Vectors::of(&network, &args.vectors)?,
         axes: axes.checked()?,
         batches: args.batch.iter().map(|batch| if let Batch::Number(n) = batch { *n } else { 0 }).collect(),
-        effort: args.effort.clone(),
+        effort: format!("{:?}", Effort::from(args.effort)).to_lowercase(),
         seed: args.seed,
         buffer: args.buffer,
         endurance: args.endurance,
@@ -211,12 +214,11 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<bool> {
     if args.shard.is_some() {
         if !args.show.quiet {
             let text = format!("{} plans of {} are in {}\n", mine.len(), plans.len(), folder.display());
-            crate::print(text.as_bytes())?;
+            cli::print(&text)?;
         }
-        return Ok(true);
+        return Ok(());
     }
-    args.show.show(&Sheet::of(&grid, &system, |key| store.get(key)))?;
-    Ok(true)
+    args.show.show(&Sheet::of(&grid, &system, |key| store.get(key)))
 }
 
 impl ExploreArgs {
@@ -237,13 +239,13 @@ impl ExploreArgs {
         files.dedup();
         files.extend(self.device.iter().map(Path::new).filter(|path| path.is_file()));
         let layers: Vec<&str> = network.layers().iter().map(|layer| layer.name.as_str()).collect();
-        let reading = format!("{quantization:?} {:?} {layers:?}", self.layout);
+        let reading = format!("{quantization:?} {:?} {layers:?}", elight::weights::Layout::from(self.layout));
         Ok(explore::fingerprint(files.into_iter(), &reading)?)
     }
 }
 
-/// Puts shards together; false where plans are missing.
-pub fn merge(args: &MergeArgs) -> anyhow::Result<bool> {
+/// Puts shards together.
+pub fn merge(args: &MergeArgs) -> anyhow::Result<()> {
     let (stores, grid) = Store::open_all(&args.states)?;
     let system = SystemProfile::from_toml_str(&grid.system_text, &format!("system {}", grid.system))?;
     let sheet = Sheet::of(&grid, &system, |key| stores.iter().find_map(|store| store.get(key)));
@@ -254,6 +256,5 @@ pub fn merge(args: &MergeArgs) -> anyhow::Result<bool> {
             grid.plans().len()
         );
     }
-    args.show.show(&sheet)?;
-    Ok(true)
+    args.show.show(&sheet)
 }

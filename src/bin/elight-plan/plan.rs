@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use elight::census::Vectors;
+use elight::cli;
 use elight::held::Held;
 use elight::level::{DeviceProfile, Quantizer};
 use elight::order::Order;
@@ -13,17 +14,19 @@ use elight::report::{self, Detail, Report};
 use elight::weights::Network;
 
 use crate::args::PlanArgs;
+use crate::mistakes;
 use crate::pages::{Pages, write_whole};
 use crate::progress::Bars;
 
 /// Plans, writes, replays and reports; false when the replay does not match.
-pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
+pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().context("--threads")?;
     }
     let Some(weights) = &args.weights else {
         anyhow::bail!("WEIGHTS are needed, as in: elight-plan weights.safetensors --core 9x9");
     };
+    mistakes::of_plan(weights, &args.more, args.output.as_deref())?;
     let (mut network, device, quantization) = args.reading.open(weights)?;
     let device = match args.inference.endurance {
         Some(cycles) => device.with_endurance(cycles),
@@ -41,14 +44,14 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
         core,
         quantization,
         fanout: args.fanout.rows(core)?,
-        reach: args.reach,
-        rows: args.rows,
-        order: args.order,
-        effort: args.effort,
+        reach: args.reach.into(),
+        rows: args.rows.into(),
+        order: args.order.into(),
+        effort: args.effort.into(),
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition,
-        trade: Trade { extra_steps: args.extra_steps, objective: args.objective },
+        trade: Trade { extra_steps: args.extra_steps, objective: args.objective.into() },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
@@ -126,18 +129,16 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     let report = Report { inference: inference.transpose()?, ..report };
     pages.write(&report, &options.device)?;
     if args.json {
-        crate::print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
+        cli::print_json(&report)?;
     } else if !args.quiet {
-        crate::print(report::print(&report, &options.device, args.verbose).as_bytes())?;
+        cli::print(&report::print(&report, &options.device, &cli::screen(), args.verbose))?;
     }
-    let matches = report.verified.is_none_or(|v| v.writes_match && v.outputs_match);
-    if !matches {
-        eprintln!(
-            "error: the replay does not match the plan: do not use {}, and report this as a bug",
-            output.display()
-        );
-    }
-    Ok(matches && !bars.interrupted())
+    anyhow::ensure!(
+        report.verified.is_none_or(|v| v.writes_match && v.outputs_match),
+        "the replay does not match the plan: do not use {}, and report this as a bug",
+        output.display()
+    );
+    if bars.interrupted() { Err(plan::PlanError::Interrupted.into()) } else { Ok(()) }
 }
 
 /// Replays all schedules of a plan, unless there is nothing to replay them with.

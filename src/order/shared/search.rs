@@ -9,7 +9,7 @@ use super::moves::{Queue, improve};
 use super::tour::{Neighbours, Tour};
 
 /// How much work goes into the search for an order: a budget of tries, never of time, so that results are the same everywhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effort {
     /// Local search and a few kicks.

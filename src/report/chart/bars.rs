@@ -3,7 +3,7 @@
 use super::{Group, ORDERS, Picture, Scale, Svg, order_style};
 use crate::order::Order;
 use crate::report::Report;
-use crate::report::number::{factor, mark, thousands};
+use crate::show::number::{factor, mark, thousands};
 
 const ROW: f64 = 20.0;
 const TOP: f64 = 30.0;

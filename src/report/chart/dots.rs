@@ -1,9 +1,9 @@
 //! Writes by layer and order, on one logarithmic axis.
 
-use super::{Group, ORDERS, Picture, Scale, Svg, order_style};
+use super::{Group, ORDERS, Picture, Scale, Svg, order_mark, order_style};
 use crate::order::Order;
 use crate::report::Report;
-use crate::report::number::thousands;
+use crate::show::number::thousands;
 
 const ROW: f64 = 20.0;
 const TOP: f64 = 54.0;
@@ -33,7 +33,7 @@ pub fn writes_by_layer(report: &Report, groups: &[Group]) -> Picture {
         }
         for (order, at) in ORDERS.into_iter().zip(at) {
             let n = thousands(writes(group, order));
-            svg.mark(order, at, y, &format!("{}, {}: {n} writes", group.name, order_style(order).1));
+            svg.mark(order_mark(order), (at, y), &format!("{}, {}: {n} writes", group.name, order_style(order).1));
         }
     }
     svg.finish("writes-by-layer-and-order", bottom + 38.0, "Marks: writes per inference of every layer in three orders")
@@ -43,7 +43,7 @@ fn legend(svg: &mut Svg, left: f64, bound: bool) {
     let mut x = left + 6.0;
     for order in ORDERS {
         let name = order_style(order).1;
-        svg.mark(order, x, 34.0, "");
+        svg.mark(order_mark(order), (x, 34.0), "");
         svg.text(x + 10.0, 38.0, "", "start", name);
         x += 38.0 + 6.5 * name.len() as f64;
     }

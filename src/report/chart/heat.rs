@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Picture, Svg, order_style};
 use crate::order::Order;
 use crate::report::CoreWear;
-use crate::report::number::{mark, thousands};
+use crate::show::number::{mark, thousands};
 
 /// Largest side of one map, pixels.
 const SIDE: f64 = 246.0;

@@ -1,7 +1,7 @@
 //! How many weights have which level, layer by layer.
 
 use super::{Group, Picture, Svg};
-use crate::report::number::thousands;
+use crate::show::number::thousands;
 
 const ROW: f64 = 34.0;
 const TOP: f64 = 46.0;

@@ -1,9 +1,9 @@
 //! Curves: writes over the steps, lifetime over the endurance.
 
-use super::{ORDERS, Picture, Scale, Svg, order_style};
+use super::{ORDERS, Picture, Scale, Svg, order_mark, order_style};
 use crate::order::Order;
-use crate::report::number::{SECONDS_A_YEAR, mark, span};
 use crate::report::{Report, StepWrites};
+use crate::show::number::{SECONDS_A_YEAR, mark, span};
 
 const TOP: f64 = 54.0;
 const BOTTOM: f64 = 260.0;
@@ -124,7 +124,7 @@ pub fn lifetime(report: &Report) -> Picture {
         svg.line("bound", (x.at(endurance), TOP), (x.at(endurance), BOTTOM));
         svg.text(x.at(endurance) + 6.0, TOP + 14.0, "", "start", &format!("this device: {}", mark(endurance)));
         for order in drawn.iter().filter(|o| endurance >= worst(**o)) {
-            svg.mark(*order, x.at(endurance), y.at(endurance / worst(*order)), "");
+            svg.mark(order_mark(*order), (x.at(endurance), y.at(endurance / worst(*order))), "");
         }
     }
     legend(&mut svg, left, &ORDERS.map(|o| (o, order_style(o).1.to_owned())));

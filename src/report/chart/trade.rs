@@ -2,7 +2,7 @@
 
 use super::{Picture, Scale, Svg};
 use crate::plan::SweepPoint;
-use crate::report::number::{mark, thousands};
+use crate::show::number::{mark, thousands};
 
 const TOP: f64 = 54.0;
 const BOTTOM: f64 = 300.0;

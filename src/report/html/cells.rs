@@ -4,8 +4,8 @@ use super::parts::{Line, figure, folded, section, table};
 use super::{Page, key, per_inference};
 use crate::report::PairMap;
 use crate::report::chart::{ORDERS, order_style, point_name};
-use crate::report::number::{mark, short, span, thousands};
-use crate::report::table::worn_by;
+use crate::report::words::worn_by;
+use crate::show::number::{mark, short, span, thousands};
 
 impl Page<'_> {
     pub(super) fn wear(&self) -> String {

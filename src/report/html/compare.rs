@@ -1,13 +1,15 @@
 //! Two plans side by side, as a page.
 
 use super::parts::{Line, document, figure, section, table};
-use crate::order::Order;
-use crate::report::chart::{Picture, Scale, Svg, escape};
 use crate::report::compare::{Comparison, Pair, ratio};
-use crate::report::number::mark;
+use crate::show::names::{distinct, shortened};
+use crate::show::number::mark;
+use crate::show::svg::{Picture, Scale, Shape, Svg, escape};
 
 /// Lines of a picture at most.
 const MOST: usize = 40;
+/// Characters of a layer's name.
+const NAME: usize = 22;
 const ROW: f64 = 20.0;
 const TOP: f64 = 54.0;
 
@@ -80,7 +82,7 @@ fn ratios(pairs: &[Pair]) -> Picture {
         let y = top + ROW * (i as f64 + 0.5) + 2.0;
         svg.text(left - 12.0, y + 4.0, "", "end", &pair.name);
         svg.line("track", (x.at(1.0), y), (x.at(*r), y));
-        svg.mark(Order::Optimal, x.at(*r), y, &format!("{}: {}", pair.name, ratio(Some(*r))));
+        svg.mark((Shape::Diamond, "opt"), (x.at(*r), y), &format!("{}: {}", pair.name, ratio(Some(*r))));
         svg.text(right + 14.0, y + 4.0, "note", "start", &ratio(Some(*r)));
     }
     svg.finish("ratios", bottom + 38.0, "Marks: B over A of every figure")
@@ -97,22 +99,23 @@ fn layers(pairs: &[Pair]) -> Picture {
     let (left, right) = (190.0, 700.0);
     let bottom = TOP + ROW * drawn.len() as f64 + 4.0;
     let x = Scale::log(drawn.iter().flat_map(|i| pairs[*i].exact.into_iter().flatten()), left, right);
-    let sides = [(Order::Sorted, "A"), (Order::Optimal, "B")];
-    for (i, (as_order, name)) in sides.into_iter().enumerate() {
+    let sides = [((Shape::Square, "sor"), "A"), ((Shape::Diamond, "opt"), "B")];
+    for (i, (shape, name)) in sides.into_iter().enumerate() {
         let at = left + 6.0 + 60.0 * i as f64;
-        svg.mark(as_order, at, 34.0, "");
+        svg.mark(shape, (at, 34.0), "");
         svg.text(at + 12.0, 38.0, "", "start", name);
     }
     svg.x_axis(&x, TOP, bottom, "writes per inference (each mark of the axis is ten times the one before)");
+    let names = distinct(&pairs.iter().map(|pair| pair.name.as_str()).collect::<Vec<_>>());
     for (line, &i) in drawn.iter().enumerate() {
         let (pair, y) = (&pairs[i], TOP + ROW * (line as f64 + 0.5) + 2.0);
-        svg.text(left - 12.0, y + 4.0, "", "end", &crate::report::chart::short_name(&pair.name));
+        svg.text(left - 12.0, y + 4.0, "", "end", &shortened(names[i], NAME));
         if let [Some(a), Some(b)] = pair.exact {
             svg.line("track", (x.at(a), y), (x.at(b), y));
         }
-        for (n, (as_order, name)) in pair.exact.iter().zip(sides) {
+        for (n, (shape, name)) in pair.exact.iter().zip(sides) {
             if let Some(n) = n {
-                svg.mark(as_order, x.at(*n), y, &format!("{}, {name}: {} writes", pair.name, mark(*n)));
+                svg.mark(shape, (x.at(*n), y), &format!("{}, {name}: {} writes", pair.name, mark(*n)));
             }
         }
     }

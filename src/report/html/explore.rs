@@ -2,8 +2,8 @@
 
 use super::parts::{Line, document, figure, folded, section, table};
 use crate::explore::{Point, Sheet};
-use crate::report::chart::{Picture, Scale, Svg, escape};
-use crate::report::number::{energy, thousands, time};
+use crate::show::number::{energy, thousands, time};
+use crate::show::svg::{Picture, Scale, Svg, escape};
 
 const TOP: f64 = 54.0;
 const BOTTOM: f64 = 340.0;

@@ -3,8 +3,8 @@
 use super::layers::LAYERS_LISTED;
 use super::parts::{Line, folded, section, table};
 use super::{Page, escape};
-use crate::report::number::time;
-use crate::report::table::prices;
+use crate::report::words::prices;
+use crate::show::number::time;
 
 impl Page<'_> {
     pub(super) fn schedule(&self) -> String {

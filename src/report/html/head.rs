@@ -4,7 +4,7 @@ use super::parts::{Line, figure, section, table};
 use super::{Page, escape, key, per_inference};
 use crate::order::{Order, Reach};
 use crate::report::chart::{ORDERS, order_style};
-use crate::report::number::{energy, mark, short, span, thousands, time, times};
+use crate::show::number::{energy, mark, short, span, thousands, time, times};
 
 impl Page<'_> {
     pub(super) fn header(&self, title: &str) -> String {

@@ -2,7 +2,7 @@
 
 use super::parts::{Line, folded, section, table};
 use super::{Page, escape};
-use crate::report::number::{energy, time};
+use crate::show::number::{energy, time};
 
 impl Page<'_> {
     /// Empty without a system.

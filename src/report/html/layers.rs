@@ -4,8 +4,9 @@ use super::parts::{Line, figure, folded, section, table};
 use super::{Page, escape, key};
 use crate::order::Order;
 use crate::report::Report;
-use crate::report::chart::{self, Group, Picture};
-use crate::report::number::{energy, thousands, time, times};
+use crate::report::chart::{self, Group};
+use crate::show::number::{energy, thousands, time, times};
+use crate::show::svg::Picture;
 
 /// Layers listed in a table; a network with more has the others in the JSON object.
 pub(super) const LAYERS_LISTED: usize = 400;

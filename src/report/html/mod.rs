@@ -15,11 +15,12 @@ mod parts;
 
 use serde_json::Value;
 
-use super::chart::{self, Picture};
-use super::number::thousands;
-use super::{Report, chart::escape};
+use super::Report;
+use super::chart;
 use crate::level::DeviceProfile;
 use crate::order::Order;
+use crate::show::number::thousands;
+use crate::show::svg::{Picture, escape};
 
 pub use compare::page as comparison;
 pub use explore::page as exploration;

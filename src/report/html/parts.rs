@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::report::chart::{Picture, STYLE, escape};
+use crate::show::svg::{Picture, STYLE, escape};
 
 /// The figures of a report by their places in its JSON object.
 pub(crate) struct Figures(Value);

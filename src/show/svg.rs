@@ -1,23 +1,54 @@
-//! Lines, marks and axes.
+//! Lines, marks and axes; finished pictures.
 
 use std::fmt::{Display, Write};
 
-use super::Picture;
-use crate::order::Order;
-use crate::report::number::mark;
+use super::names::printable;
+use super::number::mark;
+
+/// Colours and marks of the pictures, for pages and for single files.
+pub const STYLE: &str = include_str!("style.css");
+
+/// A finished picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// Name of its file, without extension.
+    pub name: String,
+    /// The `<svg>` element, without a style of its own.
+    pub svg: String,
+}
+
+impl Picture {
+    /// The picture as a file that stands alone.
+    #[must_use]
+    pub fn file(&self) -> String {
+        let (start, rest) = self.svg.split_once('>').unwrap_or((&self.svg, ""));
+        let style = STYLE.trim();
+        let ground = "<rect class=\"ground\" width=\"100%\" height=\"100%\"/>";
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{start}>\n<style>\n{style}\n</style>\n{ground}{rest}\n")
+    }
+}
+
+/// The shape of a mark: no two curves of a picture are told apart by their colour alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A filled circle.
+    Disc,
+    /// A square.
+    Square,
+    /// A square on its corner.
+    Diamond,
+}
 
 /// Text as XML takes it; what XML cannot hold at all becomes U+FFFD.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in printable(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            '\t' | '\n' => out.push(' '),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -31,21 +62,21 @@ fn c(value: f64) -> impl Display {
 }
 
 /// A drawing in the making; the origin is the upper left corner, units are pixels.
-pub(crate) struct Svg {
+pub struct Svg {
     width: f64,
     body: String,
 }
 
 impl Svg {
     /// An empty drawing with a title above it.
-    pub(crate) fn new(width: f64, title: &str) -> Self {
+    pub fn new(width: f64, title: &str) -> Self {
         let mut svg = Self { width, body: String::new() };
         svg.text(0.0, 14.0, "title", "start", title);
         svg
     }
 
     /// The picture; `label` says in words what it shows.
-    pub(crate) fn finish(self, name: &str, height: f64, label: &str) -> Picture {
+    pub fn finish(self, name: &str, height: f64, label: &str) -> Picture {
         let (w, h) = (c(self.width), c(height));
         let svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" role=\"img\" aria-label=\"{}\">{}</svg>",
@@ -55,15 +86,16 @@ impl Svg {
         Picture { name: name.to_owned(), svg }
     }
 
-    // Writing to a string cannot fail.
-    pub(crate) fn text(&mut self, x: f64, y: f64, class: &str, anchor: &str, text: &str) {
+    /// Text in a class of the style, at its `anchor`: `start`, `middle` or `end`.
+    pub fn text(&mut self, x: f64, y: f64, class: &str, anchor: &str, text: &str) {
+        // Writing to a string cannot fail, here and below.
         let anchor = if anchor == "start" { String::new() } else { format!(" text-anchor=\"{anchor}\"") };
         let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
         let _ = write!(self.body, "<text x=\"{}\" y=\"{}\"{class}{anchor}>{}</text>", c(x), c(y), escape(text));
     }
 
     /// Text that reads upwards, centred at its place.
-    pub(crate) fn upward(&mut self, x: f64, y: f64, text: &str) {
+    pub fn upward(&mut self, x: f64, y: f64, text: &str) {
         let (x, y) = (c(x), c(y));
         let _ = write!(
             self.body,
@@ -72,7 +104,8 @@ impl Svg {
         );
     }
 
-    pub(crate) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+    /// A line.
+    pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let _ = write!(
             self.body,
             "<line class=\"{class}\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>",
@@ -84,7 +117,7 @@ impl Svg {
     }
 
     /// A rectangle; `title` is what a pointer on it shows.
-    pub(crate) fn rect(&mut self, class: &str, at: (f64, f64), size: (f64, f64), title: &str) {
+    pub fn rect(&mut self, class: &str, at: (f64, f64), size: (f64, f64), title: &str) {
         let head = format!(
             "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"",
             c(at.0),
@@ -95,33 +128,36 @@ impl Svg {
         self.titled(&head, "rect", title);
     }
 
-    pub(crate) fn path(&mut self, class: &str, d: &str) {
+    /// A path with the style of a class.
+    pub fn path(&mut self, class: &str, d: &str) {
         let _ = write!(self.body, "<path class=\"{class}\" d=\"{d}\"/>");
     }
 
-    pub(crate) fn filled_path(&mut self, fill: &str, d: &str) {
+    /// A path in a colour of its own.
+    pub fn filled_path(&mut self, fill: &str, d: &str) {
         let _ = write!(self.body, "<path fill=\"{fill}\" d=\"{d}\"/>");
     }
 
-    pub(crate) fn raw(&mut self, element: &str) {
+    /// An element as it is.
+    pub fn raw(&mut self, element: &str) {
         self.body.push_str(element);
     }
 
-    /// The mark of an order: natural a disc, sorted a square, optimal a diamond.
-    pub(crate) fn mark(&mut self, order: Order, x: f64, y: f64, title: &str) {
-        match order {
-            Order::Natural => self.disc("nat", (x, y), title),
-            Order::Sorted => self.rect("sor", (x - 4.0, y - 4.0), (8.0, 8.0), title),
-            Order::Optimal => {
+    /// A mark; `title` is what a pointer on it shows.
+    pub fn mark(&mut self, (shape, class): (Shape, &str), (x, y): (f64, f64), title: &str) {
+        match shape {
+            Shape::Disc => self.disc(class, (x, y), title),
+            Shape::Square => self.rect(class, (x - 4.0, y - 4.0), (8.0, 8.0), title),
+            Shape::Diamond => {
                 let (x, y) = (c(x), c(y));
-                let head = format!("<path class=\"opt\" d=\"M{x} {y}m0-6l6 6l-6 6l-6-6z\"");
+                let head = format!("<path class=\"{class}\" d=\"M{x} {y}m0-6l6 6l-6 6l-6-6z\"");
                 self.titled(&head, "path", title);
             }
         }
     }
 
     /// A disc; `title` is what a pointer on it shows.
-    pub(crate) fn disc(&mut self, class: &str, at: (f64, f64), title: &str) {
+    pub fn disc(&mut self, class: &str, at: (f64, f64), title: &str) {
         let head = format!("<circle class=\"{class}\" cx=\"{}\" cy=\"{}\" r=\"4.5\"", c(at.0), c(at.1));
         self.titled(&head, "circle", title);
     }
@@ -134,7 +170,7 @@ impl Svg {
     }
 
     /// Marks of a horizontal axis between `top` and `bottom`, numbers below.
-    pub(crate) fn x_axis(&mut self, scale: &Scale, top: f64, bottom: f64, label: &str) {
+    pub fn x_axis(&mut self, scale: &Scale, top: f64, bottom: f64, label: &str) {
         for value in scale.marks() {
             let x = scale.at(value);
             self.line("grid", (x, top), (x, bottom));
@@ -144,7 +180,7 @@ impl Svg {
     }
 
     /// Marks of a vertical axis between `left` and `right`, numbers at the left.
-    pub(crate) fn y_axis(&mut self, scale: &Scale, left: f64, right: f64, label: &str) {
+    pub fn y_axis(&mut self, scale: &Scale, left: f64, right: f64, label: &str) {
         for value in scale.marks() {
             let y = scale.at(value);
             self.line("grid", (left, y), (right, y));
@@ -156,31 +192,31 @@ impl Svg {
 
 /// From values to pixels.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Scale {
+pub struct Scale {
     lo: f64,
     hi: f64,
     log: bool,
     /// Pixel of the lowest value.
-    pub(crate) from: f64,
+    pub from: f64,
     /// Pixel of the highest.
-    pub(crate) to: f64,
+    pub to: f64,
 }
 
 impl Scale {
     /// From 0 to a round number not below `most`.
-    pub(crate) fn linear(most: f64, from: f64, to: f64) -> Self {
+    pub fn linear(most: f64, from: f64, to: f64) -> Self {
         let most = if most > 0.0 { most } else { 1.0 };
         let step = step(most);
         Self { lo: 0.0, hi: (most / step - 1e-9).ceil() * step, log: false, from, to }
     }
 
     /// From 0 to exactly `most`.
-    pub(crate) fn exact(most: f64, from: f64, to: f64) -> Self {
+    pub fn exact(most: f64, from: f64, to: f64) -> Self {
         Self { lo: 0.0, hi: if most > 0.0 { most } else { 1.0 }, log: false, from, to }
     }
 
     /// Whole decades around the values above 0.
-    pub(crate) fn log(values: impl IntoIterator<Item = f64>, from: f64, to: f64) -> Self {
+    pub fn log(values: impl IntoIterator<Item = f64>, from: f64, to: f64) -> Self {
         let (lo, hi) = values
             .into_iter()
             .filter(|v| *v > 0.0 && v.is_finite())
@@ -191,7 +227,7 @@ impl Scale {
     }
 
     /// The pixel of a value; of a value below the scale, the scale's end.
-    pub(crate) fn at(&self, value: f64) -> f64 {
+    pub fn at(&self, value: f64) -> f64 {
         let part = if self.log {
             if value <= self.lo { 0.0 } else { (value / self.lo).log10() / (self.hi / self.lo).log10() }
         } else {
@@ -201,12 +237,12 @@ impl Scale {
     }
 
     /// Whether a value lies on the scale.
-    pub(crate) fn holds(&self, value: f64) -> bool {
+    pub fn holds(&self, value: f64) -> bool {
         (self.lo..=self.hi).contains(&value)
     }
 
     /// Values to mark.
-    pub(crate) fn marks(&self) -> Vec<f64> {
+    pub fn marks(&self) -> Vec<f64> {
         if self.log {
             let decades = (self.hi / self.lo).log10().round() as i32;
             // At most some seven marks.
