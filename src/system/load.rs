@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// PCM cells that are written at the same time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CellsAtOnce {
     /// All of the core: the slowest cell decides how long a step is programmed.
