@@ -5,6 +5,7 @@
 //! record.rs   one plan made and counted: what is kept of it
 //! store.rs    a folder of records: a run goes on where it was stopped, shards are put together
 //! sheet.rs    records x system x batches -> points, and those that no other beats
+//! choose.rs   the extra steps and the batch that are best for one aim
 //! text.rs     the points as a table and as CSV; `report::html::exploration` is the page
 //! ```
 //!
@@ -12,6 +13,8 @@
 //! another system plans nothing again.
 
 mod grid;
+
+mod choose;
 
 mod record;
 
@@ -21,6 +24,7 @@ mod sheet;
 
 mod text;
 
+pub use choose::{Aim, Choice, choose};
 pub use grid::{Axes, AxisError, PlanKey, Shard};
 pub use record::{Kept, Planned, Record};
 pub use sheet::{Point, Refused, Sheet};

@@ -8,8 +8,8 @@ use super::grid::PlanKey;
 use crate::census;
 use crate::level::DeviceProfile;
 use crate::order::shared::Effort;
-use crate::plan::{self, CoreSize, ExtraSteps, Fanout, Observer, PlanError, PlanOptions, Quantization};
-use crate::system::Load;
+use crate::plan::{self, CoreOutcome, CoreSize, ExtraSteps, Fanout, Observer, PlanError, PlanOptions, Quantization};
+use crate::system::{CellsAtOnce, Load};
 use crate::weights::Network;
 
 /// What is kept of a plan.
@@ -67,17 +67,12 @@ impl Record {
         observer: &dyn Observer,
     ) -> Result<Self, PlanError> {
         let kept = match options(key, quantization) {
-            Ok(options) => planned(&options, key, network, folder, observer),
+            Ok(options) => Planned::make(&options, network, key.at_once, folder, observer),
             Err(error) => Err(error),
         };
         let kept = match kept {
             Ok(planned) => Kept::Planned(Box::new(planned)),
-            Err(
-                error @ (PlanError::Weights(_)
-                | PlanError::Device(_)
-                | PlanError::Output { .. }
-                | PlanError::Interrupted),
-            ) => return Err(error),
+            Err(error) if !refuses(&error) => return Err(error),
             Err(refused) => Kept::Refused(refused.to_string()),
         };
         Ok(Self { key: key.clone(), kept })
@@ -104,33 +99,43 @@ fn options(key: &PlanKey, quantization: Quantization) -> Result<PlanOptions, Pla
     Ok(options)
 }
 
-fn planned(
-    options: &PlanOptions,
-    key: &PlanKey,
-    network: &Network,
-    folder: &Path,
-    observer: &dyn Observer,
-) -> Result<Planned, PlanError> {
-    let failed = |source| PlanError::Output { path: folder.to_owned(), source };
-    let place = tempfile::Builder::new().prefix(".plan-").tempdir_in(folder).map_err(failed)?;
-    let path = place.path().join("plan.elight");
-    let outcome = plan::plan(network, options, &path, &[], observer)?;
-    let schedule = std::fs::read(&path).map_err(failed)?;
-    let vectors = vec![None; network.layers().len()];
-    let origin = options.condition.origin(options.core.rows * options.core.cols);
-    // A schedule that was made a moment ago is whole; if not, the disk has changed it.
-    let load = census::load(network, options, &vectors, &[schedule], &origin, key.at_once)
-        .map_err(|e| failed(std::io::Error::other(e)))?;
-    let writes = outcome.optimal.costs.per_inference.writes;
-    Ok(Planned {
-        bits: options.device.bits,
-        writes,
-        natural_writes: outcome.natural.costs.per_inference.writes,
-        lower_bound_writes: outcome.lower_bound_writes,
-        steps: outcome.end.steps,
-        schedule_bytes: outcome.bytes,
-        weight_error: outcome.layers.iter().map(|layer| layer.relative_error).fold(0.0, f64::max),
-        wear_per_cycle: options.device.endurance_cycle.wear(options.device.top_level()),
-        load,
-    })
+/// Whether an error says that options do not go together, or that the core cannot do it; others have nothing to do with the options.
+pub(super) fn refuses(error: &PlanError) -> bool {
+    !matches!(error, PlanError::Weights(_) | PlanError::Device(_) | PlanError::Output { .. } | PlanError::Interrupted)
+}
+
+impl Planned {
+    /// Makes a plan, counts its schedule, and keeps no file. `folder`: where the schedule is while it is made.
+    ///
+    /// # Errors
+    /// [`PlanError`].
+    pub fn make(
+        options: &PlanOptions,
+        network: &Network,
+        at_once: CellsAtOnce,
+        folder: &Path,
+        observer: &dyn Observer,
+    ) -> Result<Self, PlanError> {
+        let failed = |source| PlanError::Output { path: folder.to_owned(), source };
+        let place = tempfile::Builder::new().prefix(".plan-").tempdir_in(folder).map_err(failed)?;
+        let outcome = plan::plan(network, options, &place.path().join("plan.elight"), &[], observer)?;
+        let read = |core: &CoreOutcome| std::fs::read(&core.path).map_err(failed);
+        let schedules = outcome.cores.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let vectors = vec![None; network.layers().len()];
+        let origin = options.condition.origin(options.core.rows * options.core.cols);
+        // A schedule that was made a moment ago is whole; if not, the disk has changed it.
+        let load = census::load(network, options, &vectors, &schedules, &origin, at_once)
+            .map_err(|e| failed(std::io::Error::other(e)))?;
+        Ok(Self {
+            bits: options.device.bits,
+            writes: outcome.optimal.costs.per_inference.writes,
+            natural_writes: outcome.natural.costs.per_inference.writes,
+            lower_bound_writes: outcome.lower_bound_writes,
+            steps: outcome.end.steps,
+            schedule_bytes: outcome.bytes,
+            weight_error: outcome.layers.iter().map(|layer| layer.relative_error).fold(0.0, f64::max),
+            wear_per_cycle: options.device.endurance_cycle.wear(options.device.top_level()),
+            load,
+        })
+    }
 }

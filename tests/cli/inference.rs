@@ -210,3 +210,40 @@ fn wrong_options_are_refused() {
         assert_eq!(sandbox.plan(&[&bad[..], &["--system", "bench"]].concat()).code, Some(2), "{bad:?}");
     }
 }
+
+#[test]
+fn an_objective_of_the_whole_inference_is_no_worse_in_it_than_any_other() {
+    let sandbox = Sandbox::with_network();
+    let base =
+        [&VECTORS[..], &["--system", "feldmann-2021", "--device", "gst-optical", "--bits", "2", "--batch", "16"]]
+            .concat();
+    let run = |args: &[&str]| sandbox.report(&[&base[..], args].concat());
+    let others = [
+        run(&[]),
+        run(&["--extra-steps", "0"]),
+        run(&["--extra-steps", "50"]),
+        run(&["--objective", "latency"]),
+        run(&["--objective", "energy"]),
+        run(&["--objective", "wear"]),
+    ];
+    for (objective, key) in [("inference-time", "time_us"), ("inference-energy", "energy_pj")] {
+        let best = number(&run(&["--objective", objective])["inference"][key]);
+        for other in &others {
+            assert!(
+                best <= number(&other["inference"][key]) * (1.0 + 1e-12),
+                "{objective}: {best}, {}",
+                other["inference"][key]
+            );
+        }
+    }
+    // 2 bits: six levels besides 0 have a cell each in every row, so nothing needs to be written.
+    let life = run(&["--objective", "life"]);
+    assert_eq!((&life["inference"]["life"], &life["extra_steps"]), (&"no-wear".into(), &"fixed".into()));
+    // Shared inputs cannot trade steps: the plan without is the best there is.
+    let shared = run(&["--objective", "life", "--fanout", "column"]);
+    assert_eq!(shared["inference"]["life"], "limited");
+    sandbox.plan(&["--objective", "life"]).fails(1, &["--objective life is for a whole inference", "--system"]);
+    sandbox
+        .plan(&["--objective", "inference-time", "--system", "bench"])
+        .fails(1, &["needs the input vectors", "stem.weight"]);
+}

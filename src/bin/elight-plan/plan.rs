@@ -40,7 +40,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     }
     let core = core_size(args, &network)?;
     let (condition, budget) = condition(args, core, &network, &device)?;
-    let options = PlanOptions {
+    let mut options = PlanOptions {
         core,
         quantization,
         fanout: args.fanout.rows(core)?,
@@ -51,7 +51,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition,
-        trade: Trade { extra_steps: args.extra_steps, objective: args.objective.into() },
+        trade: Trade { extra_steps: args.extra_steps, objective: args.objective.objective() },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
@@ -72,6 +72,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     pages.prepare()?;
 
     let bars = Bars::new(args.quiet);
+    let batch = args.inference.choose(args.objective, system.as_ref(), &network, &mut options, &vectors, &bars)?;
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
     let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, &network, args.seed) };
     let spared = budget.is_some()
@@ -125,7 +126,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     } else {
         report
     };
-    let inference = system.map(|system| args.inference.figures(&system, &network, &options, &outcome, &vectors));
+    let inference = system.map(|system| args.inference.figures(&system, &network, &options, &outcome, &vectors, batch));
     let report = Report { inference: inference.transpose()?, ..report };
     pages.write(&report, &options.device)?;
     if args.json {
