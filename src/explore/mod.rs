@@ -5,6 +5,7 @@
 //! record.rs   one plan made and counted: what is kept of it
 //! store.rs    a folder of records: a run goes on where it was stopped, shards are put together
 //! sheet.rs    records x system x batches -> points, and those that no other beats
+//! wiring.rs   what the same network needs on the other wiring
 //! choose.rs   the extra steps and the batch that are best for one aim
 //! text.rs     the points as a table and as CSV; `report::html::exploration` is the page
 //! ```
@@ -24,6 +25,8 @@ mod sheet;
 
 mod text;
 
+mod wiring;
+
 pub use choose::{Aim, Choice, choose};
 pub use grid::{Axes, AxisError, PlanKey, Shard};
 pub use record::{Kept, Planned, Record};
@@ -31,3 +34,4 @@ pub use sheet::{Point, Refused, Sheet};
 pub use store::{Grid, Store, StoreError, fingerprint};
 pub(crate) use text::life;
 pub use text::{csv, table};
+pub use wiring::OtherWiring;

@@ -22,6 +22,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
+use crate::explore::OtherWiring;
 use crate::order::tally::{Cost, Costs, ElightAccounting};
 use crate::order::{Objective, Order, Reach, Rows};
 use crate::plan::SweepPoint;
@@ -135,6 +136,12 @@ pub struct Report {
     /// Each core's load.
     #[serde(default)]
     pub cores: Vec<CoreReport>,
+    /// Modulators of a core, each with a converter.
+    #[serde(default)]
+    pub modulators: u64,
+    /// The same network with the other wiring; none for a core of one row.
+    #[serde(default)]
+    pub other_wiring: Option<OtherWiring>,
     /// What a whole inference costs; none without a system.
     #[serde(default)]
     pub inference: Option<InferenceReport>,

@@ -2,7 +2,7 @@
 
 use super::chart::point_name;
 use super::verdict::Verdict;
-use super::words::{bounded_class, endurance, inputs, nearness, order_name, prices, reach};
+use super::words::{self, bounded_class, endurance, nearness, order_name, prices, reach};
 use super::{FaultReport, Report};
 use crate::level::DeviceProfile;
 use crate::order::tally::Costs;
@@ -18,8 +18,9 @@ const SKIPPED_SHOWN: usize = 4;
 /// The whole report as text; `verbose`: with a line for each layer and each skipped tensor.
 #[must_use]
 pub fn print(report: &Report, device: &DeviceProfile, screen: &Screen, verbose: bool) -> String {
-    let Verdict { planned, costs, life } = Verdict::of(report);
+    let Verdict { planned, inputs, costs, life } = Verdict::of(report);
     let mut out = screen.paragraph(Tone::Strong, &printable(&planned));
+    out += &screen.paragraph(Tone::Plain, &inputs);
     out += &screen.paragraph(Tone::Plain, &costs);
     out += &screen.paragraph(Tone::Plain, &life);
     out += "\n";
@@ -312,7 +313,7 @@ impl Facts<'_> {
         let (r, device) = (self.report, self.device);
         let several = if r.cores.len() > 1 { format!("{} of ", r.cores.len()) } else { String::new() };
         let bears = endurance(device);
-        self.say("core", &format!("{several}{}, {}, reach {}", r.core, inputs(r), reach(r)))
+        self.say("core", &format!("{several}{}, {}, reach {}", r.core, words::inputs(r), reach(r)))
             + &self.say("device", &format!("{}: {}", device.name, device.title))
             + &self.say("", &format!("{} levels a PCM cell; {}; {bears}", 1u32 << r.bits, prices(&device.cost)))
     }

@@ -255,6 +255,10 @@ pub struct PlanArgs {
     #[arg(long, value_name = "PER_SECOND", default_value_t = 1.0, allow_negative_numbers = true, value_parser = rate)]
     pub rate: f64,
 
+    /// Do not plan quickly for the other wiring, too: an input for every cell, or inputs that a column shares.
+    #[arg(long)]
+    pub no_compare: bool,
+
     /// Do not replay the schedule.
     #[arg(long)]
     pub no_verify: bool,

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use elight::census::Vectors;
 use elight::cli;
+use elight::explore::OtherWiring;
 use elight::held::Held;
 use elight::level::{DeviceProfile, Quantizer};
 use elight::order::Order;
@@ -108,6 +109,8 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
             points
         }
     };
+    let other = OtherWiring::of(&options).filter(|_| !args.no_compare);
+    let other_wiring = other.map(|other| other.planned(&network, &options, &bars)).transpose()?;
     bars.finish();
 
     let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
@@ -127,7 +130,8 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
         report
     };
     let inference = system.map(|system| args.inference.figures(&system, &network, &options, &outcome, &vectors, batch));
-    let report = Report { inference: inference.transpose()?, ..report };
+    let report =
+        Report { inference: inference.transpose()?, other_wiring: other_wiring.or(report.other_wiring), ..report };
     pages.write(&report, &options.device)?;
     if args.json {
         cli::print_json(&report)?;
