@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::program::{Run, Sandbox};
 
-const AXES: [&str; 14] = [
+const AXES: [&str; 13] = [
     "--core",
     "9x9,16x16",
     "--fanout",
