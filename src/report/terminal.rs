@@ -8,7 +8,7 @@ use crate::level::DeviceProfile;
 use crate::order::tally::Costs;
 use crate::order::{Objective, Order, Reach};
 use crate::show::names::{distinct, printable};
-use crate::show::number::{count, energy, factor, large, short, thousands, time, times};
+use crate::show::number::{brief, count, energy, factor, large, short, thousands, time, times};
 use crate::show::screen::{Screen, Tone};
 use crate::show::table::Table;
 
@@ -305,7 +305,7 @@ impl Facts<'_> {
         let (r, device) = (self.report, self.device);
         let several = if r.cores.len() > 1 { format!("{} of ", r.cores.len()) } else { String::new() };
         let bears = device.endurance_writes.map_or("endurance not known".to_owned(), |e| {
-            format!("a cell bears {} {}", short(e), worn_by(&device.cost))
+            format!("a cell bears {} {}", brief(e), worn_by(&device.cost))
         });
         self.say("core", &format!("{several}{}, {}, reach {}", r.core, inputs(r), reach(r)))
             + &self.say("device", &format!("{}: {}", device.name, device.title))

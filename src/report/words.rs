@@ -4,7 +4,7 @@ use firmware_model::pcm::{Price, WriteCost};
 
 use super::Report;
 use crate::order::{Order, Reach, Rows};
-use crate::show::number::short;
+use crate::show::number::brief;
 
 /// The name of an order.
 pub(super) fn order_name(order: Order) -> &'static str {
@@ -17,7 +17,7 @@ pub(super) fn order_name(order: Order) -> &'static str {
 
 /// How a device is written, and what it asks for that.
 pub(super) fn prices(cost: &WriteCost) -> String {
-    let price = |p: &Price| format!("{} pJ, {} us", short(p.energy_pj), short(p.time_us));
+    let price = |p: &Price| format!("{} pJ, {} us", brief(p.energy_pj), brief(p.time_us));
     match cost {
         WriteCost::PerLevel { up, down } => format!("a level up {}; down {}", price(up), price(down)),
         WriteCost::SingleShot { up, down } => {
