@@ -6,6 +6,7 @@ mod choices;
 mod compare;
 mod devices;
 mod inspect;
+mod layers;
 mod mistakes;
 mod pages;
 mod plan;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Some(Command::Inspect(args)) => inspect::run(args),
         Some(Command::Compare(args)) => compare::run(args),
         Some(Command::Devices(args)) => devices::run(args),
+        Some(Command::Layers(args)) => layers::run(args),
         None => plan::run(&cli.plan),
     };
     cli::finish(done, |error| {

@@ -7,7 +7,7 @@ use super::{Page, key, per_inference};
 use crate::order::Order;
 use crate::report::chart::{ORDERS, order_style};
 use crate::report::verdict::{Verdict, advice};
-use crate::report::words::{bounded_class, inputs, reach};
+use crate::report::words::{assumed, bounded_class, inputs, reach};
 use crate::show::number::{count, energy, large, short, span, thousands, time, times};
 
 impl Page<'_> {
@@ -18,6 +18,7 @@ impl Page<'_> {
             header {
                 h1 { (Text(title)) }
                 p.verdict { (Text(&verdict.planned)) }
+                @if let Some(assumed) = assumed(r) { p.bad { "Assumed: " (Text(&assumed)) } }
                 p.lead {
                     (self.count("/weights", r.weights, "weight")) " in " (count(r.layers.len() as u64, "layer"))
                     ", written in " (self.count("/steps", r.steps, "step")) " to " (self.cores()) " "
