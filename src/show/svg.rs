@@ -308,6 +308,14 @@ impl Scale {
         Self { lo: 0.0, hi: (most / step - 1e-9).ceil() * step, log: false, zero: None, from, to }
     }
 
+    /// Round numbers around two values, neither of which need be 0.
+    #[must_use]
+    pub fn between(lo: f64, hi: f64, from: f64, to: f64) -> Self {
+        let step = step(if hi > lo { hi - lo } else { hi.abs().max(1.0) });
+        let (lo, hi) = ((lo / step + 1e-9).floor() * step, (hi / step - 1e-9).ceil() * step);
+        Self { lo, hi: if hi > lo { hi } else { lo + step }, log: false, zero: None, from, to }
+    }
+
     /// From 0 to exactly `most`.
     #[must_use]
     pub fn exact(most: f64, from: f64, to: f64) -> Self {
@@ -332,7 +340,7 @@ impl Scale {
     /// The pixel of a value; of a value below the scale, the scale's end.
     #[must_use]
     pub fn at(&self, value: f64) -> f64 {
-        if value <= 0.0 {
+        if self.log && value <= 0.0 {
             return self.from;
         }
         let from = self.from + self.zero.unwrap_or(0.0);
@@ -360,9 +368,9 @@ impl Scale {
             let powers = (0..=decades).step_by(every).map(|d| self.lo * 10f64.powi(d));
             return self.zero.map(|_| 0.0).into_iter().chain(powers).collect();
         }
-        let step = step(self.hi);
-        let n = (self.hi / step + 1e-9).floor() as u32;
-        (0..=n).map(|i| f64::from(i) * step).collect()
+        let step = step(self.hi - self.lo);
+        let n = ((self.hi - self.lo) / step + 1e-9).floor() as u32;
+        (0..=n).map(|i| self.lo + f64::from(i) * step).collect()
     }
 }
 
@@ -402,6 +410,12 @@ mod tests {
         assert_eq!((s.at(0.0), s.at(10.0), s.at(1e7)), (100.0, 74.0, 0.0));
         assert_eq!(s.marks()[..2], [0.0, 10.0]);
         assert_eq!(Scale::log([0.0], 0.0, 90.0).marks(), [0.0, 1.0, 10.0]);
+        for (lo, hi) in [(0.91, 0.97), (98.2, 98.2), (-3.0, 5.0), (0.0, 0.0)] {
+            let s = Scale::between(lo, hi, 0.0, 100.0);
+            let marks = s.marks();
+            assert!((2..=8).contains(&marks.len()), "{lo} to {hi}: {marks:?}");
+            assert!(marks[0] <= lo + 1e-9 && *marks.last().unwrap() >= hi - 1e-9, "{lo} to {hi}: {marks:?}");
+        }
         let one = Scale::log([100.0], 0.0, 90.0);
         assert_eq!(one.marks(), [100.0, 1000.0]);
         assert_eq!(Scale::log([], 0.0, 90.0).marks(), [1.0, 10.0]);
