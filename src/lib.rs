@@ -8,9 +8,15 @@
 
 pub mod show;
 
+pub mod geometry;
+
+pub mod observer;
+
 pub mod weights;
 
 pub mod level;
+
+pub mod stimulus;
 
 pub mod order;
 

@@ -60,7 +60,7 @@ impl Vectors {
         self.layer == name || self.glob.as_ref().is_some_and(|glob| glob.is_match(name))
     }
 
-    /// The vectors of each layer of a network: what is given, and where several match, the last; none where nothing is known.
+    /// The vectors of each layer of a network: what is given, where several match, the last; else what the network's description says; none where nothing is known.
     ///
     /// # Errors
     /// [`VectorsError::NoLayer`] when one of them matches no layer.
@@ -75,6 +75,6 @@ impl Vectors {
             return Err(VectorsError::NoLayer { got: idle.text.clone(), layers });
         }
         let of = |name: &str| given.iter().rev().find(|vectors| vectors.matches(name)).map(|vectors| vectors.number);
-        Ok(names().map(of).collect())
+        Ok(network.layers().iter().map(|layer| of(&layer.name).or(layer.vectors)).collect())
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::grid::PlanKey;
 use crate::census;
 use crate::level::DeviceProfile;
-use crate::order::shared::Effort;
+use crate::order::Effort;
 use crate::plan::{self, CoreOutcome, CoreSize, ExtraSteps, Fanout, Observer, PlanError, PlanOptions, Quantization};
 use crate::system::{CellsAtOnce, Load};
 use crate::weights::Network;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::order::shared::Effort;
+use crate::order::Effort;
 use crate::order::{Order, Reach, Rows};
 use crate::plan::{self, Condition, Observer, PlanError, PlanOptions, Trade};
 use crate::weights::Network;

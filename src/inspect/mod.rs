@@ -30,6 +30,7 @@ pub use text::print;
 pub use views::{EndView, HeaderView, LayerView, StepView, TileRowView};
 
 use crate::schedule::header::header;
+use crate::show::names::did_you_mean;
 use outline::Outline;
 use views::{end_view, header_view};
 
@@ -53,7 +54,7 @@ pub struct Request {
 #[non_exhaustive]
 pub enum InspectError {
     /// No layer of that name.
-    #[error("the schedule has no layer `{name}`; it has: {}", names(.layers))]
+    #[error("the schedule has no layer `{name}`{}; it has: {}", did_you_mean(name, .layers.iter().map(String::as_str)), names(.layers))]
     Layer {
         /// What was asked for.
         name: String,

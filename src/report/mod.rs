@@ -14,6 +14,8 @@ pub mod html;
 
 pub mod compare;
 
+mod network;
+
 mod terminal;
 
 mod verdict;
@@ -22,13 +24,15 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
+use super::order::cost::tally::{Cost, Costs, ElightAccounting};
 use crate::explore::OtherWiring;
-use crate::order::tally::{Cost, Costs, ElightAccounting};
 use crate::order::{Objective, Order, Reach, Rows};
 use crate::plan::SweepPoint;
+use crate::weights::Certainty;
 
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
 pub use inference::{Assumed, InferenceReport, SystemReport};
+pub use network::network;
 pub use terminal::print;
 pub use verdict::Verdict;
 
@@ -168,6 +172,12 @@ pub struct LayerReport {
     pub cols: usize,
     /// Groups of inputs.
     pub groups: usize,
+    /// How sure it is that the layer is what it was taken for.
+    #[serde(default)]
+    pub certainty: Certainty,
+    /// Input vectors an inference; none when not known.
+    #[serde(default)]
+    pub vectors: Option<u64>,
     /// Weights.
     pub weights: u64,
     /// Tiles.

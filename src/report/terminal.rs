@@ -2,13 +2,13 @@
 
 use super::chart::point_name;
 use super::verdict::Verdict;
-use super::words::{self, bounded_class, endurance, nearness, order_name, prices, reach};
+use super::words::{self, assumed, bounded_class, endurance, nearness, order_name, prices, reach};
 use super::{FaultReport, Report};
 use crate::level::DeviceProfile;
-use crate::order::tally::Costs;
+use crate::order::cost::tally::Costs;
 use crate::order::{Objective, Order, Reach};
 use crate::show::names::{distinct, printable};
-use crate::show::number::{count, energy, factor, large, short, thousands, time, times};
+use crate::show::number::{brief, count, energy, factor, large, short, thousands, time, times};
 use crate::show::screen::{Screen, Tone};
 use crate::show::table::Table;
 
@@ -24,6 +24,10 @@ pub fn print(report: &Report, device: &DeviceProfile, screen: &Screen, verbose: 
     out += &screen.paragraph(Tone::Plain, &costs);
     out += &screen.paragraph(Tone::Plain, &life);
     out += "\n";
+    if let Some(assumed) = assumed(report) {
+        out += &screen.fact_in(Tone::Bad, "assumed", &printable(&assumed));
+        out += "\n";
+    }
     out += &orders(report).print(screen);
     let origin = report.from.as_ref().map_or("erased cells".to_owned(), |from| format!("what {from} left"));
     let note = format!("* in the schedule; per inference in steady state; first load from {origin}");

@@ -4,7 +4,7 @@ use super::Report;
 use super::words::network_name;
 use crate::order::{Order, Reach};
 use crate::show::names::shortened;
-use crate::show::number::{SECONDS_A_YEAR, count, energy, large, span, thousands, time, times};
+use crate::show::number::{SECONDS_A_YEAR, count, energy, large, short, span, thousands, time, times};
 
 /// Characters of the network's name.
 const NAME: usize = 24;
@@ -113,7 +113,12 @@ fn life(report: &Report) -> String {
         }
         Some(inferences) => {
             let years = inferences / report.rate_per_second / SECONDS_A_YEAR;
-            format!("lives {} ({})", count(inferences as u64, "inference"), span(years))
+            format!(
+                "lives {} ({} at {}/s)",
+                count(inferences as u64, "inference"),
+                span(years),
+                short(report.rate_per_second)
+            )
         }
         None => {
             return format!("life not known: say what a cell of `{}` bears, as in --endurance 1e6", report.device);

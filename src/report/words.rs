@@ -5,7 +5,11 @@ use firmware_model::pcm::{Price, WriteCost};
 use super::Report;
 use crate::level::{DeviceProfile, EnduranceCycle};
 use crate::order::{Order, Reach, Rows};
-use crate::show::number::short;
+use crate::show::number::{brief, count};
+use crate::weights::Certainty;
+
+/// Assumed layers that are named.
+const ASSUMED_SHOWN: usize = 3;
 
 /// The name of an order.
 pub(super) fn order_name(order: Order) -> &'static str {
@@ -18,7 +22,7 @@ pub(super) fn order_name(order: Order) -> &'static str {
 
 /// How a device is written, and what it asks for that.
 pub(super) fn prices(cost: &WriteCost) -> String {
-    let price = |p: &Price| format!("{} pJ, {} us", short(p.energy_pj), short(p.time_us));
+    let price = |p: &Price| format!("{} pJ, {} us", brief(p.energy_pj), brief(p.time_us));
     match cost {
         WriteCost::PerLevel { up, down } => format!("a level up {}; down {}", price(up), price(down)),
         WriteCost::SingleShot { up, down } => {
@@ -87,6 +91,22 @@ pub(super) fn nearness(gap: Option<f64>) -> String {
         Some(gap) => format!("the plan has {:.2} times the bound", 1.0 + gap),
         None => "how near the plan comes cannot be said in times of 0".to_owned(),
     }
+}
+
+/// Layers that are taken for what is likely, and no more than that; none where all are known.
+pub(super) fn assumed(report: &Report) -> Option<String> {
+    let layers = report.layers.iter().filter(|layer| layer.certainty >= Certainty::Assumed);
+    let names: Vec<&str> = layers.map(|layer| layer.name.as_str()).collect();
+    let shown = names.iter().take(ASSUMED_SHOWN).copied().collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(ASSUMED_SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let are = if names.len() == 1 { "is" } else { "are" };
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} {are} taken for the likeliest: {shown}{more}; `elight-plan layers` shows them, and lets you say what they are",
+            count(names.len() as u64, "layer")
+        )
+    })
 }
 
 /// The network's file, without folder and extension.

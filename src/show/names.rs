@@ -26,6 +26,17 @@ pub fn shortened(name: &str, most: usize) -> String {
     if n <= most { name.to_owned() } else { format!("\u{2026}{}", name.chars().skip(n - most + 1).collect::<String>()) }
 }
 
+/// A sentence in at most `most` characters: its beginning.
+#[must_use]
+pub fn begun(text: &str, most: usize) -> String {
+    let most = most.max(1);
+    if text.chars().count() <= most {
+        text.to_owned()
+    } else {
+        text.chars().take(most - 1).chain(['\u{2026}']).collect()
+    }
+}
+
 /// Names of layers without what all of them share: the ending `.weight`, and leading parts between dots.
 #[must_use]
 pub fn distinct<'a>(names: &[&'a str]) -> Vec<&'a str> {

@@ -109,6 +109,16 @@ pub fn short(value: f64) -> String {
     digits.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// A figure of a device: three digits that count, and no more than it takes: 333, 0.5, 9, 3,800.
+#[must_use]
+pub fn brief(value: f64) -> String {
+    match value.abs() {
+        v if (1e3..1e15).contains(&v) => thousands(value.round() as u64),
+        v if v >= 100.0 => format!("{value:.0}"),
+        _ => short(value),
+    }
+}
+
 /// A mark of an axis: 0.05, 20, 2 k, 300 k, 5 M, 1e12.
 #[must_use]
 pub fn mark(value: f64) -> String {
@@ -133,6 +143,7 @@ mod tests {
         assert_eq!([0, 1, 1001].map(|n| count(n, "layer")), ["0 layers", "1 layer", "1,001 layers"]);
         assert_eq!(short(0.5), "0.5");
         assert_eq!(short(20.0), "20");
+        assert_eq!([333.333, 0.5, 9.0, 5e5].map(brief), ["333", "0.5", "9", "500,000"]);
         assert_eq!(energy(2_500_000.0), "2.50 uJ");
         assert_eq!([0.0, 99.96e3, 39_620.0].map(time), ["0.00 us", "100 ms", "39.6 ms"]);
         assert_eq!([0, 1_717_092, 24_412_345, 1_234_567_890].map(large), ["0", "1,717,092", "24.4 M", "1.23 G"]);

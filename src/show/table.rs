@@ -2,11 +2,11 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, TableStyle};
 
-use super::names::shortened;
+use super::names::{begun, shortened};
 use super::screen::{Screen, Tone};
 
-/// The least width that a first column of names is cut to.
-const LEAST_NAME: usize = 12;
+/// The least width that names and words are cut to.
+const LEAST_WORDS: usize = 12;
 
 /// A column: its head, and when it steps back.
 #[derive(Clone, Copy, Debug)]
@@ -67,22 +67,26 @@ impl Table {
         }
         let over = widest(&lines).saturating_sub(width);
         if over > 0 {
-            let names = self.rows.iter().map(|(_, cells)| cells[0].chars().count()).max().unwrap_or(0);
-            lines = self.lay_out(&shown, Some(names.saturating_sub(over).max(LEAST_NAME)));
+            // The column of words gives way, or else the names.
+            let cut = shown.iter().copied().find(|&i| i > 0 && self.columns[i].words).unwrap_or(0);
+            let cells = self.rows.iter().map(|(_, cells)| cells[cut].chars().count());
+            let longest = cells.chain([self.columns[cut].head.chars().count()]).max().unwrap_or(0);
+            lines = self.lay_out(&shown, Some((cut, longest.saturating_sub(over).max(LEAST_WORDS))));
         }
         let head = lines.len() - self.rows.iter().map(|_| 1).sum::<usize>().min(lines.len());
         let tones = std::iter::repeat_n(Tone::Quiet, head).chain(self.rows.iter().map(|(tone, _)| *tone));
         lines.iter().zip(tones).fold(String::new(), |out, (line, tone)| out + &screen.paint(tone, line) + "\n")
     }
 
-    /// Head and rows of the columns that are shown; names of the first in at most `most` characters.
-    fn lay_out(&self, shown: &[usize], most: Option<usize>) -> Vec<String> {
+    /// Head and rows of the columns that are shown; one of them, if that is asked for, in at most so many characters.
+    fn lay_out(&self, shown: &[usize], cut: Option<(usize, usize)>) -> Vec<String> {
         let mut table = comfy_table::Table::new();
         table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(shown.iter().map(|&i| self.columns[i].head));
         for (_, cells) in &self.rows {
-            table.add_row(shown.iter().map(|&i| match most {
-                Some(most) if i == 0 => shortened(&cells[0], most),
+            table.add_row(shown.iter().map(|&i| match cut {
+                Some((0, most)) if i == 0 => shortened(&cells[0], most),
+                Some((column, most)) if i == column => begun(&cells[i], most),
                 _ => cells[i].clone(),
             }));
         }

@@ -157,17 +157,16 @@ struct CalibrateArgs {
     batch: u16,
 }
 
-/// The run was stopped from the keyboard; its state is stored.
-#[derive(Debug, thiserror::Error)]
-#[error("stopped; go on with: elight-train resume {}", .0.display())]
-struct Stopped(PathBuf);
-
 fn main() -> ExitCode {
     let args: Args = cli::parse();
-    cli::finish(run(args), |error| if error.is::<Stopped>() { exit::INTERRUPTED } else { exit::FAILED })
+    match run(args) {
+        Ok(End::Stopped) => ExitCode::from(exit::INTERRUPTED),
+        Ok(End::Early | End::Finished) => ExitCode::SUCCESS,
+        Err(error) => cli::finish(Err(error), |_| exit::FAILED),
+    }
 }
 
-fn run(args: Args) -> Result<()> {
+fn run(args: Args) -> Result<End> {
     if let Some(n) = args.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(n.into())
@@ -177,13 +176,14 @@ fn run(args: Args) -> Result<()> {
     let voice = Voice { quiet: args.quiet, verbose: args.verbose, json: args.json };
     match args.command {
         None => bail!("a command is needed, as in: elight-train train configs/digits-mlp.toml"),
-        Some(Command::Train { config, set }) => train(Trainer::new(Config::load(&config, &set)?)?, voice),
-        Some(Command::Resume { dir }) => train(Trainer::resume(&dir)?, voice),
+        Some(Command::Train { config, set }) => return train(Trainer::new(Config::load(&config, &set)?)?, voice),
+        Some(Command::Resume { dir }) => return train(Trainer::resume(&dir)?, voice),
         Some(Command::Eval(e)) => eval(e, voice),
         Some(Command::Calibrate(c)) => calibrate(c, voice),
         Some(Command::Models) => list(&MODELS, voice),
         Some(Command::Datasets) => list(&DATASETS, voice),
-    }
+    }?;
+    Ok(End::Finished)
 }
 
 fn list(entries: &[(&str, &str)], voice: Voice) -> Result<()> {
@@ -193,7 +193,7 @@ fn list(entries: &[(&str, &str)], voice: Voice) -> Result<()> {
     voice.give(&entries.iter().copied().collect::<BTreeMap<_, _>>())
 }
 
-fn train(mut trainer: Trainer, voice: Voice) -> Result<()> {
+fn train(mut trainer: Trainer, voice: Voice) -> Result<End> {
     let stop = Arc::new(AtomicBool::new(false));
     let handler = stop.clone();
     ctrlc::set_handler(move || {
@@ -240,17 +240,17 @@ fn train(mut trainer: Trainer, voice: Voice) -> Result<()> {
     said?;
     let best = trainer.history().iter().map(|e| e.test_accuracy).fold(0.0, f64::max);
     match end {
-        End::Stopped => return Err(Stopped(out).into()),
+        End::Stopped => voice.say(&format!("stopped; go on with: elight-train resume {}", out.display()))?,
         End::Early => {
             voice.say(&format!("no better accuracy for {}: done", count(trainer.config().train.patience, "epoch")))?;
         }
         End::Finished => {}
     }
-    voice.say(&format!(
-        "best test accuracy {:.2} %; weights in {}",
-        100.0 * best,
-        out.join("best.safetensors").display()
-    ))
+    if end != End::Stopped {
+        let weights = out.join("best.safetensors");
+        voice.say(&format!("best test accuracy {:.2} %; weights in {}", 100.0 * best, weights.display()))?;
+    }
+    Ok(end)
 }
 
 /// Samples per second over the last second or so.

@@ -6,10 +6,10 @@
 
 use super::write_loss::Core;
 use elight::level::LevelMatrix;
-use elight::order::direction::Closure;
-use elight::order::profile::Profiles;
+use elight::order::Effort;
+use elight::order::chain::directions::Closure;
 use elight::order::quantile;
-use elight::order::shared::Effort;
+use elight::order::rows::profile::Profiles;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 

@@ -161,7 +161,9 @@ fn bad_device_files_are_refused_with_the_reason() {
 #[test]
 fn devices_that_cannot_be_read_are_named() {
     let sandbox = Sandbox::with_network().file("latin1.toml", b"name = \"\xe9\"");
-    sandbox.plan(&["--device", "nope"]).fails(1, &["no device called `nope`", "gst-optical", "docs/device-model.md"]);
+    sandbox
+        .plan(&["--device", "nope"])
+        .fails(1, &["no device called `nope`", "gst-optical", "elight-plan devices NAME"]);
     sandbox.plan(&["--device", "nope.toml"]).fails(1, &["cannot read device file nope.toml: No such file"]);
     sandbox.plan(&["--device", "."]).fails(1, &["device file ."]);
     sandbox.plan(&["--device", "latin1.toml"]).fails(1, &["latin1.toml is not UTF-8 text: byte 8 is invalid"]);

@@ -127,7 +127,7 @@ fn in_segments(network: &str, args: &[&str]) -> Figures {
         steady.max_cell_wear.to_string(),
         seven_digits(steady.energy_pj),
         seven_digits(steady.time_us),
-        seven_digits(plan::value(options.trade.objective, steady)),
+        steady.writes.to_string(),
         seven_digits(outcome.objective_lower_bound),
         writes(Order::Natural).to_string(),
         writes(Order::Sorted).to_string(),

@@ -13,7 +13,6 @@ use elight::level::DeviceProfile;
 use elight::link::line::{self, Line};
 use elight::link::target::Target;
 use elight::link::{LoadError, Loaded, Options, Schedule, faultless, load, sim};
-use elight::plan::identity_crc;
 use elight::show::names::printable;
 use elight::show::screen::Tone;
 use elight::show::{Screen, count, thousands};
@@ -81,7 +80,7 @@ fn profile(cli: &Cli, schedule: &Schedule) -> anyhow::Result<DeviceProfile> {
     let name = cli.device.as_deref().unwrap_or(&schedule.device);
     let profile = DeviceProfile::load(name, Some(schedule.identity.bits))?;
     anyhow::ensure!(
-        identity_crc(&profile) == schedule.identity.device_crc,
+        profile.identity_crc() == schedule.identity.device_crc,
         "the schedule is for a device `{}` with other transmissions than `{name}`: give its profile with --device",
         schedule.device
     );

@@ -8,7 +8,7 @@ use elight::faults::{CoreFaults, FaultFile};
 use elight::level::DeviceProfile;
 use elight::plan::{Condition, CoreSize, ExtraSteps, Fanout, Quantization, QuantizationRequest};
 use elight::show::count;
-use elight::weights::{Filter, Network};
+use elight::weights::{Description, Filter, Network, Reading};
 
 use crate::choices::{EffortArg, LayoutArg, ObjectiveArg, OrderArg, ReachArg, ReparamArg, RowsArg, ScaleArg};
 
@@ -46,6 +46,8 @@ pub enum Command {
     Explore(ExploreArgs),
     /// Put the shards of an exploration together.
     Merge(MergeArgs),
+    /// Say what a weights file is taken for: layers, shapes, orientation, groups, and how sure that is.
+    Layers(LayersArgs),
     /// List the device presets, or print one as the TOML file that it is.
     Devices(DevicesArgs),
 }
@@ -59,6 +61,21 @@ pub struct DevicesArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of the listing of layers.
+#[derive(Debug, Args)]
+pub struct LayersArgs {
+    /// Weights: a `.safetensors` file, or the `.index.json` of a sharded set.
+    pub weights: PathBuf,
+
+    /// Write what the network is taken for into a file, to be corrected and given back with --network.
+    #[arg(short, long, value_name = "NET.toml")]
+    pub output: Option<PathBuf>,
+
+    /// What tensors are read.
+    #[command(flatten)]
+    pub tensors: TensorArgs,
 }
 
 /// Options of the comparison.
@@ -352,6 +369,22 @@ pub struct ReadingArgs {
     #[arg(long)]
     pub calibrate: bool,
 
+    /// Which tensors are layers.
+    #[command(flatten)]
+    pub tensors: TensorArgs,
+}
+
+/// Which tensors are layers, and which.
+#[derive(Debug, Args)]
+pub struct TensorArgs {
+    /// What the network is, as `elight-plan layers -o` writes it [default: what the weights file says, or what its names and shapes show].
+    #[arg(long, value_name = "NET.toml")]
+    pub network: Option<PathBuf>,
+
+    /// Take the most likely reading of layers that nothing proves and nothing suggests.
+    #[arg(long)]
+    pub assume: bool,
+
     /// How tensors are read: as layers, as plain matrices, or as ELight's [P, Q, k, k] blocks.
     #[arg(long, default_value = "auto")]
     pub layout: LayoutArg,
@@ -365,11 +398,22 @@ pub struct ReadingArgs {
     pub exclude: Vec<String>,
 }
 
+impl TensorArgs {
+    /// How the weights are to be read.
+    pub fn reading(&self) -> anyhow::Result<Reading> {
+        Ok(Reading {
+            layout: self.layout.into(),
+            filter: Filter::new(&self.include, &self.exclude)?,
+            description: self.network.as_deref().map(Description::read).transpose()?,
+            assume: self.assume,
+        })
+    }
+}
+
 impl ReadingArgs {
     /// Opens the weights, and decides device and quantization.
     pub fn open(&self, weights: &Path) -> anyhow::Result<(Network, DeviceProfile, Quantization)> {
-        let filter = Filter::new(&self.include, &self.exclude)?;
-        let network = Network::open(weights, self.layout.into(), &filter)?;
+        let network = Network::open_as(weights, &self.tensors.reading()?)?;
         let request = QuantizationRequest {
             device: self.device.clone(),
             bits: self.bits,

@@ -3,8 +3,7 @@
 use clap::ValueEnum;
 use elight::explore::Aim;
 use elight::level::{Reparam, ScaleMode};
-use elight::order::shared::Effort;
-use elight::order::{Objective, Order, Reach, Rows};
+use elight::order::{Effort, Objective, Order, Reach, Rows};
 use elight::weights::Layout;
 
 /// An enum of the library under a name of its own, with the help of each value.

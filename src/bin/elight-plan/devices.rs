@@ -2,7 +2,8 @@
 
 use elight::cli;
 use elight::level::DeviceProfile;
-use elight::show::number::short;
+use elight::show::number::brief;
+use elight::show::screen::Tone;
 use elight::show::table::Table;
 
 use crate::args::DevicesArgs;
@@ -26,7 +27,7 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<()> {
             line.name.clone(),
             line.bits.to_string(),
             format!("{:.1} dB", line.contrast_db),
-            line.endurance_writes.map_or("not known".to_owned(), short),
+            line.endurance_writes.map_or("not known".to_owned(), brief),
             line.title.clone(),
         ]);
     }
@@ -34,7 +35,10 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<()> {
     cli::print(
         &(table.print(&screen)
             + "\n"
-            + &screen.fact("", "elight-plan devices NAME prints one as a file to start from (docs/device-model.md)")),
+            + &screen.paragraph(
+                Tone::Quiet,
+                "elight-plan devices NAME prints one as a file to start from (docs/device-model.md)",
+            )),
     )
 }
 

@@ -8,14 +8,14 @@ use elight::census::Vectors;
 use elight::cli;
 use elight::explore::{self, Axes, Grid, Record, Shard, Sheet, Store};
 use elight::level::DeviceProfile;
-use elight::order::shared::Effort;
+use elight::order::Effort;
 use elight::plan::{Quantization, QuantizationRequest};
 use elight::report::html::exploration;
 use elight::system::SystemProfile;
-use elight::weights::{Filter, Network};
+use elight::weights::Network;
 
-use crate::args::Batch;
-use crate::choices::{EffortArg, LayoutArg, ReparamArg, ScaleArg};
+use crate::args::{Batch, TensorArgs};
+use crate::choices::{EffortArg, ReparamArg, ScaleArg};
 use crate::pages::write_whole;
 use crate::progress::Bars;
 
@@ -81,17 +81,9 @@ pub struct ExploreArgs {
     #[arg(long)]
     pub scale: Option<ScaleArg>,
 
-    /// How tensors are read.
-    #[arg(long, default_value = "auto")]
-    pub layout: LayoutArg,
-
-    /// Plan only tensors that match; may be given several times.
-    #[arg(long, value_name = "GLOB")]
-    pub include: Vec<String>,
-
-    /// Leave out tensors that match; may be given several times.
-    #[arg(long, value_name = "GLOB")]
-    pub exclude: Vec<String>,
+    /// Which tensors are layers.
+    #[command(flatten)]
+    pub tensors: TensorArgs,
 
     /// Folder that keeps what has been planned: the next run goes on from there [default: beside the weights, with the extension .explore].
     #[arg(long, value_name = "DIR")]
@@ -170,8 +162,7 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().context("--threads")?;
     }
     let (system, system_text) = SystemProfile::load_with_text(&args.system)?;
-    let filter = Filter::new(&args.include, &args.exclude)?;
-    let network = Network::open(&args.weights, args.layout.into(), &filter)?;
+    let network = Network::open_as(&args.weights, &args.tensors.reading()?)?;
     let quantization = args.quantization(&network)?;
     let axes = Axes {
         cores: args.core.clone(),
@@ -238,8 +229,9 @@ impl ExploreArgs {
         files.push(&self.weights);
         files.dedup();
         files.extend(self.device.iter().map(Path::new).filter(|path| path.is_file()));
-        let layers: Vec<&str> = network.layers().iter().map(|layer| layer.name.as_str()).collect();
-        let reading = format!("{quantization:?} {:?} {layers:?}", elight::weights::Layout::from(self.layout));
+        let layers = network.layers().iter();
+        let layers: Vec<_> = layers.map(|l| (&l.name, &l.kind, l.rows, l.cols, l.groups)).collect();
+        let reading = format!("{quantization:?} {layers:?}");
         Ok(explore::fingerprint(files.into_iter(), &reading)?)
     }
 }

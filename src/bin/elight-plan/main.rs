@@ -8,6 +8,7 @@ mod devices;
 mod explore;
 mod inference;
 mod inspect;
+mod layers;
 mod mistakes;
 mod pages;
 mod plan;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Some(Command::Devices(args)) => devices::run(args),
         Some(Command::Explore(args)) => explore::run(args),
         Some(Command::Merge(args)) => explore::merge(args),
+        Some(Command::Layers(args)) => layers::run(args),
         None => plan::run(&cli.plan),
     };
     cli::finish(done, |error| {

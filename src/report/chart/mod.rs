@@ -31,7 +31,8 @@ pub use lines::{lifetime, steps};
 pub use trade::{point_name, trade};
 
 use crate::order::Order;
-use crate::show::svg::{Picture, Scale, Shape, Svg};
+use crate::show::names::shortened;
+use crate::show::svg::{Picture, Scale, Shape, Svg, letters};
 
 /// The order's class and its name.
 pub(crate) fn order_style(order: Order) -> (&'static str, &'static str) {
@@ -40,6 +41,11 @@ pub(crate) fn order_style(order: Order) -> (&'static str, &'static str) {
         Order::Sorted => ("sor", "sorted (ELight)"),
         Order::Optimal => ("opt", "best"),
     }
+}
+
+/// A layer's name in so many pixels.
+fn row_name(group: &Group, width: f64) -> String {
+    shortened(&group.name, letters(width))
 }
 
 /// The mark of an order, in the colour of its class.

@@ -1,63 +1,66 @@
 //! Many plans side by side, as a page.
 
-use super::parts::{Line, document, figure, folded, section, table};
-use crate::explore::{Point, Sheet};
-use crate::show::number::{energy, thousands, time};
-use crate::show::svg::{Picture, Scale, Svg, escape};
+use maud::{Markup, html};
 
-const TOP: f64 = 54.0;
-const BOTTOM: f64 = 340.0;
-const LEFT: f64 = 70.0;
-const RIGHT: f64 = 690.0;
+use super::parts::{Line, Text, document, figure, folded, section, table};
+use crate::explore::{Point, Sheet, life};
+use crate::show::number::{energy, thousands, time};
+use crate::show::svg::{NARROW, Picture, Scale, Svg, WIDE};
+
+/// Height of the picture's field.
+const HEIGHT: f64 = 300.0;
 
 /// The page.
 #[must_use]
 pub fn page(sheet: &Sheet) -> String {
-    let network = escape(&sheet.network);
-    let front = sheet.front();
-    let mut parts = vec![
-        format!(
-            "<header>\n<h1>Which core, which batch, which bits?</h1>\n<p class=\"lead\">Plans of <code>{network}</code> on the system <code>{}</code> ({}). Time and energy are \
-             those of a pass over the network divided by the batch.</p>\n</header>\n<main>",
-            escape(&sheet.system),
-            escape(&sheet.system_title)
-        ),
-        section(
-            "The front",
-            "No other plan is at least as good in time, energy, life, schedule bytes and weight error, and better in one.",
-            &[picture(sheet).map_or_else(String::new, |picture| {
-                figure(&picture, true, "Blue: on the front. Grey: another plan is at least as good in everything. Both axes are logarithmic.")
-            }), table(&HEAD, &front.iter().map(|point| line(point)).collect::<Vec<_>>(), None)],
-        ),
-        section(
-            "All plans",
-            "In the order in which they were asked for.",
-            &[folded(&format!("{} points", sheet.points.len()), &table(&HEAD, &sheet.points.iter().map(line).collect::<Vec<_>>(), None))],
-        ),
-    ];
-    let left_out: Vec<Line> = sheet
-        .refused
-        .iter()
-        .map(|refused| Line::plain(vec![escape(&refused.plan), escape(&refused.why)]))
-        .chain(sheet.missing.iter().map(|plan| Line::plain(vec![escape(plan), "not planned yet".to_owned()])))
+    let front: Vec<Line> = sheet.front().into_iter().map(line).collect();
+    let all: Vec<Line> = sheet.points.iter().map(line).collect();
+    let refused = sheet.refused.iter().map(|refused| (refused.plan.as_str(), refused.why.as_str()));
+    let missing = sheet.missing.iter().map(|plan| (plan.as_str(), "not planned yet"));
+    let none: Vec<Line> = refused
+        .chain(missing)
+        .map(|(plan, why)| Line::plain(vec![html! { (Text(plan)) }, html! { (Text(why)) }]))
         .collect();
-    if !left_out.is_empty() {
-        parts.push(section(
-            "No plan",
-            "What cannot be planned, and why.",
-            &[table(&["plan", "why"], &left_out, Some(1))],
-        ));
-    }
-    if !sheet.assumed.is_empty() {
-        let keys: Vec<String> = sheet.assumed.iter().map(|key| format!("<code>{}</code>", escape(key))).collect();
-        parts.push(section(
-            "Assumed",
-            "Constants of the system that nobody has published for it: figures depend on these stand-ins.",
-            &[format!("<p>{}</p>", keys.join(", "))],
-        ));
-    }
-    parts.push("</main>".to_owned());
-    document("Which core, which batch, which bits?", &parts.join("\n"))
+    let drawn = sheet.points.iter().any(|point| point.time_us.is_some());
+    let body = html! {
+        header {
+            h1 { "Which core, which batch, which bits?" }
+            p.lead {
+                "Plans of " code { (Text(&sheet.network)) } " on the system " code { (Text(&sheet.system)) } " (" (Text(&sheet.system_title))
+                "). Time and energy are those of a pass over the network divided by the batch."
+            }
+        }
+        main {
+            (section(
+                "The front",
+                &html! { "No other plan is at least as good in time, energy, life, schedule bytes and weight error, and better in one." },
+                &html! {
+                    @if drawn {
+                        (figure(&Picture::both(WIDE, |width| picture(sheet, width)), &html! {
+                            "Blue: on the front. Grey: another plan is at least as good in everything. Both axes are logarithmic."
+                        }))
+                    }
+                    (table(&HEAD, &front, None))
+                },
+            ))
+            (section(
+                "All plans",
+                &html! { "In the order in which they were asked for." },
+                &folded(&format!("{} points", all.len()), &table(&HEAD, &all, None)),
+            ))
+            @if !none.is_empty() {
+                (section("No plan", &html! { "What cannot be planned, and why." }, &table(&["plan", "why"], &none, Some(1))))
+            }
+            @if !sheet.assumed.is_empty() {
+                (section(
+                    "Assumed",
+                    &html! { "Constants of the system that nobody has published for it: figures depend on these stand-ins." },
+                    &html! { p { (Text(&sheet.assumed.join(", "))) } },
+                ))
+            }
+        }
+    };
+    document("Which core, which batch, which bits?", &body)
 }
 
 const HEAD: [&str; 12] = [
@@ -69,49 +72,51 @@ const HEAD: [&str; 12] = [
     "batch",
     "time",
     "energy",
-    "life",
+    "lives",
     "schedule, bytes",
     "error",
     "writes a pass",
 ];
 
 fn line(point: &Point) -> Line {
-    let data = |exact: Option<f64>, show: &dyn Fn(f64) -> String| match exact {
-        Some(exact) => format!("<data value=\"{exact}\">{}</data>", show(exact)),
-        None => "-".to_owned(),
+    let data = |exact: Option<f64>, show: &dyn Fn(f64) -> String| -> Markup {
+        match exact {
+            Some(exact) => html! { data value=(exact) { (show(exact)) } },
+            None => html! { "-" },
+        }
     };
     Line {
         class: if point.front { "chosen" } else { "" },
         cells: vec![
-            escape(&point.core),
-            format!("{} ({})", escape(&point.fanout), thousands(point.modulators)),
-            escape(&point.device),
-            point.bits.to_string(),
-            escape(&point.extra_steps),
-            thousands(point.batch),
+            html! { (Text(&point.core)) },
+            html! { (Text(&point.fanout)) " (" (thousands(point.modulators)) ")" },
+            html! { (Text(&point.device)) },
+            html! { (point.bits) },
+            html! { (Text(&point.extra_steps)) },
+            html! { (thousands(point.batch)) },
             data(point.time_us, &time),
             data(point.energy_pj, &energy),
-            crate::explore::life(point),
-            thousands(point.schedule_bytes),
-            format!("{:.1} %", 100.0 * point.weight_error),
-            thousands(point.writes),
+            html! { (life(point)) },
+            html! { (thousands(point.schedule_bytes)) },
+            html! { (format!("{:.1} %", 100.0 * point.weight_error)) },
+            html! { (thousands(point.writes)) },
         ],
     }
 }
 
-/// Energy over time; none where they are not known.
-fn picture(sheet: &Sheet) -> Option<Picture> {
+/// Energy over time.
+fn picture(sheet: &Sheet, width: f64) -> Picture {
     let known = |point: &Point| Some((point.time_us?, point.energy_pj?));
     let places: Vec<(f64, f64)> = sheet.points.iter().filter_map(known).collect();
-    if places.is_empty() {
-        return None;
-    }
-    let mut svg = Svg::new(720.0, "Energy and time of an inference");
-    let x = Scale::log(places.iter().map(|p| p.0), LEFT, RIGHT);
-    let y = Scale::log(places.iter().map(|p| p.1), BOTTOM, TOP);
-    svg.x_axis(&x, TOP, BOTTOM, "time of an inference, microseconds");
-    svg.y_axis(&y, LEFT, RIGHT, "energy of an inference, pJ");
-    svg.line("base", (LEFT, BOTTOM), (RIGHT, BOTTOM));
+    let mut svg = Svg::new(width, "Energy and time of an inference");
+    let (left, right) = (if width <= NARROW { 56.0 } else { 70.0 }, width - 30.0);
+    let top = svg.top + 8.0;
+    let bottom = top + HEIGHT;
+    let x = Scale::log(places.iter().map(|p| p.0), left, right);
+    let y = Scale::log(places.iter().map(|p| p.1), bottom, top);
+    svg.x_axis(&x, top, bottom, "time of an inference, microseconds");
+    svg.y_axis(&y, left, right, "energy of an inference, pJ");
+    svg.line("base", (left, bottom), (right, bottom));
     // The front is drawn last, on top.
     let (front, rest): (Vec<&Point>, Vec<&Point>) = sheet.points.iter().partition(|point| point.front);
     for point in rest.into_iter().chain(front) {
@@ -129,5 +134,5 @@ fn picture(sheet: &Sheet) -> Option<Picture> {
         );
         svg.disc(if point.front { "opt" } else { "nat" }, (x.at(us), y.at(pj)), &title);
     }
-    Some(svg.finish("energy-and-time", BOTTOM + 38.0, "Dots: energy over time of every plan with every batch"))
+    svg.finish("energy-and-time", bottom + 38.0, "Dots: energy over time of every plan with every batch")
 }

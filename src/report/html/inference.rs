@@ -1,41 +1,49 @@
 //! The whole inference on a plan's page.
 
-use super::parts::{Line, folded, section, table};
-use super::{Page, escape};
+use maud::{Markup, html};
+
+use super::Page;
+use super::parts::{Line, Text, folded, section, table};
 use crate::show::number::{energy, time};
+
+/// Parts of the time, and of the energy, by their keys.
+const TIMES: [&str; 5] = ["write", "light", "link", "decode", "settle"];
+const ENERGIES: [&str; 8] = ["write", "modulators", "dac", "adc", "laser", "detectors", "buffers", "static"];
 
 impl Page<'_> {
     /// Empty without a system.
-    pub(super) fn inference(&self) -> String {
-        let Some(inference) = &self.report.inference else { return String::new() };
-        let plain = |cells: [String; 2]| Line::plain(cells.to_vec());
+    pub(super) fn inference(&self) -> Markup {
+        let Some(inference) = &self.report.inference else { return html! {} };
         let facts = inference.lines().into_iter();
-        let facts: Vec<Line> = facts.map(|(label, text)| plain([label.to_owned(), escape(&text)])).collect();
-        let mut parts = vec![table(&["", ""], &facts, Some(1))];
-        if inference.figures.time.is_some() {
-            let rows = |names: &[&str], of: &str, show: &dyn Fn(f64) -> String| -> Vec<Line> {
-                let row = |name: &&str| plain([(*name).to_owned(), self.f(&format!("/inference/{of}/{name}"), show)]);
-                names.iter().map(row).collect()
-            };
-            let times = rows(&["write", "light", "link", "decode", "settle"], "time", &time);
-            let energies = ["write", "modulators", "dac", "adc", "laser", "detectors", "buffers", "static"];
-            parts.push(table(&["time", "an inference"], &times, None));
-            parts.push(table(&["energy", "an inference"], &rows(&energies, "energy", &energy), None));
-        }
+        let facts: Vec<Line> =
+            facts.map(|(label, text)| Line::plain(vec![html! { (label) }, html! { (Text(&text)) }])).collect();
+        let rows = |names: &[&str], of: &str, show: &dyn Fn(f64) -> String| -> Vec<Line> {
+            let row =
+                |name: &&str| Line::plain(vec![html! { (name) }, self.f(&format!("/inference/{of}/{name}"), show)]);
+            names.iter().map(row).collect()
+        };
         let constants = inference.system.constants.iter().enumerate().map(|(i, constant)| {
             Line::plain(vec![
-                format!("<code>{}</code>", escape(&constant.key)),
+                html! { code { (Text(&constant.key)) } },
                 self.f(&format!("/inference/system/constants/{i}/value"), &|v| format!("{v}")),
-                escape(&constant.unit),
-                format!("{:?}", constant.mark).to_lowercase(),
-                escape(&constant.source),
+                html! { (Text(&constant.unit)) },
+                html! { (format!("{:?}", constant.mark).to_lowercase()) },
+                html! { (Text(&constant.source)) },
             ])
         });
         let constants: Vec<Line> = constants.collect();
-        let head = ["constant", "value", "unit", "mark", "source"];
         let title = format!("The system's {} constants", constants.len());
-        parts.push(folded(&title, &table(&head, &constants, Some(1))));
-        let lead = format!("{}. Source: {}.", escape(&inference.system.title), escape(&inference.system.source));
-        section("The whole inference", &lead, &parts)
+        section(
+            "The whole inference",
+            &html! { (Text(&inference.system.title)) ". Source: " (Text(&inference.system.source)) "." },
+            &html! {
+                (table(&["", ""], &facts, Some(1)))
+                @if inference.figures.time.is_some() {
+                    (table(&["time", "an inference"], &rows(&TIMES, "time", &time), None))
+                    (table(&["energy", "an inference"], &rows(&ENERGIES, "energy", &energy), None))
+                }
+                (folded(&title, &table(&["constant", "value", "unit", "mark", "source"], &constants, Some(4))))
+            },
+        )
     }
 }
