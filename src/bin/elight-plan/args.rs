@@ -236,7 +236,7 @@ pub struct PlanArgs {
     pub wear: Vec<PathBuf>,
 
     /// N schedules, each turned round on the core so that wear is even, to be run in turn: FILE.rot0.elight and so on.
-    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "from", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub rotate: u16,
 
     /// Inferences with one schedule of a rotation before the next one's turn [default: a hundredth of the life without rotation; 1000 where the
@@ -309,10 +309,6 @@ pub struct InferenceArgs {
     /// times, the last that matches counts.
     #[arg(long, value_name = "LAYER=N")]
     pub vectors: Vec<Vectors>,
-
-    /// Cycles that a PCM cell bears [default: the device's].
-    #[arg(long, value_name = "N", value_parser = cycles)]
-    pub endurance: Option<f64>,
 }
 
 /// Inferences that share a programming.
@@ -332,12 +328,6 @@ impl std::str::FromStr for Batch {
         let wrong = || "expected 1 to 1,000,000,000 inferences, or `auto`, as in --batch 64".to_owned();
         if text == "auto" { Ok(Self::Auto) } else { number().ok_or_else(wrong) }
     }
-}
-
-/// A number of cycles: above 0.
-pub fn cycles(text: &str) -> Result<f64, String> {
-    let wrong = || "expected cycles that a cell bears, a number above 0, as in --endurance 1e6".to_owned();
-    text.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0).ok_or_else(wrong)
 }
 
 /// What tensors are read, and how they become levels.
@@ -421,7 +411,9 @@ impl ReadingArgs {
             scale: self.scale.map(Into::into),
         };
         let (mut device, quantization) = request.resolve(weights, network.metadata())?;
-        device.endurance_writes = self.endurance.or(device.endurance_writes);
+        if let Some(cycles) = self.endurance {
+            device = device.with_endurance(cycles);
+        }
         Ok((network, device, quantization))
     }
 }
@@ -443,20 +435,8 @@ pub fn faults(
     Ok((!faults.is_empty()).then_some(faults))
 }
 
-/// Takes worn-out cells out of use, and returns what each PCM cell can still bear, core after core.
-pub fn retire(faults: &mut [CoreFaults], device: &DeviceProfile) -> anyhow::Result<Vec<[f64; 2]>> {
-    let Some(endurance) = device.endurance_writes else {
-        anyhow::bail!(
-            "--wear needs the device's endurance, which is not known for `{}`: name one with --device, or give yours an `endurance_writes` (docs/device-model.md)",
-            device.name
-        );
-    };
-    let each = faults.iter_mut().map(|core| core.retire(endurance)).collect::<Result<Vec<_>, _>>()?;
-    Ok(each.concat())
-}
-
 /// What a cell bears: a number above 0.
-fn endurance(text: &str) -> Result<f64, String> {
+pub fn endurance(text: &str) -> Result<f64, String> {
     let wrong = || "expected how often a cell can be written, a number above 0, as in --endurance 1e6".to_owned();
     text.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0).ok_or_else(wrong)
 }

@@ -62,7 +62,7 @@ pub struct ExploreArgs {
     pub vectors: Vec<Vectors>,
 
     /// Cycles that a PCM cell bears [default: each device's].
-    #[arg(long, value_name = "N", value_parser = crate::args::cycles)]
+    #[arg(long, value_name = "N", value_parser = crate::args::endurance)]
     pub endurance: Option<f64>,
 
     /// How much work goes into the search for each order.
