@@ -92,10 +92,8 @@ fn options(key: &PlanKey, quantization: Quantization) -> Result<PlanOptions, Pla
         _ => Effort::Good,
     };
     options.seed = key.seed;
-    options.trade.extra_steps = match key.extra_steps.as_str() {
-        "none" => None,
-        text => Some(text.parse::<ExtraSteps>()?),
-    };
+    // `none`, or what the axes have been checked for.
+    options.trade.extra_steps = key.extra_steps.parse::<ExtraSteps>().ok();
     Ok(options)
 }
 

@@ -5,7 +5,7 @@ use super::device_file::{EnduranceCycle, Provenance, RawDevice};
 use super::transmission::{Transmission, contrast_db, db_per_level, first_not_above_previous};
 use crate::show::names::did_you_mean;
 use firmware_model::hardware::Verify;
-use firmware_model::pcm::{MAX_BITS, MIN_BITS, WriteCost};
+use firmware_model::pcm::{MAX_BITS, MIN_BITS, WriteCost, top_level};
 use firmware_model::photonic_core::device_crc;
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -8,7 +8,7 @@ use crate::level::DeviceProfile;
 use crate::order::cost::tally::Costs;
 use crate::order::{Objective, Order, Reach};
 use crate::show::names::{distinct, printable};
-use crate::show::number::{brief, count, energy, factor, large, short, thousands, time, times};
+use crate::show::number::{count, energy, factor, large, short, thousands, time, times};
 use crate::show::screen::{Screen, Tone};
 use crate::show::table::Table;
 

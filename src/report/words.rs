@@ -39,10 +39,10 @@ pub(super) fn endurance(device: &DeviceProfile) -> String {
     let Some(wear) = device.endurance_writes else { return "endurance not known".to_owned() };
     let cycle = device.endurance_cycle;
     let cycles = match cycle {
-        EnduranceCycle::FullSwing => format!(" ({} full swings)", short(wear / cycle.wear(device.top_level()))),
+        EnduranceCycle::FullSwing => format!(" ({} full swings)", brief(wear / cycle.wear(device.top_level()))),
         _ => String::new(),
     };
-    format!("a cell bears {} {}{cycles}", short(wear), worn_by(&device.cost))
+    format!("a cell bears {} {}{cycles}", brief(wear), worn_by(&device.cost))
 }
 
 /// What wears a cell.

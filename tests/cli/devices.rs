@@ -184,7 +184,7 @@ fn a_cycle_is_what_the_device_says() {
     // 2 bits: 3 level steps up and 3 down.
     assert!((swings / steps / 6.0 - 1.0).abs() < 1e-4, "{swings} {steps}");
     assert_eq!(life(&["--device", "swings.toml", "--endurance", "1e6"]), swings);
-    assert!(sandbox.plan(&["--device", "swings.toml"]).success().contains("(1.00e6 full swings)"));
+    assert!(sandbox.plan(&["--device", "swings.toml"]).success().contains("(1,000,000 full swings)"));
     let fixed = sandbox.plan(&["--device", "steps.toml", "--extra-steps", "fixed"]).success();
     assert!(fixed.contains("no wear"), "{fixed}");
     let unknown = sandbox.plan(&[]).success();
