@@ -33,7 +33,7 @@ pub(super) fn tries_per_row(layer: &Profiles) -> usize {
 /// parts, rows with idle places are cut again, which pays only where there are exchanges enough.
 const fn exchanges(effort: Effort) -> ([usize; 2], usize) {
     match effort {
-        Effort::Fast => ([1, 1], 1),
+        Effort::Quick | Effort::Fast => ([1, 1], 1),
         Effort::Good => ([2, 4], 2),
         Effort::Best => ([16, 16], 4),
     }
