@@ -19,11 +19,10 @@
 //! ```
 
 use super::bytes::{put, take, u16_at, u32_at, u64_at};
-use super::{OpenError, Place};
-use crate::controller::Progress;
+use super::place::Place;
 use crate::crc32::Crc32;
 use crate::link::messages::KEY;
-use crate::photonic_core::{Identity, ResumePoint};
+use crate::photonic_core::{Identity, Progress, ResumePoint};
 
 /// Flash is written and read in pieces of this many bytes: a multiple of every write size that is supported.
 pub(super) const PIECE: usize = 64;
@@ -74,6 +73,20 @@ impl Layout {
     pub(super) const fn log(&self) -> u32 {
         self.wear() + (self.cells * 8).next_multiple_of(PIECE as u32)
     }
+}
+
+/// Why the journal cannot be opened. `E` is the flash's own error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError<E> {
+    /// The flash failed.
+    Flash(E),
+    /// The flash is too small for two banks, or its erase blocks are no multiple of 64 bytes, or its write size is none of 1 to 64
+    /// that divides 64.
+    Geometry,
+    /// The flash belongs to another core: format it if the core was changed.
+    OtherCore,
+    /// Neither bank is whole, and the flash is not new: levels are not known. Format it and erase the core.
+    Corrupt,
 }
 
 /// What a bank's header says. `P` and `K`: place and key themselves, or, when it is written, references to them.

@@ -2,8 +2,9 @@
 
 use heapless::Vec;
 
+use super::layout::MAX_FAULTS;
+use super::place::Place;
 use super::record::Batch;
-use super::{MAX_FAULTS, Place};
 use crate::link::messages::{FaultReport, KEY};
 
 /// A wear counter from here on asks for a checkpoint, which takes it to 0.

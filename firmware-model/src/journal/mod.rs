@@ -15,12 +15,15 @@ mod layout;
 
 mod ledger;
 
+mod place;
+
 mod read;
 
 mod record;
 
-pub use layout::MAX_FAULTS;
+pub use layout::{MAX_FAULTS, OpenError};
 pub(crate) use ledger::Ledger;
+pub use place::Place;
 pub(crate) use record::{BATCH, Batch, PcmSet};
 
 use embedded_storage::nor_flash::NorFlash;
@@ -31,43 +34,12 @@ use self::record::{Kind, MAX_RECORD, PREFIX, complete};
 use crate::crc32::Crc32;
 use crate::link::messages::{FaultReport, KEY, ScheduleId};
 use crate::mutants::Mutant;
-use crate::photonic_core::{FrameEnd, Identity, ResumePoint};
+use crate::photonic_core::{FrameEnd, Identity};
 
 /// Most tries of program and verify: their records have to find room behind an intent.
 pub(crate) const MAX_TRIES: u8 = 16;
 /// Room in the log that an intent asks for: itself, its corrections, fault reports, and the end of its frame.
 const RESERVE: u32 = (MAX_RECORD + (MAX_TRIES as usize + MAX_FAULTS + 2) * PIECE) as u32;
-
-/// Which inference was begun last, and how far it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The schedule.
-    pub schedule: ScheduleId,
-    /// Number of the inference.
-    pub inference: u32,
-    /// Frames carried out.
-    pub frames: u32,
-    /// Calls of `program` carried out in the frame behind these.
-    pub calls: u32,
-    /// Whether the End frame is carried out.
-    pub ended: bool,
-    /// The last tile row that was begun.
-    pub resume: Option<ResumePoint>,
-}
-
-/// Why the journal cannot be opened. `E` is the flash's own error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenError<E> {
-    /// The flash failed.
-    Flash(E),
-    /// The flash is too small for two banks, or its erase blocks are no multiple of 64 bytes, or its write size is none of 1 to 64
-    /// that divides 64.
-    Geometry,
-    /// The flash belongs to another core: format it if the core was changed.
-    OtherCore,
-    /// Neither bank is whole, and the flash is not new: levels are not known. Format it and erase the core.
-    Corrupt,
-}
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
