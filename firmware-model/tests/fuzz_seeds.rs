@@ -92,7 +92,7 @@ fn schedule_for_the_bench() -> Vec<u8> {
 fn seeds_of_the_link_are_good_sessions() {
     let schedule = schedule_for_the_bench();
     let ask = |number, request| ToDevice::Ask { session: 1, number, request };
-    let start = Start { run: 5, schedule: [1; 16], inference: 0 };
+    let start = Start::new(5, [1; 16], 0);
     let requests = [
         Request::Hello { schema: SCHEMA },
         Request::Inputs { first: 0, values: &[1, 0, 2, 0] },
@@ -104,7 +104,10 @@ fn seeds_of_the_link_are_good_sessions() {
         Request::LevelsDigest,
         Request::Faults { first: 0 },
         Request::Outputs { first: 0 },
-        Request::SetKey { key: [7; 32] },
+        Request::SetKey { key: [7; 32], order: Order { number: 9, tag: [0; 16] } },
+        Request::Audit { first: 3 },
+        Request::Renew { first: 0, order: Order { number: 10, tag: [1; 16] } },
+        Request::Format { keep_wear: true, order: Order { number: 11, tag: [2; 16] } },
     ];
     let mut messages: Vec<ToDevice<'_>> = (1..).zip(requests).map(|(number, request)| ask(number, request)).collect();
     let data = (0..).zip(schedule.chunks(200)).map(|(seq, bytes)| ToDevice::Data { run: 5, seq, bytes });

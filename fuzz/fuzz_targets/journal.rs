@@ -40,7 +40,7 @@ fuzz_target!(|data: &[u8]| {
     let mut device = bench.boot().expect("it started before");
     assert_eq!(known, (device.levels().to_vec(), device.position(), device.faults().to_vec()));
     // It still works: a schedule is refused or taken, and wear can be read.
-    let _ = device.start(Start { run: 1, schedule: [9; 16], inference: 1 });
+    let _ = device.start(Start::new(1, [9; 16], 1));
     device.data(1, 0, b"elight\x00\x01");
     let mut wear = [[0; 4]; 40];
     assert_eq!(device.wear(0, &mut wear), Ok(32));
@@ -54,7 +54,7 @@ fn good() -> &'static [u8] {
         let mut bench = bench::Bench::new(&[]);
         let mut device = bench.boot().expect("a new flash is formatted");
         let schedule = include_bytes!("../seeds/link/schedule");
-        device.start(Start { run: 1, schedule: [3; 16], inference: 0 }).expect("it starts");
+        device.start(Start::new(1, [3; 16], 0)).expect("it starts");
         device.data(1, 0, &schedule[1..]);
         assert!(device.position().is_some_and(|position| position.ended), "{:?}", device.ack(1));
         drop(device);

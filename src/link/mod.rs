@@ -1,7 +1,8 @@
 //! 6b. A schedule to a real controller, or a simulated one (`docs/loading.md`).
 //!
 //! [`target`] says where the controller is, [`line`](mod@line) moves bytes there and back, [`session`] speaks with it, [`expect`] works out what the
-//! schedule must leave behind, and [`load()`] puts them together: load, resume, compare.
+//! schedule must leave behind, and [`load()`] puts them together: load, resume, compare. [`orders`] is what else a device can
+//! be asked for.
 
 pub mod error;
 
@@ -15,7 +16,13 @@ pub mod session;
 
 pub mod expect;
 
+mod compare;
+
 mod load;
+
+pub mod orders;
+
+pub mod patience;
 
 mod schedule;
 
