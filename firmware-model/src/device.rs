@@ -25,7 +25,8 @@ use crate::error::{Error, Refusal};
 use crate::hardware::{Hardware, Profile, largest_tolerance};
 use crate::journal::{Flawed, Journal, Ledger, MAX_FAULTS, MAX_TRIES, OpenError};
 use crate::link::messages::{
-    Ack, Damage, Failure, FaultReport, Hello, KEY, Order, Position, Refused, RunState, SCHEMA, Start, Started, Status, TAG,
+    Ack, Damage, Failure, FaultReport, Hello, KEY, Order, Position, Refused, RunState, SCHEMA, Start, Started, Status,
+    TAG,
 };
 use crate::mutants::Mutant;
 use crate::photonic_core::device_crc;
@@ -88,13 +89,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     ///
     /// # Errors
     /// [`OpenFault`].
-    pub fn boot(
-        hardware: H,
-        flash: F,
-        profile: Profile<'m>,
-        memory: Memory<'m>,
-        trace: T,
-    ) -> Result<Self, OpenFault> {
+    pub fn boot(hardware: H, flash: F, profile: Profile<'m>, memory: Memory<'m>, trace: T) -> Result<Self, OpenFault> {
         let mut device = Self::closed(hardware, flash, profile, memory, trace);
         device.open()?;
         Ok(device)
@@ -388,8 +383,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     /// Where run `run` stands.
     #[must_use]
     pub fn ack(&self, run: u32) -> Ack {
-        let begun = self.ledger().place.filter(|_| self.controller.core().is_begun());
-        let frames = begun.map_or(0, |place| place.frames);
+        let frames = self.controller.core().acknowledged();
         let (next, state) = match &self.state {
             State::Running(now) if now.start.run == run => (now.next, RunState::Open),
             State::Over { run: now, end } if now.start.run == run => (now.next, *end),

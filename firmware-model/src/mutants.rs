@@ -19,8 +19,8 @@ pub enum Mutant {
     RedoAll,
     /// A checkpoint's header is written before what it stands for.
     HeaderFirst,
-    /// A frame counts as carried out although its last cells were not yet written.
-    EndBeforeCells,
+    /// A frame is acknowledged although its end is not logged.
+    AcknowledgedTooEarly,
     /// A record is read once for its CRC, and once more to be used.
     ReadTwice,
     /// A checkpoint counts as soon as one copy of its header reads well.

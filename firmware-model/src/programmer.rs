@@ -124,9 +124,9 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         &mut self.hardware
     }
 
-    /// Whether something of the inference that was started last is carried out.
-    pub(crate) const fn is_begun(&self) -> bool {
-        self.journal.pending().is_none()
+    /// Frames of the inference that was started last that are carried out and logged.
+    pub(crate) const fn acknowledged(&self) -> u32 {
+        if self.journal.pending().is_none() { self.journal.acknowledged() } else { 0 }
     }
 
     /// The PCM cell of the last fault of the core, if it was one cell's.
@@ -534,14 +534,10 @@ impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
 
     fn end_frame(&mut self, end: &FrameEnd) -> Result<(), Self::Fault> {
         if (end.frames, 0) > self.done {
-            if Mutant::EndBeforeCells.is_on() {
-                self.journal.end_frame(end).map_err(|_| ProgramFault::Flash)?;
-                self.flush(self.calls)?;
-            } else {
-                self.flush(self.calls)?;
-                self.journal.end_frame(end).map_err(|_| ProgramFault::Flash)?;
+            self.flush(self.calls)?;
+            if self.journal.end_frame(end).map_err(|_| ProgramFault::Flash)? {
+                self.trace.event(Event::FrameDone { frames: end.frames });
             }
-            self.trace.event(Event::FrameDone { frames: end.frames });
         }
         self.go_to(end.frames);
         if let Some(key) = &end.key {

@@ -209,7 +209,8 @@ mod tests {
         let (before, cells) = one_inference(&schedule);
         let planned = cells.total();
         let counted = |writes, corrections, checkpoints, breaks| {
-            compare(&schedule, Some(&before), &outcome(&cells, status(writes, corrections, checkpoints)), (1, breaks)).is_ok()
+            compare(&schedule, Some(&before), &outcome(&cells, status(writes, corrections, checkpoints)), (1, breaks))
+                .is_ok()
         };
         assert!(counted(planned, 0, 3, 0));
         assert!(!counted(planned - 1, 0, 3, 0) && !counted(planned + 1, 0, 3, 0));

@@ -140,7 +140,8 @@ impl LoadError {
     pub(crate) fn of_wrong(wrong: &[FaultReport], cols: u16) -> Self {
         let text = format!("{} PCM cells do not hold the level of its journal", wrong.len());
         Self::Device(
-            listed(text, wrong, cols) + "; write them again with --renew, or for a new, erased core --format --new-core",
+            listed(text, wrong, cols)
+                + "; write them again with --renew, or for a new, erased core --format --new-core",
         )
     }
 }
@@ -164,7 +165,8 @@ fn of_damage(damage: Damage) -> String {
     let anew = "erase the core and begin a new journal with --format";
     match damage {
         Damage::Build => {
-            "its firmware is built wrong: the profile or the memory is not that of the core (docs/bring-up.md)".to_owned()
+            "its firmware is built wrong: the profile or the memory is not that of the core (docs/bring-up.md)"
+                .to_owned()
         }
         Damage::Geometry => "its flash is too small, or has blocks of the wrong size (docs/bring-up.md)".to_owned(),
         Damage::Flash { at } => format!("its flash does not answer, or keeps nothing, at byte {at:#x}: replace it"),

@@ -4,13 +4,13 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use firmware_model::link::host::{Stream, Timing};
-use firmware_model::link::messages::{Answer, FaultReport, Hello, KEY, Order, TAG, Request, RunState, Start, Started};
+use firmware_model::link::messages::{Answer, FaultReport, Hello, KEY, Order, Request, RunState, Start, Started, TAG};
 use firmware_model::mutants::Mutant;
 use firmware_model::seal::{Orders, seal};
 use serde::Serialize;
 
-use super::error::LoadError;
 use super::compare::{Before, Compared, Outcome, compare};
+use super::error::LoadError;
 use super::line::Line;
 use super::patience::Patience;
 use super::schedule::Schedule;
@@ -152,7 +152,9 @@ pub fn load<'l>(
             Ok(outcome) => return job.finish(&outcome, began.elapsed().as_secs_f64()),
             Err(Broken::Over(error)) => return Err(error),
             Err(Broken::Restarted) => observer.note("the device started anew: going on where it stopped"),
-            Err(Broken::Displaced) => observer.note("another host has spoken with the device: going on where it stopped"),
+            Err(Broken::Displaced) => {
+                observer.note("another host has spoken with the device: going on where it stopped")
+            }
             Err(Broken::Line(why)) => {
                 if patience.is_over() {
                     return Err(lost(why));
@@ -343,7 +345,9 @@ impl Job<'_> {
                     self.observer.progress(&self.progress);
                     return Ok(());
                 }
-                RunState::Failed(failure) => return Err(Broken::Over(LoadError::of_failure(failure, self.schedule.identity.cols))),
+                RunState::Failed(failure) => {
+                    return Err(Broken::Over(LoadError::of_failure(failure, self.schedule.identity.cols)));
+                }
                 RunState::Unknown => return Err(Broken::Restarted),
             }
             if session.now().saturating_sub(asked) >= ASK_EVERY {

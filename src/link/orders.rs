@@ -178,7 +178,9 @@ impl Audited {
             return Err(LoadError::Device(why.clone()));
         }
         if self.as_planned == Some(false) {
-            return Err(LoadError::Verification("the levels of its journal are not those that the schedule leaves".to_owned()));
+            return Err(LoadError::Verification(
+                "the levels of its journal are not those that the schedule leaves".to_owned(),
+            ));
         }
         Ok(())
     }

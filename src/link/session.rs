@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use firmware_model::link::host::{Event, Host, Stream, Timing};
-use firmware_model::link::messages::{Ack, Answer, FaultReport, Hello, Refused, Request, SCHEMA, Start, Started, Status};
+use firmware_model::link::messages::{
+    Ack, Answer, FaultReport, Hello, Refused, Request, SCHEMA, Start, Started, Status,
+};
 use firmware_model::link::server::INPUTS;
 
 use super::error::LoadError;

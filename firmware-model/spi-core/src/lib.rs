@@ -323,7 +323,8 @@ mod tests {
         }
     }
 
-    type Core<'a> = SpiCore<'a, &'a mut Mock<u8>, &'a mut Noted, &'a mut Mock<u8>, &'a mut Mock<u8>, &'a mut CheckedDelay>;
+    type Core<'a> =
+        SpiCore<'a, &'a mut Mock<u8>, &'a mut Noted, &'a mut Mock<u8>, &'a mut Mock<u8>, &'a mut CheckedDelay>;
 
     /// Runs `test` on a core of 2 x 3, and asserts that exactly these bytes, waits and pulses took place.
     fn with(

@@ -36,7 +36,18 @@ impl<'m> Ledger<'m> {
     pub(crate) fn new(levels: &'m mut [i16], wear: &'m mut [[u16; 2]]) -> Self {
         levels.fill(0);
         wear.fill([0; 2]);
-        Self { levels, wear, faults: Vec::new(), place: None, key: None, next: 0, halted: None, writes: 0, corrections: 0, worn: false }
+        Self {
+            levels,
+            wear,
+            faults: Vec::new(),
+            place: None,
+            key: None,
+            next: 0,
+            halted: None,
+            writes: 0,
+            corrections: 0,
+            worn: false,
+        }
     }
 
     /// Whether it has room for so many weight cells, and no more.

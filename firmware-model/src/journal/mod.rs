@@ -79,6 +79,8 @@ pub(crate) struct Journal<'m, F> {
     flaw: u32,
     /// The inference that was started, until something of it is carried out.
     pending: Option<(ScheduleId, u32)>,
+    /// Frames of the present inference whose end is logged and guarded.
+    acknowledged: u32,
     /// Whether a header was read, so that it is known whether there is a key.
     is_known: bool,
     pub(crate) ledger: Ledger<'m>,
@@ -103,6 +105,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
             tail: 0,
             flaw: 0,
             pending: None,
+            acknowledged: 0,
             is_known: false,
             ledger,
         }
@@ -127,7 +130,8 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         self.is_known = true;
         self.generation = header.generation;
         (self.ledger.place, self.ledger.key) = (header.place, header.key);
-        (self.ledger.next, self.ledger.halted, self.ledger.corrections) = (header.next, header.halted, header.corrections);
+        (self.ledger.next, self.ledger.halted, self.ledger.corrections) =
+            (header.next, header.halted, header.corrections);
         if header.core != self.identity {
             self.ledger.halted = None;
             return Err(OpenError::OtherCore);
@@ -135,6 +139,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         let whole = self.load(header);
         // Of a damaged one key and counted inferences are wanted all the same.
         let records = self.replay(batch)?;
+        self.acknowledged = self.ledger.place.map_or(0, |place| place.frames);
         if !whole {
             return Err(OpenError::Corrupt);
         }
@@ -282,6 +287,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     fn begin(&mut self, schedule: ScheduleId, inference: u32) {
         self.ledger.place = Some(Place { schedule, inference, frames: 0, calls: 0, ended: false, resume: None });
         self.ledger.next = inference.wrapping_add(1);
+        self.acknowledged = 0;
     }
 
     fn frame_is_done(&mut self, end: &FrameEnd) {
@@ -296,14 +302,19 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     /// Logs that the cells of `batch` are going to be written.
     pub(crate) fn intend(&mut self, batch: &mut Batch) -> Result<(), Flawed> {
         self.make_room()?;
-        let (frame_calls, redone) = (batch.place().1, batch.redone());
+        let ((frame, calls), redone) = (batch.place(), batch.redone());
         let (record, len) = batch.record();
         let padded = complete(record, (len, Kind::Intent, redone), self.generation, self.tail, F::WRITE_SIZE);
         self.write(record.get(..padded).unwrap_or_default())?;
-        if let Some(place) = &mut self.ledger.place {
-            place.calls = frame_calls;
-        }
+        self.reaches((frame, calls));
         Ok(())
+    }
+
+    /// The intent of a batch shows that everything before its frame is carried out.
+    fn reaches(&mut self, (frame, calls): (u32, u32)) {
+        if let Some(place) = &mut self.ledger.place {
+            (place.frames, place.calls) = (frame, calls);
+        }
     }
 
     /// Books the levels of `batch`; returns its PCM cells that move, without those that were reported.
@@ -340,8 +351,15 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         self.append(Kind::Halt, &payload).map(|()| false)
     }
 
-    /// Logs that a frame is carried out, all of its cells included.
-    pub(crate) fn end_frame(&mut self, end: &FrameEnd) -> Result<(), Flawed> {
+    /// A frame is carried out, all of its cells included. That is logged where a host can go on: at the start, at each tile row, and at the end. In
+    /// between, the intents say how far it is. Whether it was logged.
+    pub(crate) fn end_frame(&mut self, end: &FrameEnd) -> Result<bool, Flawed> {
+        if end.key.is_none() && !end.ended && self.pending.is_none() {
+            if Mutant::AcknowledgedTooEarly.is_on() {
+                self.acknowledged = end.frames;
+            }
+            return Ok(false);
+        }
         self.make_room()?;
         if let Some((schedule, inference)) = self.pending {
             self.log_start(schedule, inference)?;
@@ -359,7 +377,13 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         }
         self.mark()?;
         self.frame_is_done(end);
-        Ok(())
+        self.acknowledged = end.frames;
+        Ok(true)
+    }
+
+    /// Frames of the present inference that are carried out, logged and guarded.
+    pub(crate) const fn acknowledged(&self) -> u32 {
+        self.acknowledged
     }
 
     /// An inference begins: it is logged when its first frame is carried out, so that starts alone cost nothing.

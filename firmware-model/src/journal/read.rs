@@ -151,10 +151,7 @@ impl<F: NorFlash> Journal<'_, F> {
                     batch.clear();
                     return None;
                 }
-                let (_, calls) = batch.place();
-                if let Some(place) = &mut self.ledger.place {
-                    place.calls = calls;
-                }
+                self.reaches(batch.place());
             }
             Kind::Correct => self.count_corrections(batch, PcmSet::from_bytes(take(payload, 0))),
             Kind::Fault => {

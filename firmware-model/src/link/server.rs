@@ -234,14 +234,12 @@ fn audit<'p, H: Hardware, F: NorFlash, T: Trace>(
     page: &'p mut [u8; PAGE],
 ) -> Answer<'p> {
     let (mut used, mut full) = (0, None);
-    let next = device.audit(first, |report| {
-        match page.get_mut(used..).and_then(|rest| rest.first_chunk_mut()) {
-            Some(place) => {
-                *place = report.to_bytes();
-                used += FaultReport::BYTES;
-            }
-            None => full = full.or(Some(report.cell)),
+    let next = device.audit(first, |report| match page.get_mut(used..).and_then(|rest| rest.first_chunk_mut()) {
+        Some(place) => {
+            *place = report.to_bytes();
+            used += FaultReport::BYTES;
         }
+        None => full = full.or(Some(report.cell)),
     });
     match next {
         Ok(next) => {

@@ -86,7 +86,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 /// What is to be done instead of a load.
 fn carry_out(cli: &Cli, schedule: &Schedule, task: Task, key: Option<[u8; KEY]>) -> anyhow::Result<()> {
     anyhow::ensure!(cli.to != Target::Sim, "a simulated controller is new each time: there is nothing to look after");
-    let lost = |e: io::Error| LoadError::LinkLost { target: cli.to.to_string(), why: format!("it cannot be opened: {e}") };
+    let lost =
+        |e: io::Error| LoadError::LinkLost { target: cli.to.to_string(), why: format!("it cannot be opened: {e}") };
     let mut line = line::open(&cli.to).map_err(lost)?;
     let patience = Patience::new(Duration::from_secs(cli.patience.into()));
     let found = order(schedule, &mut *line, task, key, (Timing::default(), &patience))?;
