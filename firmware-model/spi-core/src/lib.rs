@@ -377,7 +377,6 @@ mod tests {
             let parts = (&mut pulse, &mut gate, &mut input, &mut light);
             let mut core = SpiCore::new(parts, &mut delay, 3, CALIBRATION, lent.memory()).expect("a core");
             assert_eq!(core.set(PcmCell { row: 0, col: 0, side: Side::Plus }, 1), Err(fault));
-            drop(core);
             assert_eq!(pulse.frames.last().map(|frame| &frame[2..]), Some(&[0, 0][..]), "the amplitude is taken back");
             assert_eq!(gate.shut, 2, "once at the start, once after the pulse");
             assert_eq!(gate.fired.is_empty(), fails == 1, "nothing is let through that was not set");
