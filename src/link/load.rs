@@ -12,10 +12,10 @@ use serde::Serialize;
 use super::compare::{Before, Compared, Outcome, compare};
 use super::error::LoadError;
 use super::line::Line;
+use super::observer::{Observer, Progress};
 use super::patience::Patience;
 use super::schedule::Schedule;
 use super::session::{Broken, Session, fresh_number};
-use super::{Observer, Progress};
 
 /// How often the device is asked for its wear during a load, milliseconds.
 const ASK_EVERY: u64 = 500;
@@ -146,7 +146,7 @@ pub fn load<'l>(
     };
     let began = Instant::now();
     let lost = |why: String| LoadError::LinkLost { target: name.to_owned(), why };
-    let mut line = connect().map_err(|e| lost(format!("it cannot be opened: {e}")))?;
+    let mut line = connect().map_err(|e| LoadError::NoLink { target: name.to_owned(), why: e.to_string() })?;
     loop {
         match job.run(&mut *line) {
             Ok(outcome) => return job.finish(&outcome, began.elapsed().as_secs_f64()),
@@ -267,7 +267,15 @@ impl Job<'_> {
                 self.observer.note(&format!("going on with inference {} at frame {}", last.inference, last.frames));
                 last.inference
             }
-            _ => hello.next,
+            last => {
+                if self.options.resume {
+                    self.observer.note(match last {
+                        Some(_) => "nothing to resume: the last inference of this schedule was whole; a new one begins",
+                        None => "nothing to resume: this schedule was not loaded last; a new inference begins",
+                    });
+                }
+                hello.next
+            }
         };
         let status = session.status()?;
         if !(self.options.resume && last.is_some_and(|last| !last.ended)) {

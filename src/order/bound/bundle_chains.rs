@@ -99,9 +99,11 @@ fn uses_all_lanes(n: usize, cells: usize, steps: usize) -> bool {
 fn usable(stages: &[Stage<'_>], cells: usize) -> usize {
     let mut used = vec![false; cells];
     for stage in stages {
-        match stage.fits {
+        match stage.allowed_lanes {
             None => return cells,
-            Some(fits) => used.iter_mut().zip(fits.usable()).for_each(|(used, usable)| *used |= usable),
+            Some(allowed_lanes) => {
+                used.iter_mut().zip(allowed_lanes.usable()).for_each(|(used, usable)| *used |= usable)
+            }
         }
     }
     used.iter().filter(|used| **used).count().max(1)
@@ -174,10 +176,10 @@ fn seam([a, b]: [&Nodes; 2], [own, theirs]: [&Bound; 2], cells: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::bundles::lane::Closing;
     use crate::order::bundles::recount;
     use crate::order::bundles::recount::Levels;
     use crate::order::bundles::row::Group;
+    use crate::order::chain::boundary::Boundary;
     use crate::order::tour::nodes::State;
     use proptest::prelude::*;
 
@@ -246,14 +248,14 @@ mod tests {
 
     /// Stages of as few steps as they can have.
     fn of_fewest_steps(columns: &[Nodes], lanes: usize) -> Vec<Stage<'_>> {
-        columns.iter().map(|nodes| Stage { nodes, fits: None, steps: nodes.len().div_ceil(lanes) }).collect()
+        columns.iter().map(|nodes| Stage { nodes, allowed_lanes: None, steps: nodes.len().div_ceil(lanes) }).collect()
     }
 
     fn solve(stages: &[Vec<Vec<i16>>], lanes: usize, effort: Effort, seed: u64) -> (u64, u64, Vec<Vec<Vec<u32>>>) {
         let columns: Vec<Nodes> = stages.iter().map(|s| nodes(s)).collect();
         let columns = of_fewest_steps(&columns, lanes);
-        let closing = vec![Closing::Cycle; lanes];
-        let group = Group::solve(&columns, lanes, &closing, effort, seed, &|_| true);
+        let boundaries = vec![Boundary::Cyclic; lanes];
+        let group = Group::solve(&columns, lanes, &boundaries, effort, seed, &|_| true);
         let planned = group.writes();
         let chains = group.into_chains();
         let bound = writes(&columns, lanes, true, &chains, effort);
@@ -314,11 +316,11 @@ mod tests {
             let rows = stages.iter().map(|s| s[0].len()).max().unwrap();
             let sides: Vec<[Levels; 2]> = sides.iter().map(|s| [s[..rows].to_vec(), s[3..3 + rows].to_vec()]).collect();
             let state = |levels: &Levels| State(levels.iter().map(|l| l.map(|l| State::code(l, 15))).collect());
-            let closing: Vec<Closing> =
-                sides.iter().map(|[start, end]| Closing::Given { start: state(start), end: state(end) }).collect();
+            let boundaries: Vec<Boundary<State>> =
+                sides.iter().map(|[start, end]| Boundary::Open { start: state(start), end: state(end) }).collect();
             let columns: Vec<Nodes> = stages.iter().map(|s| nodes(s)).collect();
             let columns = of_fewest_steps(&columns, sides.len());
-            let group = Group::solve(&columns, sides.len(), &closing, Effort::Fast, seed, &|_| true);
+            let group = Group::solve(&columns, sides.len(), &boundaries, Effort::Fast, seed, &|_| true);
             let planned = group.writes();
             let chains = group.into_chains();
             let bound = writes(&columns, sides.len(), false, &chains, Effort::Fast);

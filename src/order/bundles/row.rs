@@ -9,10 +9,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
-use super::lane::{Closing, order_chain};
-use super::lane_matching::Fits;
+use super::lane::order_chain;
+use super::lane_matching::LaneMatching;
 use super::layer::Stage;
 use super::swap;
+use crate::order::chain::boundary::Boundary;
 use crate::order::tour::assignment::assign;
 use crate::order::tour::iterated_local_search::{Advance, Effort, Ends, shortest};
 use crate::order::tour::nodes::{Nodes, State};
@@ -23,7 +24,7 @@ pub struct Group<'a> {
     stages: &'a [Stage<'a>],
     cells: usize,
     /// Of each lane.
-    closing: &'a [Closing],
+    boundaries: &'a [Boundary<State>],
     /// `chains[stage][lane]`: nodes in their order.
     chains: Vec<Vec<Vec<u32>>>,
 }
@@ -39,7 +40,7 @@ impl<'a> Group<'a> {
     pub fn solve(
         stages: &'a [Stage<'a>],
         cells: usize,
-        closing: &'a [Closing],
+        boundaries: &'a [Boundary<State>],
         effort: Effort,
         seed: u64,
         advance: Advance<'_>,
@@ -50,15 +51,15 @@ impl<'a> Group<'a> {
             if !advance(0) {
                 return vec![Vec::new(); cells];
             }
-            let chains = match stage.fits {
+            let chains = match stage.allowed_lanes {
                 None => cut(stage.nodes, cells, effort, seed),
-                Some(fits) => cut_around(stage.nodes, fits, effort, seed),
+                Some(allowed_lanes) => cut_around(stage.nodes, allowed_lanes, effort, seed),
             };
             advance((stage.nodes.len() * stage.nodes.rows()) as u64);
             chains
         });
         let chains = chains.collect();
-        let mut group = Self { stages, cells, closing, chains };
+        let mut group = Self { stages, cells, boundaries, chains };
         let mut best = None;
         for pass in 0..=PASSES {
             for stage in 0..stages.len() {
@@ -88,7 +89,7 @@ impl<'a> Group<'a> {
 
     /// Seats the chains of a stage: which lane, and which way round.
     fn seat(&mut self, stage: usize) {
-        let Stage { nodes, fits, .. } = self.stages[stage];
+        let Stage { nodes, allowed_lanes, .. } = self.stages[stage];
         let chains: Vec<Vec<u32>> =
             self.chains[stage].iter_mut().map(std::mem::take).filter(|c| !c.is_empty()).collect();
         let sides: Vec<(State, State)> =
@@ -104,7 +105,9 @@ impl<'a> Group<'a> {
         };
         let costs: Vec<[i64; 2]> = chains.iter().flat_map(|c| sides.iter().map(|s| ways(c, s))).collect();
         let cost = |chain: usize, lane: usize| costs[chain * self.cells + lane];
-        let may = |chain: &Vec<u32>, lane| fits.is_none_or(|fits| chain.iter().all(|&node| fits.may(node, lane)));
+        let may = |chain: &Vec<u32>, lane| {
+            allowed_lanes.is_none_or(|allowed_lanes| chain.iter().all(|&node| allowed_lanes.may(node, lane)))
+        };
         let may: Vec<bool> = chains.iter().flat_map(|c| (0..self.cells).map(move |lane| may(c, lane))).collect();
         let lanes = assign(chains.len(), self.cells, |c, l| {
             let forbidden = if may[c * self.cells + l] { 0 } else { FORBIDDEN };
@@ -142,11 +145,11 @@ impl<'a> Group<'a> {
     /// What a lane holds before a stage, as far as it is known.
     fn before(&self, stage: usize, lane: usize) -> State {
         let count = self.stages.len();
-        let cycle = matches!(self.closing[lane], Closing::Cycle);
+        let cycle = matches!(self.boundaries[lane], Boundary::Cyclic);
         let earlier = (0..stage).rev().chain((stage..count).rev().filter(|_| cycle));
         let mut state = State::unknown(self.rows());
         self.fill(&mut state, lane, earlier, <[u32]>::last);
-        if let Closing::Given { start, .. } = &self.closing[lane] {
+        if let Boundary::Open { start, .. } = &self.boundaries[lane] {
             state.or(start);
         }
         state
@@ -154,11 +157,11 @@ impl<'a> Group<'a> {
 
     /// What a lane will have to hold after a stage, as far as it is known.
     fn after(&self, stage: usize, lane: usize) -> State {
-        let cycle = matches!(self.closing[lane], Closing::Cycle);
+        let cycle = matches!(self.boundaries[lane], Boundary::Cyclic);
         let later = (stage + 1..self.stages.len()).chain((0..=stage).filter(|_| cycle));
         let mut state = State::unknown(self.rows());
         self.fill(&mut state, lane, later, <[u32]>::first);
-        if let Closing::Given { end, .. } = &self.closing[lane] {
+        if let Boundary::Open { end, .. } = &self.boundaries[lane] {
             state.or(end);
         }
         state
@@ -201,8 +204,8 @@ impl<'a> Group<'a> {
                 sum += steps.sum::<i64>() + i64::from(nodes.to_state(first as usize, &self.before(stage, lane)));
             }
         }
-        for (lane, closing) in self.closing.iter().enumerate() {
-            if let Closing::Given { start, end } = closing {
+        for (lane, boundary) in self.boundaries.iter().enumerate() {
+            if let Boundary::Open { start, end } = boundary {
                 let mut last = State::unknown(self.rows());
                 self.fill(&mut last, lane, (0..self.stages.len()).rev(), <[u32]>::last);
                 last.or(start);
@@ -253,9 +256,10 @@ fn cut(nodes: &Nodes, cells: usize, effort: Effort, seed: u64) -> Vec<Vec<u32>> 
 }
 
 /// The same around faulty cells: lanes that suit all nodes are cut from one path, the others keep the nodes that make the steps the fewest.
-fn cut_around(nodes: &Nodes, fits: &Fits, effort: Effort, seed: u64) -> Vec<Vec<u32>> {
-    let mut chains = fits.shares();
-    let open: Vec<usize> = fits.open().iter().enumerate().filter(|(_, open)| **open).map(|(lane, _)| lane).collect();
+fn cut_around(nodes: &Nodes, allowed_lanes: &LaneMatching, effort: Effort, seed: u64) -> Vec<Vec<u32>> {
+    let mut chains = allowed_lanes.shares();
+    let open: Vec<usize> =
+        allowed_lanes.open().iter().enumerate().filter(|(_, open)| **open).map(|(lane, _)| lane).collect();
     let rest: Vec<u32> = open.iter().flat_map(|&lane| std::mem::take(&mut chains[lane])).collect();
     if !rest.is_empty() {
         for (lane, chain) in open.iter().zip(cut(&nodes.pick(&rest), open.len(), effort, seed)) {

@@ -2,15 +2,16 @@
 
 use firmware_model::pcm::{Move, WriteCost};
 
-use super::Problem;
+use super::family::Problem;
 use crate::order::bound::pulse::{PulseBound, forced_changes};
-use crate::order::chain::directions::{Arrangement, Closure, Start};
+use crate::order::chain::boundary::CoreBoundary;
+use crate::order::chain::directions::Arrangement;
 use crate::order::cost::objective::Payment;
-use crate::order::cost::pulse_cost::PulseLaw;
+use crate::order::cost::pulse_cost::PulseCost;
 use crate::order::latency::{self, Clock};
 use crate::order::pulses;
 use crate::order::rows::profile::Profiles;
-use crate::order::slots::level_runs::Visits;
+use crate::order::slots::level_runs::LevelRuns;
 use crate::order::wear_levelling;
 
 /// What is made small, and what no plan goes below, so far.
@@ -18,22 +19,24 @@ use crate::order::wear_levelling;
 pub enum RowObjective {
     /// Writes, or what is in proportion to them.
     Writes(Payment),
-    /// Energy of a device that pays by the pulse; `parts` of the law are a pJ.
-    Energy { law: PulseLaw, parts: f64, bound: PulseBound },
+    /// Energy of a device that pays by the pulse; `parts` of the pulse_cost are a pJ.
+    Energy { pulse_cost: PulseCost, parts: f64, bound: PulseBound },
     /// Time; `stages`: those in which some cell has to change.
     Latency { clock: Clock, stages: usize },
     /// The most worn PCM cell; `bound`: pulses that wear, of a device that pays by them.
-    Wear { bound: Option<(PulseLaw, PulseBound)> },
+    Wear { bound: Option<(PulseCost, PulseBound)> },
 }
 
 impl RowObjective {
     pub fn new(problem: &Problem) -> Self {
         let wiring = problem.wiring;
-        let bound = |law| PulseBound::new(law, wiring.cells, wiring.top);
+        let bound = |pulse_cost| PulseBound::new(pulse_cost, wiring.cells, wiring.top);
         match problem.payment() {
-            Payment::Pulses { law, parts } => Self::Energy { law, parts, bound: bound(law) },
+            Payment::Pulses { pulse_cost, parts } => Self::Energy { pulse_cost, parts, bound: bound(pulse_cost) },
             Payment::Time(clock) => Self::Latency { clock, stages: 0 },
-            Payment::WorstCell(law) => Self::Wear { bound: law.map(|law| (law, bound(law))) },
+            Payment::WorstCell(pulse_cost) => {
+                Self::Wear { bound: pulse_cost.map(|pulse_cost| (pulse_cost, bound(pulse_cost))) }
+            }
             levels @ Payment::Levels { .. } => Self::Writes(levels),
         }
     }
@@ -44,30 +47,28 @@ impl RowObjective {
         problem: &Problem,
         layers: &[Profiles],
         arrangement: &Arrangement,
-        closure: &Closure,
-    ) -> Option<Visits> {
-        let plain = || Visits::of(arrangement, layers);
+        boundary: &CoreBoundary,
+    ) -> Option<LevelRuns> {
+        let plain = || LevelRuns::of(arrangement, layers);
         match self {
             Self::Writes(_) => None,
-            Self::Energy { law, .. } => {
-                let cheapest = |mut visits: Visits| (pulses::reorder(&mut visits, *law, closure).cost, visits);
-                let stuck = cheapest(pulses::stick(layers, &arrangement.timeline, closure));
+            Self::Energy { pulse_cost, .. } => {
+                let cheapest = |mut level_runs: LevelRuns| {
+                    (pulses::reorder(&mut level_runs, *pulse_cost, boundary).cost, level_runs)
+                };
+                let stuck = cheapest(pulses::hold_level(layers, &arrangement.timeline, boundary));
                 let sorted = cheapest(plain());
                 Some(if stuck.0 < sorted.0 { stuck.1 } else { sorted.1 })
             }
             Self::Latency { clock, .. } => {
-                let start = match closure {
-                    Closure::Part { start, .. } => start.as_deref(),
-                    Closure::Cycle => None,
-                };
                 let stages: Vec<usize> = layers.iter().map(|l| l.rows().div_ceil(problem.wiring.core_rows)).collect();
-                let time = |visits: &Visits| clock.inference(visits, &stages, problem.rows_of_a_core());
+                let time = |level_runs: &LevelRuns| clock.inference(level_runs, &stages, problem.rows_of_a_core());
                 let one_way = |rising| {
-                    let mut visits = plain();
-                    latency::one_way(&mut visits, rising);
-                    visits
+                    let mut level_runs = plain();
+                    latency::one_way(&mut level_runs, rising);
+                    level_runs
                 };
-                let spells = latency::arrange(layers, &arrangement.timeline, *clock, start);
+                let spells = latency::arrange(layers, &arrangement.timeline, *clock, boundary.start().as_deref());
                 [plain(), one_way(true), one_way(false), spells].into_iter().min_by_key(time)
             }
             Self::Wear { bound } => {
@@ -81,15 +82,15 @@ impl RowObjective {
                 };
                 let (mut sweeps, mut evened) = (plain(), wear_levelling::arrange(layers, &arrangement.timeline));
                 match bound {
-                    None => direct(&mut evened, closure),
-                    Some((law, _)) => {
-                        for visits in [&mut sweeps, &mut evened] {
-                            pulses::reorder(visits, *law, closure);
+                    None => wear_levelling::choose_directions(&mut evened, boundary),
+                    Some((pulse_cost, _)) => {
+                        for level_runs in [&mut sweeps, &mut evened] {
+                            pulses::reorder(level_runs, *pulse_cost, boundary);
                         }
                     }
                 }
                 // What has the fewest pulses in all may wear one cell more than the order with the fewest writes does.
-                [sweeps, evened, plain()].into_iter().min_by_key(|visits| wear_levelling::worst(visits, &weigh))
+                [sweeps, evened, plain()].into_iter().min_by_key(|level_runs| wear_levelling::worst(level_runs, &weigh))
             }
         }
     }
@@ -129,17 +130,4 @@ impl RowObjective {
             Self::Wear { bound: Some((_, bound)) } => (bound.cost() as u64).div_ceil(all) as f64,
         }
     }
-}
-
-/// Sweeps ascending runs in the directions with the fewest writes.
-fn direct(visits: &mut Visits, closure: &Closure) {
-    let start = |at: usize| match closure {
-        Closure::Cycle => Start::Cycle,
-        Closure::Part { start, .. } => start.as_ref().map_or(Start::Free, |start| Start::At(start[at])),
-    };
-    let end = |at: usize| match closure {
-        Closure::Part { end: Some(end), .. } => end[at],
-        _ => None,
-    };
-    wear_levelling::choose_directions(visits, &start, &end);
 }
