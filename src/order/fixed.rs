@@ -4,14 +4,14 @@
 //! left out. A row then takes as many steps as its busiest cell, and a stage as many as its longest row.
 
 use super::rows::profile::Profiles;
-use super::slots::level_runs::LevelRuns;
+use super::slots::level_runs::Visits;
 use crate::geometry::EMPTY;
 
 /// A plan with fixed levels.
 #[derive(Clone, Debug)]
 pub struct Fixed {
     /// Where everything is.
-    pub visits: LevelRuns,
+    pub visits: Visits,
     /// Steps of an inference.
     pub steps: u64,
     /// Steps that no plan with fixed levels can go below.
@@ -160,7 +160,7 @@ fn fewest_steps(counts: &[u32], cells: usize) -> u32 {
 }
 
 fn place(layers: &[Profiles], core_rows: usize, cells: usize, share: &[u32]) -> Fixed {
-    let mut fixed = Fixed { visits: LevelRuns::new(core_rows, cells), steps: 0, lower_bound_steps: 0 };
+    let mut fixed = Fixed { visits: Visits::new(core_rows, cells), steps: 0, lower_bound_steps: 0 };
     for layer in layers {
         let counts: Vec<Vec<u32>> = (0..layer.rows()).map(|row| counts(layer, row)).collect();
         let mut fewest: Vec<u32> = counts.iter().map(|counts| fewest_steps(counts, cells)).collect();

@@ -8,7 +8,7 @@ use firmware_model::pcm::{Move, Slowest, WriteCost};
 
 use super::chain::timeline::Timeline;
 use super::rows::profile::Profiles;
-use super::slots::level_runs::{LevelRun, LevelRuns};
+use super::slots::level_runs::{Run, Visits};
 use crate::geometry::EMPTY;
 
 /// Shares of the longest possible spell that are tried, in eighths.
@@ -53,7 +53,7 @@ impl Clock {
 
     /// Time of an inference in steady state, in parts: in each layer the slowest core counts.
     #[must_use]
-    pub fn inference(&self, visits: &LevelRuns, layer_stages: &[usize], rows_of_core: usize) -> u64 {
+    pub fn inference(&self, visits: &Visits, layer_stages: &[usize], rows_of_core: usize) -> u64 {
         let (core_rows, cells) = (visits.core_rows(), visits.cells());
         let mut held = last_levels(visits);
         let (mut total, mut stage) = (0, 0);
@@ -85,7 +85,7 @@ impl Clock {
 
 /// Sends all cells the same way through what they serve: `rising`, from level 0 outwards, so that falls come together, where a stage begins; or the
 /// other way round. Runs must follow each other without a pause. A cell with levels of both signs turns once on the way.
-pub fn one_way(visits: &mut LevelRuns, rising: bool) {
+pub fn one_way(visits: &mut Visits, rising: bool) {
     for stage in 0..visits.stages() {
         for core_row in 0..visits.core_rows() {
             for cell in 0..visits.cells() {
@@ -117,7 +117,7 @@ pub fn one_way(visits: &mut LevelRuns, rising: bool) {
 }
 
 /// Where each cell stands at the end of an inference, 0 if it is never used.
-fn last_levels(visits: &LevelRuns) -> Vec<i16> {
+fn last_levels(visits: &Visits) -> Vec<i16> {
     let (core_rows, cells) = (visits.core_rows(), visits.cells());
     let last = |at: usize| {
         let runs = (0..visits.stages()).rev().find_map(|stage| visits.runs(stage, at / cells, at % cells).last());
@@ -139,7 +139,7 @@ struct Spell {
 /// Plans the stages of `timeline`, whose rows stay where they are, for few and short waits. `start`: levels of all cells at the beginning,
 /// where they are known; else the end of the inference.
 #[must_use]
-pub fn arrange(layers: &[Profiles], timeline: &Timeline, clock: Clock, start: Option<&[i16]>) -> LevelRuns {
+pub fn arrange(layers: &[Profiles], timeline: &Timeline, clock: Clock, start: Option<&[i16]>) -> Visits {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
     let mut held = match start {
         Some(start) => start.to_vec(),
@@ -154,32 +154,36 @@ pub fn arrange(layers: &[Profiles], timeline: &Timeline, clock: Clock, start: Op
     visits
 }
 
-fn pass(layers: &[Profiles], timeline: &Timeline, clock: Clock, held: &mut Vec<i16>) -> LevelRuns {
+fn pass(layers: &[Profiles], timeline: &Timeline, clock: Clock, held: &mut Vec<i16>) -> Visits {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
-    let mut runs = LevelRuns::new(core_rows, cells);
-    for (stage, layer) in Profiles::stages(layers, core_rows).enumerate() {
-        let rows: Vec<u32> = (0..core_rows).map(|core_row| timeline.row(stage, core_row)).collect();
-        let mut best: Option<Laid> = None;
-        for share in SHARES {
-            let mut spells = cut(layer, &rows, cells, share);
-            for _ in 0..2 {
-                let laid = lay(&spells, clock, held, cells);
-                if best.as_ref().is_none_or(|best| laid.time < best.time) {
-                    best = Some(laid);
+    let mut visits = Visits::new(core_rows, cells);
+    let mut stage = 0;
+    for layer in layers {
+        for _ in 0..layer.rows().div_ceil(core_rows) {
+            let rows: Vec<u32> = (0..core_rows).map(|core_row| timeline.row(stage, core_row)).collect();
+            let mut best: Option<(u64, Laid)> = None;
+            for share in SHARES {
+                let mut spells = cut(layer, &rows, cells, share);
+                for _ in 0..2 {
+                    let laid = lay(&spells, clock, held, cells);
+                    if best.as_ref().is_none_or(|(time, _)| laid.time < *time) {
+                        best = Some((laid.time, laid));
+                    }
+                    spells.reverse();
                 }
-                spells.reverse();
             }
-        }
-        runs.push_stage(layer.steps(cells));
-        if let Some(laid) = best {
-            for (&row, cells) in rows.iter().zip(laid.runs.chunks_exact(cells)) {
-                runs.push_slot(row);
-                cells.iter().for_each(|own| runs.push_runs(own));
+            visits.push_stage(layer.steps(cells));
+            if let Some((_, laid)) = best {
+                for (core_row, &row) in rows.iter().enumerate() {
+                    visits.push_slot(row);
+                    laid.runs[core_row * cells..][..cells].iter().for_each(|runs| visits.push_runs(runs));
+                }
+                *held = laid.held;
             }
-            *held = laid.held;
+            stage += 1;
         }
     }
-    runs
+    visits
 }
 
 /// Cuts a stage into spells, the longest first. `share`: of the longest possible spell, in eighths.
@@ -259,7 +263,7 @@ fn take(left: &[usize], cells: usize, steps: usize, spell: usize) -> Vec<usize> 
 /// A stage with every cell's runs.
 struct Laid {
     time: u64,
-    runs: Vec<Vec<LevelRun>>,
+    runs: Vec<Vec<Run>>,
     held: Vec<i16>,
 }
 
@@ -277,12 +281,12 @@ fn lay(spells: &[Spell], clock: Clock, held: &[i16], cells: usize) -> Laid {
             for (cell, level) in matched(&order, held, levels) {
                 slowest = slowest.with(clock.slowest(held[cell], level));
                 held[cell] = level;
-                let runs: &mut Vec<LevelRun> = &mut laid.runs[core_row * cells + cell];
+                let runs: &mut Vec<Run> = &mut laid.runs[core_row * cells + cell];
                 match runs.last_mut() {
                     Some(run) if run.level == level && (run.first + run.count) as usize == first => {
                         run.count += spell.steps as u32;
                     }
-                    _ => runs.push(LevelRun { level, first: first as u32, count: spell.steps as u32 }),
+                    _ => runs.push(Run { level, first: first as u32, count: spell.steps as u32 }),
                 }
             }
         }

@@ -9,7 +9,8 @@ use super::chain::boundary::{CellBoundary, CoreBoundary};
 use super::chain::timeline::{Timeline, distance};
 use super::chain::two_state::Directions;
 use super::rows::profile::Profiles;
-use super::slots::level_runs::{LevelRuns, levels_of};
+use super::slots::level_runs::{Visits, levels_of};
+use crate::geometry::EMPTY;
 
 /// Partners that are tried for the most worn cell of a core row, the least worn first.
 const PARTNERS: usize = 8;
@@ -156,7 +157,7 @@ fn windows(from: &[u32], to: &[u32]) -> Vec<(usize, usize)> {
 
 /// The slots of `timeline`, with the cells' parts exchanged, each swept in the best directions.
 #[must_use]
-pub fn arrange(layers: &[Profiles], timeline: &Timeline) -> LevelRuns {
+pub fn arrange(layers: &[Profiles], timeline: &Timeline) -> Visits {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
     let rows: Vec<Row> = (0..core_rows)
         .into_par_iter()
@@ -166,19 +167,35 @@ pub fn arrange(layers: &[Profiles], timeline: &Timeline) -> LevelRuns {
             row
         })
         .collect();
+    let mut visits = Visits::new(core_rows, cells);
     let (mut order, mut first) = (Vec::new(), Vec::new());
-    LevelRuns::of_slots(timeline, layers, |runs, (stage, core_row), layer, row| {
-        let chunks = timeline.chunks(stage, core_row);
-        chunks.begins(&mut order, &mut first);
-        for &part in &rows[core_row].part[stage * cells..][..cells] {
-            let part = part as usize;
-            runs.push_cell(levels_of(layer, row, first[part]..first[part] + chunks.len[part]));
+    let mut stage = 0;
+    for layer in layers {
+        for _ in 0..layer.rows().div_ceil(core_rows) {
+            visits.push_stage(layer.steps(cells));
+            for (core_row, parts) in rows.iter().enumerate() {
+                let row = timeline.row(stage, core_row);
+                visits.push_slot(row);
+                let chunks = timeline.chunks(stage, core_row);
+                let len = chunks.len;
+                chunks.begins(&mut order, &mut first);
+                for cell in 0..cells {
+                    let part = parts.part[stage * cells + cell] as usize;
+                    if row == EMPTY || len[part] == 0 {
+                        visits.push_cell([]);
+                    } else {
+                        visits.push_cell(levels_of(layer, row as usize, first[part]..first[part] + len[part]));
+                    }
+                }
+            }
+            stage += 1;
         }
-    })
+    }
+    visits
 }
 
 /// Chooses the directions in which ascending runs are swept, each cell for itself, exactly.
-pub fn choose_directions(visits: &mut LevelRuns, boundary: &CoreBoundary) {
+pub fn choose_directions(visits: &mut Visits, boundary: &CoreBoundary) {
     let (core_rows, cells) = (visits.core_rows(), visits.cells());
     let mut directions = Directions::default();
     let (mut intervals, mut slots, mut rising) = (Vec::new(), Vec::new(), Vec::new());
@@ -206,7 +223,7 @@ pub fn choose_directions(visits: &mut LevelRuns, boundary: &CoreBoundary) {
 
 /// The worst wear of a PCM cell by an inference, level by level.
 #[must_use]
-pub fn worst(visits: &LevelRuns, weigh: &dyn Fn(i16, i16) -> [u64; 2]) -> u64 {
+pub fn worst(visits: &Visits, weigh: &dyn Fn(i16, i16) -> [u64; 2]) -> u64 {
     let cells = visits.cells();
     let of_cell = |at: usize| {
         let mut levels =

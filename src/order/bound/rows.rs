@@ -425,7 +425,7 @@ mod tests {
             prop_assert!(bound.writes() <= optimum, "bound {}, optimum {optimum}", bound.writes());
             let planned = crate::order::quantile::arrange(&relaxed, core_rows, cells, &crate::order::chain::boundary::CoreBoundary::Cyclic, crate::order::Effort::Best, 1);
             prop_assert!(planned.writes >= optimum, "planned {}, optimum {optimum}", planned.writes);
-            let visits = crate::order::slots::level_runs::LevelRuns::of(&planned, &relaxed);
+            let visits = crate::order::slots::level_runs::Visits::of(&planned, &relaxed);
             prop_assert_eq!(visits.writes(), planned.writes);
         }
 

@@ -48,7 +48,7 @@ impl Family for PulseLanes<'_> {
     fn arrange(&mut self, boundary: &CoreBoundary, observer: &dyn Observer) -> Result<Arranged, OrderError> {
         observer.begin("ordering", 0);
         let (layers, wiring) = (std::mem::take(&mut self.layers), self.problem.wiring);
-        let mut runs = LaneRuns::level_runs(&layers, wiring.core_rows, wiring.cells);
+        let mut runs = LaneRuns::visits(&layers, wiring.core_rows, wiring.cells);
         self.least += pulses::reorder(&mut runs, self.law, boundary).least;
         let slots = RunSlots::new(runs, layers.iter().map(LaneRuns::rows), self.problem);
         Ok(Arranged { slots: Box::new(slots), forced: vec![None; layers.len()] })

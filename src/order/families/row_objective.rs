@@ -11,7 +11,7 @@ use crate::order::cost::pulse_cost::PulseLaw;
 use crate::order::latency::{self, Clock};
 use crate::order::pulses;
 use crate::order::rows::profile::Profiles;
-use crate::order::slots::level_runs::LevelRuns;
+use crate::order::slots::level_runs::Visits;
 use crate::order::wear_levelling;
 
 /// What is made small, and what no plan goes below, so far.
@@ -46,19 +46,19 @@ impl RowObjective {
         layers: &[Profiles],
         arrangement: &Arrangement,
         boundary: &CoreBoundary,
-    ) -> Option<LevelRuns> {
-        let plain = || LevelRuns::of(arrangement, layers);
+    ) -> Option<Visits> {
+        let plain = || Visits::of(arrangement, layers);
         match self {
             Self::Writes(_) => None,
             Self::Energy { law, .. } => {
-                let cheapest = |mut visits: LevelRuns| (pulses::reorder(&mut visits, *law, boundary).cost, visits);
+                let cheapest = |mut visits: Visits| (pulses::reorder(&mut visits, *law, boundary).cost, visits);
                 let stuck = cheapest(pulses::stick(layers, &arrangement.timeline, boundary));
                 let sorted = cheapest(plain());
                 Some(if stuck.0 < sorted.0 { stuck.1 } else { sorted.1 })
             }
             Self::Latency { clock, .. } => {
                 let stages: Vec<usize> = layers.iter().map(|l| l.rows().div_ceil(problem.wiring.core_rows)).collect();
-                let time = |visits: &LevelRuns| clock.inference(visits, &stages, problem.rows_of_a_core());
+                let time = |visits: &Visits| clock.inference(visits, &stages, problem.rows_of_a_core());
                 let one_way = |rising| {
                     let mut visits = plain();
                     latency::one_way(&mut visits, rising);

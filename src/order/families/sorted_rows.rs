@@ -15,7 +15,7 @@ use crate::order::extra_steps::{Relaxed, relax};
 use crate::order::quantile;
 use crate::order::rows::profile::Profiles;
 use crate::order::slots::Slots;
-use crate::order::slots::level_runs::LevelRuns;
+use crate::order::slots::level_runs::Visits;
 
 /// Plans in which a weight may sit in any cell of its row.
 pub struct SortedRows<'a> {
@@ -90,7 +90,7 @@ impl Family for SortedRows<'_> {
         }
         let followed = self.objective.follow(problem, &layers, &arrangement, boundary);
         // Stages of relaxed layers differ in their steps.
-        let runs = followed.or_else(|| problem.extra_steps.map(|_| LevelRuns::of(&arrangement, &layers)));
+        let runs = followed.or_else(|| problem.extra_steps.map(|_| Visits::of(&arrangement, &layers)));
         let slots: Box<dyn Slots> = match runs {
             Some(runs) => Box::new(RunSlots::new(runs, rows.into_iter(), problem)),
             None => {

@@ -1,7 +1,7 @@
 //! What each cell serves with reach `lane`: the levels of its lane, row by row.
 
 use crate::geometry::EMPTY;
-use crate::order::slots::level_runs::LevelRuns;
+use crate::order::slots::level_runs::Visits;
 
 /// The levels in each lane of each row of a layer, and how many weights have them.
 #[derive(Clone, Debug)]
@@ -55,8 +55,8 @@ impl LaneRuns {
 
     /// All layers, rows where they are stored, each cell's levels ascending.
     #[must_use]
-    pub fn level_runs(layers: &[Self], core_rows: usize, cells: usize) -> LevelRuns {
-        let mut visits = LevelRuns::new(core_rows, cells);
+    pub fn visits(layers: &[Self], core_rows: usize, cells: usize) -> Visits {
+        let mut visits = Visits::new(core_rows, cells);
         for layer in layers {
             for stage in 0..layer.rows.div_ceil(core_rows) {
                 visits.push_stage(layer.steps);

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::chain::boundary::{CellBoundary, CoreBoundary};
 use super::chain::n_state::Chain;
 use super::cost::pulse_cost::PulseLaw;
-use super::slots::level_runs::LevelRuns;
+use super::slots::level_runs::Visits;
 
 pub use hold_level::stick;
 pub use lanes::LaneRuns;
@@ -33,7 +33,7 @@ pub struct Priced {
 }
 
 /// Puts what each cell serves in each slot into the cheapest order, exactly.
-pub fn reorder(visits: &mut LevelRuns, law: PulseLaw, boundary: &CoreBoundary) -> Priced {
+pub fn reorder(visits: &mut Visits, law: PulseLaw, boundary: &CoreBoundary) -> Priced {
     let (core_rows, cells) = (visits.core_rows(), visits.cells());
     let of_cell = |chain: &mut Chain, at: usize| {
         let (core_row, cell) = (at / cells, at % cells);

@@ -32,11 +32,6 @@ impl Profiles {
         Self { rows, cols, top, below, steps: None }
     }
 
-    /// The layer of every stage, one after the other.
-    pub fn stages(layers: &[Self], core_rows: usize) -> impl Iterator<Item = &Self> {
-        layers.iter().flat_map(move |layer| std::iter::repeat_n(layer, layer.rows.div_ceil(core_rows)))
-    }
-
     /// Leaves out the weights of level 0, as their products are zero, and grants so many steps a tile row.
     pub fn relax(&mut self, steps: usize) {
         let (stride, zero) = (2 * self.top as usize + 2, self.top as usize);

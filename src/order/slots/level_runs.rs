@@ -7,12 +7,11 @@ use std::ops::Range;
 
 use crate::geometry::EMPTY;
 use crate::order::chain::directions::Arrangement;
-use crate::order::chain::timeline::Timeline;
 use crate::order::rows::profile::Profiles;
 
 /// Steps in a row in which a cell holds one level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LevelRun {
+pub struct Run {
     /// The signed level.
     pub level: i16,
     /// First step, in the stage.
@@ -23,7 +22,7 @@ pub struct LevelRun {
 
 /// What a whole network's cells serve, stage by stage, core row by core row, cell by cell.
 #[derive(Clone, Debug)]
-pub struct LevelRuns {
+pub struct Visits {
     core_rows: usize,
     cells: usize,
     /// Steps of each stage.
@@ -32,10 +31,10 @@ pub struct LevelRuns {
     row: Vec<u32>,
     /// Where the runs of each cell of each slot begin; one more at the end.
     first_run: Vec<u32>,
-    runs: Vec<LevelRun>,
+    runs: Vec<Run>,
 }
 
-impl LevelRuns {
+impl Visits {
     /// No stage yet.
     #[must_use]
     pub fn new(core_rows: usize, cells: usize) -> Self {
@@ -56,56 +55,52 @@ impl LevelRuns {
     pub fn push_cell(&mut self, served: impl IntoIterator<Item = (i16, u32)>) {
         let mut first = 0;
         for (level, count) in served {
-            self.runs.push(LevelRun { level, first, count });
+            self.runs.push(Run { level, first, count });
             first += count;
         }
         self.first_run.push(self.runs.len() as u32);
     }
 
     /// Adds a cell with these runs, which may leave steps between them.
-    pub fn push_runs(&mut self, runs: &[LevelRun]) {
+    pub fn push_runs(&mut self, runs: &[Run]) {
         self.runs.extend_from_slice(runs);
         self.first_run.push(self.runs.len() as u32);
-    }
-
-    /// The slots of a timeline in the steps of their layers; `fill` adds the cells of a slot `(stage, core row)` that computes a layer's row.
-    #[must_use]
-    pub fn of_slots(
-        timeline: &Timeline,
-        layers: &[Profiles],
-        mut fill: impl FnMut(&mut Self, (usize, usize), &Profiles, usize),
-    ) -> Self {
-        let mut runs = Self::new(timeline.core_rows(), timeline.cells());
-        for (stage, layer) in Profiles::stages(layers, runs.core_rows).enumerate() {
-            runs.push_stage(layer.steps(runs.cells));
-            for core_row in 0..runs.core_rows {
-                let row = timeline.row(stage, core_row);
-                runs.push_slot(row);
-                if row == EMPTY {
-                    (0..runs.cells).for_each(|_| runs.push_cell([]));
-                } else {
-                    fill(&mut runs, (stage, core_row), layer, row as usize);
-                }
-            }
-        }
-        runs
     }
 
     /// The same as an arrangement that sweeps: the layers' profiles say which levels lie in a chunk, and their steps.
     #[must_use]
     pub fn of(arrangement: &Arrangement, layers: &[Profiles]) -> Self {
+        let timeline = &arrangement.timeline;
+        let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
+        let mut visits = Self::new(core_rows, cells);
         let (mut order, mut begins) = (Vec::new(), Vec::new());
-        Self::of_slots(&arrangement.timeline, layers, |runs, (stage, core_row), layer, row| {
-            let (chunks, rising) = (arrangement.timeline.chunks(stage, core_row), arrangement.rising(stage, core_row));
-            chunks.begins(&mut order, &mut begins);
-            for ((&len, &begin), &rises) in chunks.len.iter().zip(&begins).zip(rising) {
-                let mut served: Vec<(i16, u32)> = levels_of(layer, row, begin..begin + len).collect();
-                if !rises {
-                    served.reverse();
+        let mut stage = 0;
+        for layer in layers {
+            for _ in 0..layer.rows().div_ceil(core_rows) {
+                visits.push_stage(layer.steps(cells));
+                for core_row in 0..core_rows {
+                    let row = timeline.row(stage, core_row);
+                    visits.push_slot(row);
+                    let rising = arrangement.rising(stage, core_row);
+                    let chunks = timeline.chunks(stage, core_row);
+                    chunks.begins(&mut order, &mut begins);
+                    for (cell, &len) in chunks.len.iter().enumerate() {
+                        if row == EMPTY || len == 0 {
+                            visits.push_cell([]);
+                            continue;
+                        }
+                        let chunk = begins[cell]..begins[cell] + len;
+                        let mut served: Vec<(i16, u32)> = levels_of(layer, row as usize, chunk).collect();
+                        if !rising[cell] {
+                            served.reverse();
+                        }
+                        visits.push_cell(served);
+                    }
                 }
-                runs.push_cell(served);
+                stage += 1;
             }
-        })
+        }
+        visits
     }
 
     /// Core rows R.
@@ -140,12 +135,12 @@ impl LevelRuns {
 
     /// What a cell serves in a slot, in order.
     #[must_use]
-    pub fn runs(&self, stage: usize, core_row: usize, cell: usize) -> &[LevelRun] {
+    pub fn runs(&self, stage: usize, core_row: usize, cell: usize) -> &[Run] {
         &self.runs[self.range(stage, core_row, cell)]
     }
 
     /// The same, to move them within the stage.
-    pub fn runs_mut(&mut self, stage: usize, core_row: usize, cell: usize) -> &mut [LevelRun] {
+    pub fn runs_mut(&mut self, stage: usize, core_row: usize, cell: usize) -> &mut [Run] {
         let range = self.range(stage, core_row, cell);
         &mut self.runs[range]
     }

@@ -3,7 +3,7 @@
 //! Whatever the order, a row's work on its core row comes down to two tables of `steps x cells`. Everything behind the order
 //! (the tally of writes, the encoder) reads these tables and nothing else.
 
-use super::level_runs::LevelRun;
+use super::level_runs::Run;
 use crate::geometry::{DARK, IDLE};
 use crate::order::chain::timeline::Chunks;
 use crate::simd::simd;
@@ -183,13 +183,7 @@ impl Program {
 
     /// Each cell works through its runs; within a level, columns go to the cells in ascending order as time goes on. Weights of level 0 that
     /// no run has room for are left out.
-    pub fn runs<'a>(
-        &mut self,
-        row: &[i16],
-        steps: usize,
-        top: i16,
-        cells: impl ExactSizeIterator<Item = &'a [LevelRun]>,
-    ) {
+    pub fn runs<'a>(&mut self, row: &[i16], steps: usize, top: i16, cells: impl ExactSizeIterator<Item = &'a [Run]>) {
         self.place(steps, cells);
         let mut next = self.sort_columns(row, top);
         self.feed(&mut next, top);
@@ -201,7 +195,7 @@ impl Program {
         row: &[i16],
         steps: usize,
         top: i16,
-        cells: impl ExactSizeIterator<Item = &'a [LevelRun]>,
+        cells: impl ExactSizeIterator<Item = &'a [Run]>,
     ) {
         let width = cells.len();
         self.place(steps, cells);
@@ -218,7 +212,7 @@ impl Program {
         }
     }
 
-    fn place<'a>(&mut self, steps: usize, cells: impl ExactSizeIterator<Item = &'a [LevelRun]>) {
+    fn place<'a>(&mut self, steps: usize, cells: impl ExactSizeIterator<Item = &'a [Run]>) {
         let width = cells.len();
         self.reset(steps, width);
         for (cell, runs) in cells.enumerate() {
