@@ -3,15 +3,16 @@
 //! A weight cell holds an interval of levels: all, only those up to 0 or from 0 on (one PCM cell of the pair is stuck at level 0), a single one
 //! (stuck elsewhere), or none. Any weight of a row may sit in any cell, so a faulty cell takes what it can hold, and the others the rest:
 //!
-//! 1. For every layer: how many steps a row needs on each core row, and which core rows are worth using (`Crew`).
+//! 1. For every layer: how many steps a row needs on each core row, and which core rows are worth using (`ActiveRows`).
 //! 2. Rows are dealt out and trade places as on an intact core ([`super::rows::path`], [`super::rows::exchange`]).
 //! 3. Every row is cut for the cells of its core row, exactly, between what lies before and after it ([`super::cut::ranges`]).
 //! 4. Each cell's directions are chosen exactly ([`super::chain::directions`]).
 
 use super::chain::boundary::CoreBoundary;
 use super::chain::directions::{Arrangement, choose_directions};
-use super::chain::timeline::{Chunks, Ends, Timeline};
-use super::cut::ranges::{CellCosts, Ranges, Shape};
+use super::chain::timeline::{Chunks, Timeline};
+use super::cut::costs::{FrontierCost, RangeCost};
+use super::cut::ranges::Shape;
 use super::rows::exchange::{Span, improve};
 use super::rows::path::{Path, Signatures, deal};
 use super::rows::profile::Profiles;
@@ -65,30 +66,14 @@ impl FaultyRows {
     }
 }
 
-/// The exact cost between two frontiers.
-struct Between<'a> {
-    past: Ends<'a>,
-    future: Ends<'a>,
-}
-
-impl CellCosts for Between<'_> {
-    fn visit(&self, cell: usize, lo: i16, hi: i16) -> i64 {
-        let (past, future) = (|x| i64::from(self.past.reach(cell, x)), |x| i64::from(self.future.reach(cell, x)));
-        (past(lo) + future(hi)).min(past(hi) + future(lo)) + i64::from(hi - lo)
-    }
-    fn idle(&self, cell: usize) -> i64 {
-        i64::from(self.past.meet(cell, &self.future))
-    }
-}
-
 /// The core rows that compute a layer, and the steps that they need at most.
-struct Crew {
+struct ActiveRows {
     rows: Vec<usize>,
     steps: usize,
 }
 
-impl Crew {
-    /// The crew that takes the fewest steps in all: every core row needs some steps for the worst of the layer's rows, and a slow one can slow down all.
+impl ActiveRows {
+    /// The active that takes the fewest steps in all: every core row needs some steps for the worst of the layer's rows, and a slow one can slow down all.
     fn choose(layer: &Profiles, faulty: &FaultyRows) -> Option<Self> {
         let mut needs: Vec<(usize, usize)> = Vec::new();
         let rows: Vec<Vec<(i16, u32)>> = (0..layer.rows()).map(|row| runs_of(layer, row)).collect();
@@ -97,8 +82,8 @@ impl Crew {
             needs.extend(worst.map(|worst| (worst, core_row)));
         }
         needs.sort_unstable();
-        let total = |crew: usize| layer.rows().div_ceil(crew) * needs[crew - 1].0;
-        let best = (1..=needs.len()).rev().min_by_key(|&crew| total(crew))?;
+        let total = |active: usize| layer.rows().div_ceil(active) * needs[active - 1].0;
+        let best = (1..=needs.len()).rev().min_by_key(|&active| total(active))?;
         let mut rows: Vec<usize> = needs[..best].iter().map(|need| need.1).collect();
         rows.sort_unstable();
         Some(Self { rows, steps: needs[best - 1].0 })
@@ -190,21 +175,21 @@ pub fn arrange(
     more_steps: usize,
 ) -> Result<FaultyArrangement, usize> {
     let all_rows = faulty.rows.len();
-    let mut crews = Vec::with_capacity(layers.len());
+    let mut active_rows = Vec::with_capacity(layers.len());
     for (index, layer) in layers.iter().enumerate() {
-        crews.push(Crew::choose(layer, faulty).ok_or(index)?);
+        active_rows.push(ActiveRows::choose(layer, faulty).ok_or(index)?);
     }
     let mut first_stage = vec![0];
     let mut spans = Vec::new();
-    for (layer, crew) in layers.iter().zip(&crews) {
-        let (first, tile_rows) = (first_stage[spans.len()], layer.rows().div_ceil(crew.rows.len()));
+    for (layer, active) in layers.iter().zip(&active_rows) {
+        let (first, tile_rows) = (first_stage[spans.len()], layer.rows().div_ceil(active.rows.len()));
         spans.push(Span { first, tile_rows, rows: layer.rows() });
         first_stage.push(first + tile_rows);
     }
     let stages = first_stage[layers.len()];
     let mut work =
         Work { layers, faulty, timeline: Timeline::new(all_rows, faulty.cells, stages), spans, steps: Vec::new() };
-    let paths = work.place(&crews);
+    let paths = work.place(&active_rows);
     choose_directions(&mut work.timeline, boundary);
     let budgets: Vec<usize> =
         layers.iter().map(|l| if l.rows() < 2 { 0 } else { l.rows() * super::quantile::tries_per_row(l) }).collect();
@@ -237,24 +222,23 @@ impl Work<'_> {
         self.faulty.rows.len() / self.faulty.core_rows
     }
 
-    /// Deals the rows of every layer to its crew, with the cuts of intact core rows: where the search begins.
-    fn place(&mut self, crews: &[Crew]) -> Vec<Path> {
+    /// Deals the rows of every layer to its active, with the cuts of intact core rows: where the search begins.
+    fn place(&mut self, active_rows: &[ActiveRows]) -> Vec<Path> {
         let cells = self.faulty.cells;
         let mut ends: Vec<Option<Vec<u8>>> = vec![None; self.faulty.rows.len()];
         let (mut cut, mut sorted) = (super::cut::Cut::default(), Vec::new());
         let mut paths = Vec::new();
-        for ((layer, span), crew) in self.layers.iter().zip(&self.spans).zip(crews) {
+        for ((layer, span), active) in self.layers.iter().zip(&self.spans).zip(active_rows) {
             let signatures = Signatures::new(layer, cells.min(64));
             let path = Path::new(&signatures, layer.rows(), (4 * layer.cols()).clamp(256, 8192));
-            let mut own_ends: Vec<_> = crew.rows.iter().map(|&row| ends[row].take()).collect();
-            let chains = deal(&path, &signatures, crew.rows.len(), &mut own_ends);
-            for ((&core_row, chain), end) in crew.rows.iter().zip(&chains).zip(own_ends) {
+            let mut own_ends: Vec<_> = active.rows.iter().map(|&row| ends[row].take()).collect();
+            let chains = deal(&path, &signatures, active.rows.len(), &mut own_ends);
+            for ((&core_row, chain), end) in active.rows.iter().zip(&chains).zip(own_ends) {
                 ends[core_row] = end;
                 for (t, &row) in chain.iter().enumerate() {
                     layer.sorted_levels(row as usize, &mut sorted);
-                    cut.narrowest(&sorted, cells, crew.steps);
-                    let chunks = Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len };
-                    self.timeline.set(span.first + t, core_row, row, chunks);
+                    cut.narrowest(&sorted, cells, active.steps);
+                    self.timeline.set(span.first + t, core_row, row, cut.chunks());
                 }
             }
             paths.push(path);
@@ -315,9 +299,9 @@ impl Work<'_> {
         let shape = if shapes.strong.fits(&runs, steps) { &shapes.strong } else { &shapes.all };
         let shares = if between {
             let (past, future) = (self.timeline.past(stage, core_row), self.timeline.future(stage, core_row));
-            shape.cut(&runs, steps, &Between { past, future })
+            shape.cut(&runs, steps, &FrontierCost { past, future })
         } else {
-            shape.cut(&runs, steps, &Ranges)
+            shape.cut(&runs, steps, &RangeCost)
         };
         let cells = self.faulty.cells;
         let (mut lo, mut hi, mut len) = (vec![0; cells], vec![0; cells], vec![0; cells]);

@@ -4,14 +4,14 @@
 //! left out. A row then takes as many steps as its busiest cell, and a stage as many as its longest row.
 
 use super::rows::profile::Profiles;
-use super::slots::level_runs::Visits;
+use super::slots::level_runs::LevelRuns;
 use crate::geometry::EMPTY;
 
 /// A plan with fixed levels.
 #[derive(Clone, Debug)]
 pub struct Fixed {
     /// Where everything is.
-    pub visits: Visits,
+    pub level_runs: LevelRuns,
     /// Steps of an inference.
     pub steps: u64,
     /// Steps that no plan with fixed levels can go below.
@@ -160,7 +160,7 @@ fn fewest_steps(counts: &[u32], cells: usize) -> u32 {
 }
 
 fn place(layers: &[Profiles], core_rows: usize, cells: usize, share: &[u32]) -> Fixed {
-    let mut fixed = Fixed { visits: Visits::new(core_rows, cells), steps: 0, lower_bound_steps: 0 };
+    let mut fixed = Fixed { level_runs: LevelRuns::new(core_rows, cells), steps: 0, lower_bound_steps: 0 };
     for layer in layers {
         let counts: Vec<Vec<u32>> = (0..layer.rows()).map(|row| counts(layer, row)).collect();
         let mut fewest: Vec<u32> = counts.iter().map(|counts| fewest_steps(counts, cells)).collect();
@@ -171,21 +171,21 @@ fn place(layers: &[Profiles], core_rows: usize, cells: usize, share: &[u32]) -> 
         for stage in rows.chunks(core_rows) {
             let steps = stage[0].0.max(1);
             fixed.steps += u64::from(steps);
-            fixed.visits.push_stage(steps as usize);
+            fixed.level_runs.push_stage(steps as usize);
             for core_row in 0..core_rows {
                 let row = stage.get(core_row).map(|&(_, row)| row);
-                fixed.visits.push_slot(row.map_or(EMPTY, |row| row as u32));
+                fixed.level_runs.push_slot(row.map_or(EMPTY, |row| row as u32));
                 let mut left = cells;
                 for (level, &holders) in (-layer.top()..=layer.top()).zip(share) {
                     let count = row.map_or(0, |row| counts[row][(level + layer.top()) as usize]);
                     for holder in 0..holders {
                         // As even as it goes.
                         let served = (count * (holder + 1) / holders) - count * holder / holders;
-                        fixed.visits.push_cell((served > 0).then_some((level, served)));
+                        fixed.level_runs.push_cell((served > 0).then_some((level, served)));
                         left -= 1;
                     }
                 }
-                (0..left).for_each(|_| fixed.visits.push_cell([]));
+                (0..left).for_each(|_| fixed.level_runs.push_cell([]));
             }
         }
     }
@@ -257,10 +257,10 @@ mod tests {
             let optimum = everything(&counted, core_rows, cells).unwrap();
             let fixed = fixed_levels(std::slice::from_ref(&layer), core_rows, cells).unwrap();
             prop_assert!(fixed.lower_bound_steps <= optimum && optimum <= fixed.steps);
-            prop_assert_eq!(fixed.visits.writes(), 0);
+            prop_assert_eq!(fixed.level_runs.writes(), 0);
             let nonzero = rows.concat().iter().filter(|level| **level != 0).count();
-            let slots = (0..fixed.visits.stages()).flat_map(|stage| (0..core_rows).map(move |core_row| (stage, core_row)));
-            let served = slots.map(|(stage, core_row)| fixed.visits.weights(stage, core_row)).sum::<u64>();
+            let slots = (0..fixed.level_runs.stages()).flat_map(|stage| (0..core_rows).map(move |core_row| (stage, core_row)));
+            let served = slots.map(|(stage, core_row)| fixed.level_runs.weights(stage, core_row)).sum::<u64>();
             prop_assert_eq!(served, nonzero as u64);
         }
     }

@@ -1,17 +1,17 @@
 //! The order for the least time: cells change in the same steps (docs/trade.md, section 5).
 //!
-//! Cells of a step are written side by side, and the slowest decides. So the steps of a stage are cut into *spells*, the same for all core rows, in which no
-//! cell changes: few spells, few waits. A row with `n_v` weights of level v puts `x_v` cells on level v in a spell of l steps, at most `n_v / l`; the
-//! rest is left to the spells that follow, and those of a single step can always serve it.
+//! Cells of a step are written side by side, and the slowest decides. So the steps of a stage are cut into *phases*, the same for all core rows, in which no
+//! cell changes: few phases, few waits. A row with `n_v` weights of level v puts `x_v` cells on level v in a phase of l steps, at most `n_v / l`; the
+//! rest is left to the phases that follow, and those of a single step can always serve it.
 
 use firmware_model::pcm::{Move, Slowest, WriteCost};
 
 use super::chain::timeline::Timeline;
-use super::rows::profile::Profiles;
-use super::slots::level_runs::{Run, Visits};
+use super::rows::profile::{Profiles, stages};
+use super::slots::level_runs::{LevelRun, LevelRuns};
 use crate::geometry::EMPTY;
 
-/// Shares of the longest possible spell that are tried, in eighths.
+/// Shares of the longest possible phase that are tried, in eighths.
 const SHARES: [usize; 5] = [8, 6, 5, 4, 3];
 
 /// Time to program, in whole parts: comparisons must not depend on rounding.
@@ -53,9 +53,9 @@ impl Clock {
 
     /// Time of an inference in steady state, in parts: in each layer the slowest core counts.
     #[must_use]
-    pub fn inference(&self, visits: &Visits, layer_stages: &[usize], rows_of_core: usize) -> u64 {
-        let (core_rows, cells) = (visits.core_rows(), visits.cells());
-        let mut held = last_levels(visits);
+    pub fn inference(&self, level_runs: &LevelRuns, layer_stages: &[usize], rows_of_core: usize) -> u64 {
+        let (core_rows, cells) = (level_runs.core_rows(), level_runs.cells());
+        let mut held = last_levels(level_runs);
         let (mut total, mut stage) = (0, 0);
         let mut slowest = Vec::new();
         for &stages in layer_stages {
@@ -63,10 +63,10 @@ impl Clock {
             for stage in stage..stage + stages {
                 for (core, time) in of_core.iter_mut().enumerate() {
                     slowest.clear();
-                    slowest.resize(visits.steps(stage), Slowest::default());
+                    slowest.resize(level_runs.steps(stage), Slowest::default());
                     for core_row in core * rows_of_core..core_rows.min((core + 1) * rows_of_core) {
                         for cell in 0..cells {
-                            for run in visits.runs(stage, core_row, cell) {
+                            for run in level_runs.runs(stage, core_row, cell) {
                                 let at = &mut held[core_row * cells + cell];
                                 let step = &mut slowest[run.first as usize];
                                 *step = step.with(self.slowest(std::mem::replace(at, run.level), run.level));
@@ -85,19 +85,19 @@ impl Clock {
 
 /// Sends all cells the same way through what they serve: `rising`, from level 0 outwards, so that falls come together, where a stage begins; or the
 /// other way round. Runs must follow each other without a pause. A cell with levels of both signs turns once on the way.
-pub fn one_way(visits: &mut Visits, rising: bool) {
-    for stage in 0..visits.stages() {
-        for core_row in 0..visits.core_rows() {
-            for cell in 0..visits.cells() {
-                let most = |sign: i16| visits.runs(stage, core_row, cell).iter().map(|run| sign * run.level).max();
+pub fn one_way(level_runs: &mut LevelRuns, rising: bool) {
+    for stage in 0..level_runs.stages() {
+        for core_row in 0..level_runs.core_rows() {
+            for cell in 0..level_runs.cells() {
+                let most = |sign: i16| level_runs.runs(stage, core_row, cell).iter().map(|run| sign * run.level).max();
                 let (plus, minus) = (most(1).unwrap_or(0), most(-1).unwrap_or(0));
                 // The smaller side first, or last: what it falls, or rises, when the cell turns, is then least.
                 let small = if plus <= minus { 1 } else { -1 };
                 let outwards = |level: i16| (level.signum() == -small, level.abs());
                 if rising {
-                    visits.sort_by_key(stage, core_row, cell, outwards);
+                    level_runs.sort_by_key(stage, core_row, cell, outwards);
                 } else {
-                    visits.sort_by_key(stage, core_row, cell, |level| {
+                    level_runs.sort_by_key(stage, core_row, cell, |level| {
                         let (large, height) = outwards(level);
                         (
                             if large {
@@ -117,21 +117,22 @@ pub fn one_way(visits: &mut Visits, rising: bool) {
 }
 
 /// Where each cell stands at the end of an inference, 0 if it is never used.
-fn last_levels(visits: &Visits) -> Vec<i16> {
-    let (core_rows, cells) = (visits.core_rows(), visits.cells());
+fn last_levels(level_runs: &LevelRuns) -> Vec<i16> {
+    let (core_rows, cells) = (level_runs.core_rows(), level_runs.cells());
     let last = |at: usize| {
-        let runs = (0..visits.stages()).rev().find_map(|stage| visits.runs(stage, at / cells, at % cells).last());
+        let runs =
+            (0..level_runs.stages()).rev().find_map(|stage| level_runs.runs(stage, at / cells, at % cells).last());
         runs.map_or(0, |run| run.level)
     };
     (0..core_rows * cells).map(last).collect()
 }
 
-/// What one core row does in one spell: the levels of its active cells, ascending.
+/// What one core row does in one phase: the levels of its active cells, ascending.
 type Levels = Vec<i16>;
 
-/// A spell: its steps, and what each core row does.
+/// A phase: its steps, and what each core row does.
 #[derive(Clone, Debug)]
-struct Spell {
+struct Phase {
     steps: usize,
     rows: Vec<Levels>,
 }
@@ -139,55 +140,51 @@ struct Spell {
 /// Plans the stages of `timeline`, whose rows stay where they are, for few and short waits. `start`: levels of all cells at the beginning,
 /// where they are known; else the end of the inference.
 #[must_use]
-pub fn arrange(layers: &[Profiles], timeline: &Timeline, clock: Clock, start: Option<&[i16]>) -> Visits {
+pub fn arrange(layers: &[Profiles], timeline: &Timeline, clock: Clock, start: Option<&[i16]>) -> LevelRuns {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
     let mut held = match start {
         Some(start) => start.to_vec(),
         None => (0..core_rows).flat_map(|core_row| timeline.chunks(0, core_row).lo.to_vec()).collect(),
     };
-    let mut visits = pass(layers, timeline, clock, &mut held);
+    let mut level_runs = pass(layers, timeline, clock, &mut held);
     if start.is_none() {
         // Now it is known where the inference ends.
-        visits = pass(layers, timeline, clock, &mut held);
+        level_runs = pass(layers, timeline, clock, &mut held);
     }
     debug_assert_eq!(held.len(), core_rows * cells);
-    visits
+    level_runs
 }
 
-fn pass(layers: &[Profiles], timeline: &Timeline, clock: Clock, held: &mut Vec<i16>) -> Visits {
+fn pass(layers: &[Profiles], timeline: &Timeline, clock: Clock, held: &mut Vec<i16>) -> LevelRuns {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
-    let mut visits = Visits::new(core_rows, cells);
-    let mut stage = 0;
-    for layer in layers {
-        for _ in 0..layer.rows().div_ceil(core_rows) {
-            let rows: Vec<u32> = (0..core_rows).map(|core_row| timeline.row(stage, core_row)).collect();
-            let mut best: Option<(u64, Laid)> = None;
-            for share in SHARES {
-                let mut spells = cut(layer, &rows, cells, share);
-                for _ in 0..2 {
-                    let laid = lay(&spells, clock, held, cells);
-                    if best.as_ref().is_none_or(|(time, _)| laid.time < *time) {
-                        best = Some((laid.time, laid));
-                    }
-                    spells.reverse();
+    let mut level_runs = LevelRuns::new(core_rows, cells);
+    for (stage, layer) in stages(layers, core_rows) {
+        let rows: Vec<u32> = (0..core_rows).map(|core_row| timeline.row(stage, core_row)).collect();
+        let mut best: Option<(u64, Laid)> = None;
+        for share in SHARES {
+            let mut phases = cut(layer, &rows, cells, share);
+            for _ in 0..2 {
+                let laid = lay(&phases, clock, held, cells);
+                if best.as_ref().is_none_or(|(time, _)| laid.time < *time) {
+                    best = Some((laid.time, laid));
                 }
+                phases.reverse();
             }
-            visits.push_stage(layer.steps(cells));
-            if let Some((_, laid)) = best {
-                for (core_row, &row) in rows.iter().enumerate() {
-                    visits.push_slot(row);
-                    laid.runs[core_row * cells..][..cells].iter().for_each(|runs| visits.push_runs(runs));
-                }
-                *held = laid.held;
+        }
+        level_runs.push_stage(layer.steps(cells));
+        if let Some((_, laid)) = best {
+            for (core_row, &row) in rows.iter().enumerate() {
+                level_runs.push_slot(row);
+                laid.runs[core_row * cells..][..cells].iter().for_each(|runs| level_runs.push_runs(runs));
             }
-            stage += 1;
+            *held = laid.held;
         }
     }
-    visits
+    level_runs
 }
 
-/// Cuts a stage into spells, the longest first. `share`: of the longest possible spell, in eighths.
-fn cut(layer: &Profiles, rows: &[u32], cells: usize, share: usize) -> Vec<Spell> {
+/// Cuts a stage into phases, the longest first. `share`: of the longest possible phase, in eighths.
+fn cut(layer: &Profiles, rows: &[u32], cells: usize, share: usize) -> Vec<Phase> {
     let top = layer.top();
     let mut left: Vec<Vec<usize>> = rows
         .iter()
@@ -198,12 +195,12 @@ fn cut(layer: &Profiles, rows: &[u32], cells: usize, share: usize) -> Vec<Spell>
             layer.below(row as usize).windows(2).map(|w| (w[1] - w[0]) as usize).collect()
         })
         .collect();
-    let (mut steps, mut spells) = (layer.steps(cells), Vec::new());
+    let (mut steps, mut phases) = (layer.steps(cells), Vec::new());
     while steps > 0 {
-        let fits = |spell: usize| {
+        let fits = |phase: usize| {
             left.iter().all(|left| {
                 let idle = cells * steps - left.iter().sum::<usize>();
-                left.iter().map(|n| n / spell).sum::<usize>() + idle / spell >= cells
+                left.iter().map(|n| n / phase).sum::<usize>() + idle / phase >= cells
             })
         };
         // In steps of a sixteenth: rows are long.
@@ -211,48 +208,48 @@ fn cut(layer: &Profiles, rows: &[u32], cells: usize, share: usize) -> Vec<Spell>
         while !fits(longest) {
             longest -= longest.div_ceil(16);
         }
-        let mut spell = longest;
+        let mut phase = longest;
         if longest < steps {
-            spell = (longest * share / 8).max(1);
-            // A shorter spell need not fit where a longer one does.
-            while !fits(spell) {
-                spell -= 1;
+            phase = (longest * share / 8).max(1);
+            // A shorter phase need not fit where a longer one does.
+            while !fits(phase) {
+                phase -= 1;
             }
         }
         let levels = left.iter_mut().map(|left| {
-            let taken = take(left, cells, steps, spell);
+            let taken = take(left, cells, steps, phase);
             let mut levels = Levels::new();
             for (level, (n, taken)) in (-top..=top).zip(left.iter_mut().zip(taken)) {
-                *n -= taken * spell;
+                *n -= taken * phase;
                 levels.resize(levels.len() + taken, level);
             }
             levels
         });
-        spells.push(Spell { steps: spell, rows: levels.collect() });
-        steps -= spell;
+        phases.push(Phase { steps: phase, rows: levels.collect() });
+        steps -= phase;
     }
-    spells
+    phases
 }
 
-/// How many cells of a row hold each level for a spell: near to the row's own quantiles, so that what is left looks alike.
-fn take(left: &[usize], cells: usize, steps: usize, spell: usize) -> Vec<usize> {
+/// How many cells of a row hold each level for a phase: near to the row's own quantiles, so that what is left looks alike.
+fn take(left: &[usize], cells: usize, steps: usize, phase: usize) -> Vec<usize> {
     let weights: usize = left.iter().sum();
     let idle = cells * steps - weights;
     // As many cells as have to be active, and no more than the same share of the weights that are left.
-    let fewest = cells - (idle / spell).min(cells);
-    let active = weights.div_ceil(steps).clamp(fewest, cells).min(left.iter().map(|n| n / spell).sum());
+    let fewest = cells - (idle / phase).min(cells);
+    let active = weights.div_ceil(steps).clamp(fewest, cells).min(left.iter().map(|n| n / phase).sum());
     let (mut taken, mut cumulated, mut sum) = (Vec::with_capacity(left.len()), 0, 0);
     for &n in left {
         cumulated += n;
         let wanted = (2 * cumulated * active + weights) / (2 * weights.max(1));
-        let here = wanted.saturating_sub(sum).min(n / spell);
+        let here = wanted.saturating_sub(sum).min(n / phase);
         taken.push(here);
         sum += here;
     }
     // What the limits have pushed out, to where most is missing.
     while sum < active {
         let missing = |level: usize| (left[level] * active) as i64 - (taken[level] * weights) as i64;
-        let open = (0..left.len()).filter(|&level| taken[level] < left[level] / spell);
+        let open = (0..left.len()).filter(|&level| taken[level] < left[level] / phase);
         let Some(level) = open.max_by_key(|&level| missing(level)) else { break };
         taken[level] += 1;
         sum += 1;
@@ -263,17 +260,17 @@ fn take(left: &[usize], cells: usize, steps: usize, spell: usize) -> Vec<usize> 
 /// A stage with every cell's runs.
 struct Laid {
     time: u64,
-    runs: Vec<Vec<Run>>,
+    runs: Vec<Vec<LevelRun>>,
     held: Vec<i16>,
 }
 
-/// Gives the levels of each spell to cells, in order of what they hold: on a line that makes the longest way, and the sum of all, the shortest.
-fn lay(spells: &[Spell], clock: Clock, held: &[i16], cells: usize) -> Laid {
+/// Gives the levels of each phase to cells, in order of what they hold: on a line that makes the longest way, and the sum of all, the shortest.
+fn lay(phases: &[Phase], clock: Clock, held: &[i16], cells: usize) -> Laid {
     let mut laid = Laid { time: 0, runs: vec![Vec::new(); held.len()], held: held.to_vec() };
     let (mut first, mut order) = (0, Vec::new());
-    for spell in spells {
+    for phase in phases {
         let mut slowest = Slowest::default();
-        for (core_row, levels) in spell.rows.iter().enumerate() {
+        for (core_row, levels) in phase.rows.iter().enumerate() {
             let held = &mut laid.held[core_row * cells..][..cells];
             order.clear();
             order.extend(0..cells);
@@ -281,17 +278,17 @@ fn lay(spells: &[Spell], clock: Clock, held: &[i16], cells: usize) -> Laid {
             for (cell, level) in matched(&order, held, levels) {
                 slowest = slowest.with(clock.slowest(held[cell], level));
                 held[cell] = level;
-                let runs: &mut Vec<Run> = &mut laid.runs[core_row * cells + cell];
+                let runs: &mut Vec<LevelRun> = &mut laid.runs[core_row * cells + cell];
                 match runs.last_mut() {
                     Some(run) if run.level == level && (run.first + run.count) as usize == first => {
-                        run.count += spell.steps as u32;
+                        run.count += phase.steps as u32;
                     }
-                    _ => runs.push(Run { level, first: first as u32, count: spell.steps as u32 }),
+                    _ => runs.push(LevelRun { level, first: first as u32, count: phase.steps as u32 }),
                 }
             }
         }
         laid.time += clock.time(slowest);
-        first += spell.steps;
+        first += phase.steps;
     }
     laid
 }
@@ -371,20 +368,20 @@ mod tests {
             let arrangement = crate::order::quantile::arrange(&layers, core_rows, cells, &boundary, crate::order::Effort::Good, 1);
             let price = |time_us| Price { energy_pj: 1.0, time_us };
             let clock = Clock::of(WriteCost::PerLevel { up: price(1.0), down: price(4.0) });
-            let visits = arrange(&layers, &arrangement.timeline, clock, None);
-            for stage in 0..visits.stages() {
+            let level_runs = arrange(&layers, &arrangement.timeline, clock, None);
+            for stage in 0..level_runs.stages() {
                 for core_row in 0..core_rows {
                     let mut served = Vec::new();
                     for cell in 0..cells {
                         let mut free = 0;
-                        for run in visits.runs(stage, core_row, cell) {
+                        for run in level_runs.runs(stage, core_row, cell) {
                             prop_assert!(run.first >= free && run.count > 0);
                             free = run.first + run.count;
                             served.resize(served.len() + run.count as usize, run.level);
                         }
-                        prop_assert!(free as usize <= visits.steps(stage));
+                        prop_assert!(free as usize <= level_runs.steps(stage));
                     }
-                    let row = visits.row(stage, core_row);
+                    let row = level_runs.row(stage, core_row);
                     let mut wanted = if row == EMPTY { Vec::new() } else { rows[row as usize].clone() };
                     wanted.retain(|level| relaxed.is_none() || *level != 0);
                     wanted.sort_unstable();

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::Effort;
 use super::chain::boundary::CoreBoundary;
 use super::chain::directions::{Arrangement, choose_directions};
-use super::chain::timeline::{Chunks, Timeline};
+use super::chain::timeline::Timeline;
 use super::cut::Cut;
 use super::fixed;
 use super::rows::exchange::{Span, improve};
@@ -33,7 +33,7 @@ pub(super) fn tries_per_row(layer: &Profiles) -> usize {
 /// parts, rows with idle places are cut again, which pays only where there are exchanges enough.
 const fn exchanges(effort: Effort) -> ([usize; 2], usize) {
     match effort {
-        Effort::Fast => ([1, 1], 1),
+        Effort::Quick | Effort::Fast => ([1, 1], 1),
         Effort::Good => ([2, 4], 2),
         Effort::Best => ([16, 16], 4),
     }
@@ -205,11 +205,11 @@ impl<'a> Work<'a> {
                     let steps = layer.steps(cells);
                     if layer.is_relaxed() {
                         let boundary = line.past(0);
-                        cut.cheapest_sparse(&sorted, layer.top(), steps, boundary, boundary, cells);
+                        cut.cheapest_sparse(&sorted, layer.top(), steps, [boundary; 2], cells);
                     } else {
                         cut.narrowest(&sorted, cells, steps);
                     }
-                    line.set(span.first + t, row, Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len });
+                    line.set(span.first + t, row, cut.chunks());
                 }
             }
         });
@@ -238,13 +238,13 @@ impl<'a> Work<'a> {
                         layer.sorted_levels(row as usize, &mut sorted);
                         let between = [line.past(stage), line.future(stage)];
                         let cuts = if layer.is_relaxed() {
-                            cut.cheapest_sparse(&sorted, layer.top(), steps, between[0], between[1], cells);
+                            cut.cheapest_sparse(&sorted, layer.top(), steps, between, cells);
                             true
                         } else {
                             cut.cheapest(&sorted, layer.top(), steps, between, cells, most_states)
                         };
                         if cuts {
-                            line.set(stage, row, Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len });
+                            line.set(stage, row, cut.chunks());
                         }
                     }
                     line.refresh_past(stage, stage);

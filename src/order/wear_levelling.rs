@@ -9,7 +9,7 @@ use super::chain::boundary::{CellBoundary, CoreBoundary};
 use super::chain::timeline::{Timeline, distance};
 use super::chain::two_state::Directions;
 use super::rows::profile::Profiles;
-use super::slots::level_runs::{Visits, levels_of};
+use super::slots::level_runs::{LevelRuns, levels_of};
 use crate::geometry::EMPTY;
 
 /// Partners that are tried for the most worn cell of a core row, the least worn first.
@@ -157,7 +157,7 @@ fn windows(from: &[u32], to: &[u32]) -> Vec<(usize, usize)> {
 
 /// The slots of `timeline`, with the cells' parts exchanged, each swept in the best directions.
 #[must_use]
-pub fn arrange(layers: &[Profiles], timeline: &Timeline) -> Visits {
+pub fn arrange(layers: &[Profiles], timeline: &Timeline) -> LevelRuns {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
     let rows: Vec<Row> = (0..core_rows)
         .into_par_iter()
@@ -167,50 +167,38 @@ pub fn arrange(layers: &[Profiles], timeline: &Timeline) -> Visits {
             row
         })
         .collect();
-    let mut visits = Visits::new(core_rows, cells);
     let (mut order, mut first) = (Vec::new(), Vec::new());
-    let mut stage = 0;
-    for layer in layers {
-        for _ in 0..layer.rows().div_ceil(core_rows) {
-            visits.push_stage(layer.steps(cells));
-            for (core_row, parts) in rows.iter().enumerate() {
-                let row = timeline.row(stage, core_row);
-                visits.push_slot(row);
-                let chunks = timeline.chunks(stage, core_row);
-                let len = chunks.len;
-                chunks.begins(&mut order, &mut first);
-                for cell in 0..cells {
-                    let part = parts.part[stage * cells + cell] as usize;
-                    if row == EMPTY || len[part] == 0 {
-                        visits.push_cell([]);
-                    } else {
-                        visits.push_cell(levels_of(layer, row as usize, first[part]..first[part] + len[part]));
-                    }
-                }
+    LevelRuns::of_slots(layers, timeline, |runs, layer, (stage, core_row), row| {
+        let chunks = timeline.chunks(stage, core_row);
+        chunks.begins(&mut order, &mut first);
+        for &part in &rows[core_row].part[stage * cells..][..cells] {
+            let (part, len) = (part as usize, chunks.len[part as usize]);
+            if row == EMPTY || len == 0 {
+                runs.push_cell([]);
+            } else {
+                runs.push_cell(levels_of(layer, row as usize, first[part]..first[part] + len));
             }
-            stage += 1;
         }
-    }
-    visits
+    })
 }
 
 /// Chooses the directions in which ascending runs are swept, each cell for itself, exactly.
-pub fn choose_directions(visits: &mut Visits, boundary: &CoreBoundary) {
-    let (core_rows, cells) = (visits.core_rows(), visits.cells());
+pub fn choose_directions(level_runs: &mut LevelRuns, boundary: &CoreBoundary) {
+    let (core_rows, cells) = (level_runs.core_rows(), level_runs.cells());
     let mut directions = Directions::default();
     let (mut intervals, mut slots, mut rising) = (Vec::new(), Vec::new(), Vec::new());
     for at in 0..core_rows * cells {
         intervals.clear();
         slots.clear();
-        for stage in 0..visits.stages() {
-            if let [first, .., last] | [first @ last] = visits.runs(stage, at / cells, at % cells) {
+        for stage in 0..level_runs.stages() {
+            if let [first, .., last] | [first @ last] = level_runs.runs(stage, at / cells, at % cells) {
                 intervals.push((first.level, last.level));
                 slots.push(stage);
             }
         }
         directions.solve(&intervals, boundary.of_cell(at), &mut rising);
         for (&stage, _) in slots.iter().zip(&rising).filter(|(_, rises)| !**rises) {
-            let runs = visits.runs_mut(stage, at / cells, at % cells);
+            let runs = level_runs.runs_mut(stage, at / cells, at % cells);
             runs.reverse();
             let mut first = 0;
             for run in runs {
@@ -223,11 +211,11 @@ pub fn choose_directions(visits: &mut Visits, boundary: &CoreBoundary) {
 
 /// The worst wear of a PCM cell by an inference, level by level.
 #[must_use]
-pub fn worst(visits: &Visits, weigh: &dyn Fn(i16, i16) -> [u64; 2]) -> u64 {
-    let cells = visits.cells();
+pub fn worst(level_runs: &LevelRuns, weigh: &dyn Fn(i16, i16) -> [u64; 2]) -> u64 {
+    let cells = level_runs.cells();
     let of_cell = |at: usize| {
         let mut levels =
-            (0..visits.stages()).flat_map(|stage| visits.runs(stage, at / cells, at % cells)).map(|r| r.level);
+            (0..level_runs.stages()).flat_map(|stage| level_runs.runs(stage, at / cells, at % cells)).map(|r| r.level);
         let Some(first) = levels.next() else { return 0 };
         let (mut wear, mut at) = ([0; 2], first);
         for level in levels.chain([first]) {
@@ -237,5 +225,5 @@ pub fn worst(visits: &Visits, weigh: &dyn Fn(i16, i16) -> [u64; 2]) -> u64 {
         }
         wear[0].max(wear[1])
     };
-    (0..visits.core_rows() * cells).map(of_cell).max().unwrap_or(0)
+    (0..level_runs.core_rows() * cells).map(of_cell).max().unwrap_or(0)
 }

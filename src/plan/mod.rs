@@ -47,7 +47,7 @@ pub use clip::calibrate;
 pub use condition::{Condition, core_path};
 pub use error::PlanError;
 pub use life::{Life, LifePlan, RotatedPlan, Wear, plan_for_life, rotation_path};
-pub use options::{PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES, Trade};
+pub use options::{PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES, Trade, trained_for};
 pub use outcome::{CoreOutcome, FaultOutcome, LayerOutcome, Outcome};
 pub use output::OutputFile;
 pub use pipeline::plan;

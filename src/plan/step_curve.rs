@@ -64,7 +64,7 @@ pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) 
                 false
             }
             Ok(Relaxed::Fixed(fixed)) => {
-                let (steps, writes) = (fixed.steps, fixed.visits.writes());
+                let (steps, writes) = (fixed.steps, fixed.level_runs.writes());
                 points.push(SweepPoint {
                     extra_steps_percent: percent,
                     fixed_levels: true,

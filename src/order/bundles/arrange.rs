@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::lane::{Lane, LanePlan};
-use super::lane_matching::Fits;
+use super::lane_matching::LaneMatching;
 use super::layer::{Columns, SharedLayer, Stage};
 use super::row::Group;
 use crate::geometry::{Bundles, DARK, Reach, Wiring};
@@ -37,7 +37,8 @@ impl ArrangedLayer {
         let places = wiring.row_groups() / wiring.cores;
         let tile_rows = layer.columns.chunks(places).flat_map(|bundles| {
             // Around faults it may take more steps, or fewer where columns are left out.
-            let steps = bundles.iter().map(|columns| columns.fits.as_ref().map_or(needed, Fits::steps)).max();
+            let steps =
+                bundles.iter().map(|columns| columns.allowed_lanes.as_ref().map_or(needed, LaneMatching::steps)).max();
             std::iter::repeat_n(steps.unwrap_or(needed).max(1), bundles.len())
         });
         let columns = tile_rows.map(|steps| vec![DARK; steps * wiring.cells]).collect();
@@ -193,7 +194,7 @@ fn by_row(
 ) -> (u64, u64, Orders) {
     let stage = |(&(layer, bundle), &steps): (&(usize, usize), &usize)| {
         let columns = &layers[layer].columns[bundle];
-        Stage { nodes: &columns.nodes, fits: columns.fits.as_ref(), steps }
+        Stage { nodes: &columns.nodes, allowed_lanes: columns.allowed_lanes.as_ref(), steps }
     };
     let stages: Vec<Stage<'_>> = stages.iter().zip(steps).map(stage).collect();
     let group = Group::solve(&stages, cells, boundaries, effort, seed, advance);

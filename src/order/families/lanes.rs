@@ -69,7 +69,7 @@ impl Family for Lanes<'_> {
         };
         // Weights fitted to the cells of their places stay there.
         if let (Some(origin), true, None) = (&problem.origin, boundary.begins(), &problem.damage) {
-            core_row_assignment::settle(&mut arrangement, boundary, origin, problem.rows_of_a_core());
+            core_row_assignment::minimise_first_load(&mut arrangement, boundary, origin, problem.rows_of_a_core());
         }
         let steps = std::mem::take(&mut self.steps);
         let slots = SweptSlots::new(arrangement, layers.iter().map(LaneRanges::rows), steps, problem);

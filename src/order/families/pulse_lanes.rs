@@ -7,18 +7,18 @@ use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::cost::objective::Payment;
-use crate::order::cost::pulse_cost::PulseLaw;
+use crate::order::cost::pulse_cost::PulseCost;
 use crate::order::lanes::{LaneBound, LaneRanges};
 use crate::order::pulses::{self, LaneRuns};
 
 /// Plans in which every weight keeps its lane, for the least energy.
 pub struct PulseLanes<'a> {
     problem: &'a Problem,
-    law: PulseLaw,
-    /// Parts of the law in a pJ.
+    pulse_cost: PulseCost,
+    /// Parts of the pulse_cost in a pJ.
     parts: f64,
     layers: Vec<LaneRuns>,
-    /// What no order of the layers so far costs less than, in parts of the law.
+    /// What no order of the layers so far costs less than, in parts of the pulse_cost.
     least: i64,
     writes: LaneBound,
 }
@@ -26,9 +26,9 @@ pub struct PulseLanes<'a> {
 impl<'a> PulseLanes<'a> {
     /// For an objective that pays by the pulse; none for another.
     pub fn new(problem: &'a Problem) -> Option<Self> {
-        let Payment::Pulses { law, parts } = problem.payment() else { return None };
+        let Payment::Pulses { pulse_cost, parts } = problem.payment() else { return None };
         let writes = LaneBound::new(problem.wiring.core_rows, problem.wiring.cells);
-        Some(Self { problem, law, parts, layers: Vec::new(), least: 0, writes })
+        Some(Self { problem, pulse_cost, parts, layers: Vec::new(), least: 0, writes })
     }
 }
 
@@ -48,8 +48,8 @@ impl Family for PulseLanes<'_> {
     fn arrange(&mut self, boundary: &CoreBoundary, observer: &dyn Observer) -> Result<Arranged, OrderError> {
         observer.begin("ordering", 0);
         let (layers, wiring) = (std::mem::take(&mut self.layers), self.problem.wiring);
-        let mut runs = LaneRuns::visits(&layers, wiring.core_rows, wiring.cells);
-        self.least += pulses::reorder(&mut runs, self.law, boundary).least;
+        let mut runs = LaneRuns::level_runs(&layers, wiring.core_rows, wiring.cells);
+        self.least += pulses::reorder(&mut runs, self.pulse_cost, boundary).least;
         let slots = RunSlots::new(runs, layers.iter().map(LaneRuns::rows), self.problem);
         Ok(Arranged { slots: Box::new(slots), forced: vec![None; layers.len()] })
     }

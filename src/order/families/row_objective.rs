@@ -7,11 +7,11 @@ use crate::order::bound::pulse::{PulseBound, forced_changes};
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::chain::directions::Arrangement;
 use crate::order::cost::objective::Payment;
-use crate::order::cost::pulse_cost::PulseLaw;
+use crate::order::cost::pulse_cost::PulseCost;
 use crate::order::latency::{self, Clock};
 use crate::order::pulses;
 use crate::order::rows::profile::Profiles;
-use crate::order::slots::level_runs::Visits;
+use crate::order::slots::level_runs::LevelRuns;
 use crate::order::wear_levelling;
 
 /// What is made small, and what no plan goes below, so far.
@@ -19,22 +19,24 @@ use crate::order::wear_levelling;
 pub enum RowObjective {
     /// Writes, or what is in proportion to them.
     Writes(Payment),
-    /// Energy of a device that pays by the pulse; `parts` of the law are a pJ.
-    Energy { law: PulseLaw, parts: f64, bound: PulseBound },
+    /// Energy of a device that pays by the pulse; `parts` of the pulse_cost are a pJ.
+    Energy { pulse_cost: PulseCost, parts: f64, bound: PulseBound },
     /// Time; `stages`: those in which some cell has to change.
     Latency { clock: Clock, stages: usize },
     /// The most worn PCM cell; `bound`: pulses that wear, of a device that pays by them.
-    Wear { bound: Option<(PulseLaw, PulseBound)> },
+    Wear { bound: Option<(PulseCost, PulseBound)> },
 }
 
 impl RowObjective {
     pub fn new(problem: &Problem) -> Self {
         let wiring = problem.wiring;
-        let bound = |law| PulseBound::new(law, wiring.cells, wiring.top);
+        let bound = |pulse_cost| PulseBound::new(pulse_cost, wiring.cells, wiring.top);
         match problem.payment() {
-            Payment::Pulses { law, parts } => Self::Energy { law, parts, bound: bound(law) },
+            Payment::Pulses { pulse_cost, parts } => Self::Energy { pulse_cost, parts, bound: bound(pulse_cost) },
             Payment::Time(clock) => Self::Latency { clock, stages: 0 },
-            Payment::WorstCell(law) => Self::Wear { bound: law.map(|law| (law, bound(law))) },
+            Payment::WorstCell(pulse_cost) => {
+                Self::Wear { bound: pulse_cost.map(|pulse_cost| (pulse_cost, bound(pulse_cost))) }
+            }
             levels @ Payment::Levels { .. } => Self::Writes(levels),
         }
     }
@@ -46,23 +48,25 @@ impl RowObjective {
         layers: &[Profiles],
         arrangement: &Arrangement,
         boundary: &CoreBoundary,
-    ) -> Option<Visits> {
-        let plain = || Visits::of(arrangement, layers);
+    ) -> Option<LevelRuns> {
+        let plain = || LevelRuns::of(arrangement, layers);
         match self {
             Self::Writes(_) => None,
-            Self::Energy { law, .. } => {
-                let cheapest = |mut visits: Visits| (pulses::reorder(&mut visits, *law, boundary).cost, visits);
-                let stuck = cheapest(pulses::stick(layers, &arrangement.timeline, boundary));
+            Self::Energy { pulse_cost, .. } => {
+                let cheapest = |mut level_runs: LevelRuns| {
+                    (pulses::reorder(&mut level_runs, *pulse_cost, boundary).cost, level_runs)
+                };
+                let stuck = cheapest(pulses::hold_level(layers, &arrangement.timeline, boundary));
                 let sorted = cheapest(plain());
                 Some(if stuck.0 < sorted.0 { stuck.1 } else { sorted.1 })
             }
             Self::Latency { clock, .. } => {
                 let stages: Vec<usize> = layers.iter().map(|l| l.rows().div_ceil(problem.wiring.core_rows)).collect();
-                let time = |visits: &Visits| clock.inference(visits, &stages, problem.rows_of_a_core());
+                let time = |level_runs: &LevelRuns| clock.inference(level_runs, &stages, problem.rows_of_a_core());
                 let one_way = |rising| {
-                    let mut visits = plain();
-                    latency::one_way(&mut visits, rising);
-                    visits
+                    let mut level_runs = plain();
+                    latency::one_way(&mut level_runs, rising);
+                    level_runs
                 };
                 let spells = latency::arrange(layers, &arrangement.timeline, *clock, boundary.start().as_deref());
                 [plain(), one_way(true), one_way(false), spells].into_iter().min_by_key(time)
@@ -79,14 +83,14 @@ impl RowObjective {
                 let (mut sweeps, mut evened) = (plain(), wear_levelling::arrange(layers, &arrangement.timeline));
                 match bound {
                     None => wear_levelling::choose_directions(&mut evened, boundary),
-                    Some((law, _)) => {
-                        for visits in [&mut sweeps, &mut evened] {
-                            pulses::reorder(visits, *law, boundary);
+                    Some((pulse_cost, _)) => {
+                        for level_runs in [&mut sweeps, &mut evened] {
+                            pulses::reorder(level_runs, *pulse_cost, boundary);
                         }
                     }
                 }
                 // What has the fewest pulses in all may wear one cell more than the order with the fewest writes does.
-                [sweeps, evened, plain()].into_iter().min_by_key(|visits| wear_levelling::worst(visits, &weigh))
+                [sweeps, evened, plain()].into_iter().min_by_key(|level_runs| wear_levelling::worst(level_runs, &weigh))
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::order::extra_steps::{Relaxed, relax};
 use crate::order::quantile;
 use crate::order::rows::profile::Profiles;
 use crate::order::slots::Slots;
-use crate::order::slots::level_runs::Visits;
+use crate::order::slots::level_runs::LevelRuns;
 
 /// Plans in which a weight may sit in any cell of its row.
 pub struct SortedRows<'a> {
@@ -77,7 +77,7 @@ impl Family for SortedRows<'_> {
         if let Some(extra) = problem.extra_steps {
             match relax(&layers, core_rows, cells, extra)? {
                 Relaxed::Fixed(fixed) => {
-                    let slots = Box::new(RunSlots::new(fixed.visits, rows.into_iter(), problem));
+                    let slots = Box::new(RunSlots::new(fixed.level_runs, rows.into_iter(), problem));
                     return Ok(Arranged { slots, forced: vec![Some(0); layers.len()] });
                 }
                 Relaxed::Layers(relaxed) => layers = relaxed,
@@ -86,11 +86,11 @@ impl Family for SortedRows<'_> {
         }
         let mut arrangement = quantile::arrange(&layers, core_rows, cells, boundary, problem.effort, problem.seed);
         if let (Some(origin), true) = (&problem.origin, boundary.begins()) {
-            core_row_assignment::settle(&mut arrangement, boundary, origin, problem.rows_of_a_core());
+            core_row_assignment::minimise_first_load(&mut arrangement, boundary, origin, problem.rows_of_a_core());
         }
         let followed = self.objective.follow(problem, &layers, &arrangement, boundary);
         // Stages of relaxed layers differ in their steps.
-        let runs = followed.or_else(|| problem.extra_steps.map(|_| Visits::of(&arrangement, &layers)));
+        let runs = followed.or_else(|| problem.extra_steps.map(|_| LevelRuns::of(&arrangement, &layers)));
         let slots: Box<dyn Slots> = match runs {
             Some(runs) => Box::new(RunSlots::new(runs, rows.into_iter(), problem)),
             None => {

@@ -9,15 +9,15 @@ use rayon::prelude::*;
 use crate::geometry::EMPTY;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::chain::timeline::Timeline;
-use crate::order::rows::profile::Profiles;
-use crate::order::slots::level_runs::Visits;
+use crate::order::rows::profile::{Profiles, stages};
+use crate::order::slots::level_runs::LevelRuns;
 
 /// What a cell serves in a slot.
 type Pieces = Vec<(i16, u32)>;
 
 /// The same rows in the same slots as `timeline`, shared out anew. Levels come in no good order yet ([`super::reorder`]).
 #[must_use]
-pub fn stick(layers: &[Profiles], timeline: &Timeline, boundary: &CoreBoundary) -> Visits {
+pub fn hold_level(layers: &[Profiles], timeline: &Timeline, boundary: &CoreBoundary) -> LevelRuns {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
     let start = boundary.start();
     let of_core_row = |core_row: usize| {
@@ -33,36 +33,18 @@ pub fn stick(layers: &[Profiles], timeline: &Timeline, boundary: &CoreBoundary) 
         done
     };
     let rows: Vec<Vec<Vec<Pieces>>> = (0..core_rows).into_par_iter().map(of_core_row).collect();
-    let mut visits = Visits::new(core_rows, cells);
-    let mut stage = 0;
-    for layer in layers {
-        for _ in 0..layer.rows().div_ceil(core_rows) {
-            visits.push_stage(layer.steps(cells));
-            for (core_row, pieces) in rows.iter().enumerate() {
-                visits.push_slot(timeline.row(stage, core_row));
-                pieces[stage].iter().for_each(|pieces| visits.push_cell(pieces.iter().copied()));
-            }
-            stage += 1;
-        }
-    }
-    visits
+    LevelRuns::of_slots(layers, timeline, |runs, _, (stage, core_row), _| {
+        rows[core_row][stage].iter().for_each(|pieces| runs.push_cell(pieces.iter().copied()));
+    })
 }
 
 /// One core row through all stages, from and to the levels `held`: the pieces by stage and cell.
 fn serve(layers: &[Profiles], timeline: &Timeline, core_row: usize, held: &mut [i16]) -> Vec<Vec<Pieces>> {
-    let core_rows = timeline.core_rows();
-    let mut done = Vec::with_capacity(timeline.stages());
-    for layer in layers {
-        for _ in 0..layer.rows().div_ceil(core_rows) {
-            let row = timeline.row(done.len(), core_row);
-            done.push(if row == EMPTY {
-                vec![Pieces::new(); held.len()]
-            } else {
-                share(layer, row as usize, layer.steps(held.len()) as u32, held)
-            });
-        }
-    }
-    done
+    let serve = |(stage, layer): (usize, &Profiles)| match timeline.row(stage, core_row) {
+        EMPTY => vec![Pieces::new(); held.len()],
+        row => share(layer, row as usize, layer.steps(held.len()) as u32, held),
+    };
+    stages(layers, timeline.core_rows()).map(serve).collect()
 }
 
 /// Shares a row out to cells that hold some levels, and says what they hold then.

@@ -1,7 +1,7 @@
 //! What each cell serves with reach `lane`: the levels of its lane, row by row.
 
 use crate::geometry::EMPTY;
-use crate::order::slots::level_runs::Visits;
+use crate::order::slots::level_runs::LevelRuns;
 
 /// The levels in each lane of each row of a layer, and how many weights have them.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl LaneRuns {
     /// Memory of a row of so many weights on so many cells, bytes.
     #[must_use]
     pub const fn bytes(weights: usize, cells: usize) -> usize {
-        // The runs here, the runs of the visits, and where both begin.
+        // The runs here, the runs of the level_runs, and where both begin.
         weights * (8 + 12) + cells * 8
     }
 
@@ -55,20 +55,20 @@ impl LaneRuns {
 
     /// All layers, rows where they are stored, each cell's levels ascending.
     #[must_use]
-    pub fn visits(layers: &[Self], core_rows: usize, cells: usize) -> Visits {
-        let mut visits = Visits::new(core_rows, cells);
+    pub fn level_runs(layers: &[Self], core_rows: usize, cells: usize) -> LevelRuns {
+        let mut level_runs = LevelRuns::new(core_rows, cells);
         for layer in layers {
             for stage in 0..layer.rows.div_ceil(core_rows) {
-                visits.push_stage(layer.steps);
+                level_runs.push_stage(layer.steps);
                 for row in stage * core_rows..(stage + 1) * core_rows {
                     let used = row < layer.rows;
-                    visits.push_slot(if used { row as u32 } else { EMPTY });
+                    level_runs.push_slot(if used { row as u32 } else { EMPTY });
                     for cell in 0..cells {
-                        visits.push_cell(if used { layer.of_cell(row, cell) } else { &[] }.iter().copied());
+                        level_runs.push_cell(if used { layer.of_cell(row, cell) } else { &[] }.iter().copied());
                     }
                 }
             }
         }
-        visits
+        level_runs
     }
 }

@@ -14,10 +14,10 @@ use rayon::prelude::*;
 
 use super::chain::boundary::{CellBoundary, CoreBoundary};
 use super::chain::n_state::Chain;
-use super::cost::pulse_cost::PulseLaw;
-use super::slots::level_runs::Visits;
+use super::cost::pulse_cost::PulseCost;
+use super::slots::level_runs::LevelRuns;
 
-pub use hold_level::stick;
+pub use hold_level::hold_level;
 pub use lanes::LaneRuns;
 
 /// Most levels of a weight cell for which there are these orders: 5 bits.
@@ -26,20 +26,20 @@ pub const MOST_LEVELS: usize = 63;
 /// What an order costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Priced {
-    /// In parts ([`PulseLaw::of_energy`]), with the ways between inferences (in a cycle) or to the given ends.
+    /// In parts ([`PulseCost::of_energy`]), with the ways between inferences (in a cycle) or to the given ends.
     pub cost: i64,
     /// No order of what the cells serve here costs less, wherever they begin and end.
     pub least: i64,
 }
 
 /// Puts what each cell serves in each slot into the cheapest order, exactly.
-pub fn reorder(visits: &mut Visits, law: PulseLaw, boundary: &CoreBoundary) -> Priced {
-    let (core_rows, cells) = (visits.core_rows(), visits.cells());
+pub fn reorder(level_runs: &mut LevelRuns, pulse_cost: PulseCost, boundary: &CoreBoundary) -> Priced {
+    let (core_rows, cells) = (level_runs.core_rows(), level_runs.cells());
     let of_cell = |chain: &mut Chain, at: usize| {
         let (core_row, cell) = (at / cells, at % cells);
         let (mut sets, mut slots): (Vec<Vec<i16>>, Vec<usize>) = (Vec::new(), Vec::new());
-        for stage in 0..visits.stages() {
-            let runs = visits.runs(stage, core_row, cell);
+        for stage in 0..level_runs.stages() {
+            let runs = level_runs.runs(stage, core_row, cell);
             if !runs.is_empty() {
                 let mut set: Vec<i16> = runs.iter().map(|run| run.level).collect();
                 set.sort_unstable();
@@ -48,14 +48,14 @@ pub fn reorder(visits: &mut Visits, law: PulseLaw, boundary: &CoreBoundary) -> P
             }
         }
         let boundary = boundary.of_cell(at);
-        let (cost, ends) = chain.solve(law, &sets, boundary);
+        let (cost, ends) = chain.solve(pulse_cost, &sets, boundary);
         let least = match boundary {
             CellBoundary::Cyclic => cost,
-            CellBoundary::Open { .. } => chain.solve(law, &sets, CellBoundary::FREE).0,
+            CellBoundary::Open { .. } => chain.solve(pulse_cost, &sets, CellBoundary::FREE).0,
         };
         let mut order = Vec::new();
         for (set, &(first, last)) in sets.iter_mut().zip(&ends) {
-            law.order(set, first, last, &mut order);
+            pulse_cost.order(set, first, last, &mut order);
             set.copy_from_slice(&order);
         }
         (Priced { cost, least }, slots, sets)
@@ -66,7 +66,7 @@ pub fn reorder(visits: &mut Visits, law: PulseLaw, boundary: &CoreBoundary) -> P
         total.cost += priced.cost;
         total.least += priced.least;
         for (stage, order) in slots.into_iter().zip(orders) {
-            let runs = visits.runs_mut(stage, at / cells, at % cells);
+            let runs = level_runs.runs_mut(stage, at / cells, at % cells);
             // The runs follow each other without a pause, from the first step on.
             let mut first = 0;
             for (i, level) in order.into_iter().enumerate() {

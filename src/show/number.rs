@@ -24,6 +24,17 @@ pub fn count(n: u64, noun: &str) -> String {
     format!("{} {noun}{s}", thousands(n))
 }
 
+/// A whole number for a narrow column: exact below ten millions, then `24.4 M`, `1.21 G`.
+#[must_use]
+pub fn large(n: u64) -> String {
+    if n < 10_000_000 {
+        return thousands(n);
+    }
+    let units = [("G", 1e9), ("M", 1e6)];
+    let (unit, size) = units.into_iter().find(|(_, size)| n as f64 >= *size).unwrap_or(units[1]);
+    format!("{} {unit}", three_digits(n as f64 / size))
+}
+
 /// How many times fewer `to` is than `from`, as `13.7x`; none when nothing is left of something.
 #[must_use]
 pub fn times(from: u64, to: u64) -> Option<String> {
@@ -57,8 +68,16 @@ pub fn time(us: f64) -> String {
 
 fn scaled(value: f64, units: &[(&str, f64)]) -> String {
     let (unit, size) = units.iter().rev().find(|(_, size)| value >= *size).unwrap_or(&units[0]);
-    let value = value / size;
-    if value >= 100.0 { format!("{value:.0} {unit}") } else { format!("{value:.2} {unit}") }
+    format!("{} {unit}", three_digits(value / size))
+}
+
+/// Three digits that count: 9.87, 98.7, 987.
+fn three_digits(value: f64) -> String {
+    match value {
+        v if v >= 99.95 => format!("{v:.0}"),
+        v if v >= 9.995 => format!("{v:.1}"),
+        v => format!("{v:.2}"),
+    }
 }
 
 /// A span given in years, in the unit that fits.
@@ -90,6 +109,16 @@ pub fn short(value: f64) -> String {
     digits.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// A figure of a device: three digits that count, and no more than it takes: 333, 0.5, 9, 3,800.
+#[must_use]
+pub fn brief(value: f64) -> String {
+    match value.abs() {
+        v if (1e3..1e15).contains(&v) => thousands(value.round() as u64),
+        v if v >= 100.0 => format!("{value:.0}"),
+        _ => short(value),
+    }
+}
+
 /// A mark of an axis: 0.05, 20, 2 k, 300 k, 5 M, 1e12.
 #[must_use]
 pub fn mark(value: f64) -> String {
@@ -114,7 +143,10 @@ mod tests {
         assert_eq!([0, 1, 1001].map(|n| count(n, "layer")), ["0 layers", "1 layer", "1,001 layers"]);
         assert_eq!(short(0.5), "0.5");
         assert_eq!(short(20.0), "20");
+        assert_eq!([333.333, 0.5, 9.0, 5e5].map(brief), ["333", "0.5", "9", "500,000"]);
         assert_eq!(energy(2_500_000.0), "2.50 uJ");
+        assert_eq!([0.0, 99.96e3, 39_620.0].map(time), ["0.00 us", "100 ms", "39.6 ms"]);
+        assert_eq!([0, 1_717_092, 24_412_345, 1_234_567_890].map(large), ["0", "1,717,092", "24.4 M", "1.23 G"]);
         assert_eq!(factor(100, 0), "none left");
         assert_eq!(factor(150, 10), "15.0x fewer");
         assert_eq!(span(2.5), "2.5 years");
