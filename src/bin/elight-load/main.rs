@@ -90,9 +90,9 @@ fn carry_out(cli: &Cli, schedule: &Schedule, task: Task, key: Option<[u8; KEY]>)
     let patience = Patience::new(Duration::from_secs(cli.patience.into()));
     let found = order(schedule, &mut *line, task, key, (Timing::default(), &patience))?;
     if cli.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&found)?))?;
+        cli::print(&format!("{}\n", serde_json::to_string_pretty(&found)?))?;
     } else if !cli.quiet {
-        print(&findings(cli, task, &found))?;
+        cli::print(&findings(cli, task, &found))?;
     }
     Ok(found.verdict(schedule.identity.cols)?)
 }
