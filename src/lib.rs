@@ -26,7 +26,7 @@ pub mod check;
 
 pub mod plan;
 
-pub mod held;
+pub mod core_state;
 
 pub mod faults;
 

@@ -12,19 +12,19 @@
 //! while they are few.
 
 mod clip;
-mod compatibility;
+pub mod compatibility;
 mod condition;
 mod cores;
 mod emit;
 mod error;
 mod layers;
+mod life;
 mod options;
 mod outcome;
 mod output;
 mod pipeline;
 mod read;
 mod rotation;
-mod rotation_plan;
 mod segment;
 mod step_curve;
 
@@ -35,10 +35,10 @@ pub use crate::stimulus::Stimulus;
 pub use clip::calibrate;
 pub use condition::{Condition, core_path};
 pub use error::PlanError;
+pub use life::{Life, LifePlan, RotatedPlan, Wear, plan_for_life, rotation_path};
 pub use options::{PlanOptions, Quantization, QuantizationRequest, SEGMENT_BYTES, Trade, trained_for};
 pub use outcome::{CoreOutcome, FaultOutcome, LayerOutcome, Outcome};
 pub use output::OutputFile;
 pub use pipeline::plan;
 pub use rotation::Rotation;
-pub use rotation_plan::{Life, Turned, Worn, plan_turns, rotation_path};
 pub use step_curve::{SweepPoint, sweep};

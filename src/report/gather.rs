@@ -7,7 +7,7 @@ use firmware_model::pcm::WriteCost;
 use crate::faults::CoreFaults;
 use crate::level::{Reparam, ScaleMode};
 use crate::order::cost::tally::Totals;
-use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, Turned};
+use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, RotatedPlan};
 use crate::replay::Replay;
 use crate::show::number::SECONDS_A_YEAR;
 use crate::weights::Network;
@@ -156,7 +156,7 @@ impl Report {
     pub fn with_life(
         mut self,
         options: &PlanOptions,
-        turned: &[Turned],
+        rotation: &[RotatedPlan],
         every: Option<u64>,
         budget: Option<&[[f64; 2]]>,
         outcome: &Outcome,
@@ -178,14 +178,14 @@ impl Report {
                 lifetime_inferences: life.is_finite().then(|| life.floor()),
             });
         }
-        if let Some(first) = turned.first().filter(|_| turned.len() > 1) {
+        if let Some(first) = rotation.first().filter(|_| rotation.len() > 1) {
             let fixed = Life::fixed(first, budget);
             let every = every.unwrap_or_else(|| fixed.inferences.map_or(1000, |n| (n / 100.0).clamp(1.0, 1e9) as u64));
-            let life = Life::of(turned, every, budget);
+            let life = Life::of(rotation, every, budget);
             self.rotation = Some(RotationReport {
-                schedules: turned.iter().map(|t| t.output.display().to_string()).collect(),
+                schedules: rotation.iter().map(|plan| plan.output.display().to_string()).collect(),
                 every,
-                first_writes: turned.iter().map(|t| t.first_writes).collect(),
+                first_writes: rotation.iter().map(|plan| plan.first_writes).collect(),
                 max_cell_wear: life.max_cell_wear,
                 lifetime_inferences: life.inferences,
                 fixed_max_cell_wear: fixed.max_cell_wear,

@@ -103,7 +103,7 @@ fn what_a_core_cannot_do_is_refused() {
     sandbox.plan(&["--fanout", "0"]).fails(2, &["fanout `0`"]);
     sandbox
         .plan(&["--fanout", "column", "--order", "sorted", "--reach", "lane"])
-        .fails(1, &["order `sorted`", "9 rows share an input", "--fanout cell"]);
+        .fails(1, &["--order sorted", "9 rows share an input", "--fanout cell"]);
     sandbox
         .plan(&["--fanout", "3", "--reach", "lane", "--rows", "any"])
         .fails(1, &["3 rows share an input", "--rows any"]);

@@ -73,11 +73,11 @@ fn what_cannot_be_traded_is_refused() {
         // As a word of its own, which clap would take for a flag.
         sandbox.plan(&["--extra-steps", bad]).fails(2, &[&format!("`{bad}`"), "expected 0 to 1000 percent"]);
     }
-    sandbox.plan(&["--extra-steps", "10", "--reach", "lane"]).fails(1, &["need --reach row"]);
-    sandbox.plan(&["--sweep", "curve.svg", "--reach", "lane"]).fails(1, &["need --reach row"]);
-    sandbox.plan(&["--extra-steps", "10", "--fanout", "3"]).fails(1, &["need --fanout cell"]);
-    sandbox.plan(&["--sweep", "curve.svg", "--fanout", "column"]).fails(1, &["need --fanout cell"]);
-    sandbox.plan(&["--extra-steps", "10", "--order", "natural"]).fails(1, &["need --order optimal"]);
+    sandbox.plan(&["--extra-steps", "10", "--reach", "lane"]).fails(1, &["needs --reach row"]);
+    sandbox.plan(&["--sweep", "curve.svg", "--reach", "lane"]).fails(1, &["needs --reach row"]);
+    sandbox.plan(&["--extra-steps", "10", "--fanout", "3"]).fails(1, &["needs --fanout cell"]);
+    sandbox.plan(&["--sweep", "curve.svg", "--fanout", "column"]).fails(1, &["needs --fanout cell"]);
+    sandbox.plan(&["--extra-steps", "10", "--order", "natural"]).fails(1, &["needs --order optimal"]);
 }
 
 /// A cell of 4 bits that is written by single pulses.
@@ -134,7 +134,7 @@ fn objectives_that_cannot_be_followed_are_refused() {
     sandbox
         .plan(&[&device[..], &["--reach", "lane", "--rows", "any"]].concat())
         .fails(1, &["--objective energy", "--rows stored"]);
-    sandbox.plan(&["--device", "pulse.toml", "--bits", "6", "--objective", "energy"]).fails(1, &["5 bits or fewer"]);
+    sandbox.plan(&["--device", "pulse.toml", "--bits", "6", "--objective", "energy"]).fails(1, &["at most 5 bits"]);
     sandbox.plan(&["--objective", "speed"]).fails(2, &["--objective"]);
 }
 

@@ -229,7 +229,7 @@ pub struct PlanArgs {
     pub wear: Vec<PathBuf>,
 
     /// N schedules, each turned round on the core so that wear is even, to be run in turn: FILE.rot0.elight and so on.
-    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "from", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub rotate: u16,
 
     /// Inferences with one schedule of a rotation before the next one's turn [default: a hundredth of the life without rotation; 1000 where the
@@ -375,18 +375,6 @@ pub fn faults(
     let read = |path: &PathBuf| FaultFile::read(path)?.faults(path, core, device);
     let faults: Vec<CoreFaults> = files.iter().map(read).collect::<Result<_, _>>()?;
     Ok((!faults.is_empty()).then_some(faults))
-}
-
-/// Takes worn-out cells out of use, and returns what each PCM cell can still bear, core after core.
-pub fn retire(faults: &mut [CoreFaults], device: &DeviceProfile) -> anyhow::Result<Vec<[f64; 2]>> {
-    let Some(endurance) = device.endurance_writes else {
-        anyhow::bail!(
-            "--wear needs the device's endurance, which is not known for `{}`: name one with --device, or give yours an `endurance_writes` (docs/device-model.md)",
-            device.name
-        );
-    };
-    let each = faults.iter_mut().map(|core| core.retire(endurance)).collect::<Result<Vec<_>, _>>()?;
-    Ok(each.concat())
 }
 
 /// What a cell bears: a number above 0.

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use elight::check::{Findings, Options, Part, check_parts, limits};
 use elight::cli;
+use elight::core_state::CoreState;
 use elight::faults::{CoreFaults, FaultFile};
-use elight::held::Held;
 use elight::plan::CoreSize;
 use elight::show::names::printable;
 use elight::show::screen::{Screen, Tone};
@@ -47,12 +47,12 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
         }
     };
     if !args.wear.is_empty() {
-        crate::args::retire(&mut faults, &device)?;
+        elight::faults::retire(&mut faults, &device)?;
     }
     let mut parts = Vec::with_capacity(files.len());
     for (number, file) in files.iter_mut().enumerate() {
-        let from = args.from.get(number).map(|from| Held::read(from));
-        let origin = from.transpose()?.map(|held| held.levels().to_vec());
+        let from = args.from.get(number).map(|from| CoreState::read(from));
+        let origin = from.transpose()?.map(|state| state.levels().to_vec());
         let ranges = faults.get(number).map(CoreFaults::cells);
         parts.push(Part { schedule: file, origin, ranges });
     }

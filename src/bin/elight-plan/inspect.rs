@@ -1,7 +1,7 @@
 //! `elight-plan inspect`: a schedule taken apart.
 
 use elight::cli;
-use elight::held::Held;
+use elight::core_state::CoreState;
 use elight::inspect::{Request, inspect, print};
 
 use crate::args::InspectArgs;
@@ -13,7 +13,7 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let path = args.schedule.display();
     let file = std::fs::read(&args.schedule).map_err(|e| anyhow::anyhow!("{path}: cannot open the schedule: {e}"))?;
     let origin = match &args.from {
-        Some(from) => Held::read(from)?.levels().to_vec(),
+        Some(from) => CoreState::read(from)?.levels().to_vec(),
         None => Vec::new(),
     };
     let request =

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use anyhow::Context;
 use elight::cli;
-use elight::held::Held;
+use elight::core_state::CoreState;
 use elight::level::{DeviceProfile, Quantizer};
-use elight::order::Order;
-use elight::plan::{self, Condition, CoreSize, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus, Trade, Worn};
+use elight::plan::{
+    self, Condition, CoreSize, LifePlan, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus, Trade, Wear,
+};
 use elight::replay::{self, Promise, Replay};
 use elight::report::{self, Detail, Report};
+use elight::show::screen::Tone;
 use elight::weights::Network;
 
 use crate::args::PlanArgs;
@@ -67,31 +69,14 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     let bars = Bars::new(args.quiet);
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
     let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, &network, args.seed) };
-    let spared = budget.is_some()
-        && options.condition.faults.is_none()
-        && options.condition.from.is_none()
-        && options.fanout == 1
-        && options.trade == Trade::default()
-        && options.order == Order::Optimal;
-    let turned = if rotations > 1 || spared {
-        let worn = Worn { budget: budget.as_deref(), count: rotations };
-        plan::plan_turns(&network, &options, &worn, &output, &stimuli, &bars)?
-    } else {
-        Vec::new()
-    };
-    let (outcome, replay) = if turned.is_empty() {
-        let outcome = plan::plan(&network, &options, &output, &stimuli, &bars)?;
-        let replay = prove(&outcome, &options, &stimuli, &bars)?;
-        (outcome, replay)
-    } else {
-        // The whole rotation: each plan on the core as the one before has left it.
-        let mut replay = None;
-        for turned in &turned {
-            let own = prove(&turned.outcome, &turned.options, &stimuli, &bars)?;
-            replay = own.map(|own| own.and(replay));
-        }
-        (turned[0].outcome.clone(), replay)
-    };
+    let wear = Wear { budget: budget.as_deref(), count: rotations };
+    let LifePlan { outcome, rotation } = plan::plan_for_life(&network, &options, &wear, &output, &stimuli, &bars)?;
+    let mut replay = if rotation.is_empty() { prove(&outcome, &options, &stimuli, &bars)? } else { None };
+    // The whole rotation: each plan on the core as the one before has left it.
+    for plan in &rotation {
+        let own = prove(&plan.outcome, &plan.options, &stimuli, &bars)?;
+        replay = own.map(|own| own.and(replay));
+    }
     let sweep = match &args.sweep {
         None => Vec::new(),
         Some(file) => {
@@ -105,7 +90,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
     let report = report.at_rate(args.rate).with_life(
         &options,
-        &turned,
+        &rotation,
         args.rotate_every,
         budget.as_deref(),
         &outcome,
@@ -122,7 +107,12 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     if args.json {
         cli::print_json(&report)?;
     } else if !args.quiet {
-        cli::print(&report::print(&report, &options.device, &cli::screen(), args.verbose))?;
+        let screen = cli::screen();
+        let mut text = report::print(&report, &options.device, &screen, args.verbose);
+        for note in plan::compatibility::without_effect(&options) {
+            text += &screen.fact_in(Tone::Strong, "note", &note.to_string());
+        }
+        cli::print(&text)?;
     }
     anyhow::ensure!(
         report.verified.is_none_or(|v| v.writes_match && v.outputs_match),
@@ -175,22 +165,22 @@ fn condition(
     let cores = usize::from(args.cores);
     let from = args.from.as_ref().map(|from| {
         let each = (0..cores).map(|number| {
-            let held = Held::read(&plan::core_path(from, number, cores))?;
-            held.fits(network, core, device, args.fanout.rows(core)? as u16)?;
-            Ok(held)
+            let state = CoreState::read(&plan::core_path(from, number, cores))?;
+            state.fits(network, core, device, args.fanout.rows(core)? as u16)?;
+            Ok(state)
         });
         each.collect::<anyhow::Result<Vec<_>>>()
     });
     let from = from.transpose()?;
-    let mut budget = device.endurance_writes.map(|endurance| vec![[endurance; 2]; cores * core.rows * core.cols]);
-    let files = if args.wear.is_empty() { &args.faults } else { &args.wear };
-    let mut faults = crate::args::faults(files, cores, core, device)?;
+    let condition = Condition { cores, from, ..Condition::default() };
     if !args.wear.is_empty() {
-        budget = Some(crate::args::retire(faults.as_deref_mut().unwrap_or_default(), device)?);
-        // A core that is only worn is planned for like a new one, and turned.
-        faults = faults.filter(|cores| cores.iter().any(|core| core.counts() != (0, 0)));
+        let worn = crate::args::faults(&args.wear, cores, core, device)?.unwrap_or_default();
+        let (condition, budget) = condition.worn(worn, device)?;
+        return Ok((condition, Some(budget)));
     }
-    Ok((Condition { cores, from, faults, rotation: None }, budget.filter(|_| !args.wear.is_empty() || args.rotate > 1)))
+    let faults = crate::args::faults(&args.faults, cores, core, device)?;
+    let new = device.endurance_writes.map(|endurance| vec![[endurance; 2]; cores * core.rows * core.cols]);
+    Ok((Condition { faults, ..condition }, new.filter(|_| args.rotate > 1)))
 }
 
 /// The output must be no file of the network, however its path is spelled.

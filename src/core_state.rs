@@ -18,7 +18,7 @@ use crate::weights::Network;
 /// Why a new plan cannot start from an earlier schedule.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum HeldError {
+pub enum CoreStateError {
     /// It cannot be read.
     #[error("cannot read the earlier schedule {path}: {source}")]
     Read {
@@ -80,14 +80,14 @@ pub enum HeldError {
 
 /// A layer as a schedule names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct HeldLayer {
+struct ScheduledLayer {
     name: String,
     rows: u32,
     cols: u32,
     groups: u32,
 }
 
-impl std::fmt::Display for HeldLayer {
+impl std::fmt::Display for ScheduledLayer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "`{}`, {}x{}", self.name, self.rows, self.cols)?;
         if self.groups > 1 { write!(f, " in {} groups", self.groups) } else { Ok(()) }
@@ -96,22 +96,22 @@ impl std::fmt::Display for HeldLayer {
 
 /// What one core holds after every inference of an earlier schedule, and what that schedule was for.
 #[derive(Clone, Debug)]
-pub struct Held {
+pub struct CoreState {
     path: PathBuf,
     identity: Identity,
     device: String,
-    layers: Vec<HeldLayer>,
+    layers: Vec<ScheduledLayer>,
     levels: Vec<i16>,
 }
 
-impl Held {
+impl CoreState {
     /// Reads a schedule from its first byte to its last. Levels are absolute, so that every inference leaves the same behind.
     ///
     /// # Errors
-    /// [`HeldError::Read`], [`HeldError::Schedule`].
-    pub fn read(path: &Path) -> Result<Self, HeldError> {
-        let unreadable = |source| HeldError::Read { path: path.to_owned(), source };
-        let refused = |source| HeldError::Schedule { path: path.to_owned(), source };
+    /// [`CoreStateError::Read`], [`CoreStateError::Schedule`].
+    pub fn read(path: &Path) -> Result<Self, CoreStateError> {
+        let unreadable = |source| CoreStateError::Read { path: path.to_owned(), source };
+        let refused = |source| CoreStateError::Schedule { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(unreadable)?;
         let mut front = Vec::new();
         let longest = MAGIC.len() + wire::FRAME_OVERHEAD + MAX_HEADER;
@@ -160,17 +160,17 @@ impl Held {
     /// Whether a plan of `network` can start from it: the same core, device and fanout, the same layers.
     ///
     /// # Errors
-    /// [`HeldError::Mismatch`], [`HeldError::Layer`]: the first thing that differs.
+    /// [`CoreStateError::Mismatch`], [`CoreStateError::Layer`]: the first thing that differs.
     pub fn fits(
         &self,
         network: &Network,
         core: CoreSize,
         device: &DeviceProfile,
         fanout: u16,
-    ) -> Result<(), HeldError> {
+    ) -> Result<(), CoreStateError> {
         let differ = |what, old: String, new: String| {
             let path = self.path.clone();
-            if old == new { Ok(()) } else { Err(HeldError::Mismatch { path, what, old, new }) }
+            if old == new { Ok(()) } else { Err(CoreStateError::Mismatch { path, what, old, new }) }
         };
         let own = CoreSize { rows: self.identity.rows.into(), cols: self.identity.cols.into() };
         differ("core", own.to_string(), core.to_string())?;
@@ -184,10 +184,10 @@ impl Held {
         differ("fanout", self.identity.fanout.to_string(), fanout.to_string())?;
         let (old, new) = (self.layers.len(), network.layers().len());
         if old != new {
-            return Err(HeldError::Layers { path: self.path.clone(), old, new });
+            return Err(CoreStateError::Layers { path: self.path.clone(), old, new });
         }
         for (index, (old, info)) in self.layers.iter().zip(network.layers()).enumerate() {
-            let new = HeldLayer {
+            let new = ScheduledLayer {
                 name: info.name.clone(),
                 rows: info.rows as u32,
                 cols: info.cols as u32,
@@ -195,7 +195,7 @@ impl Held {
             };
             if *old != new {
                 let path = self.path.clone();
-                return Err(HeldError::Layer { path, index, old: old.to_string(), new: new.to_string() });
+                return Err(CoreStateError::Layer { path, index, old: old.to_string(), new: new.to_string() });
             }
         }
         Ok(())
@@ -206,7 +206,7 @@ impl Held {
 struct Recorder {
     cols: usize,
     levels: Vec<i16>,
-    layers: Vec<HeldLayer>,
+    layers: Vec<ScheduledLayer>,
 }
 
 impl Core for Recorder {
@@ -214,7 +214,7 @@ impl Core for Recorder {
 
     fn begin_layer(&mut self, layer: &wire::Layer<'_>) -> Result<(), Infallible> {
         let wire::Layer { rows, cols, groups, name, .. } = *layer;
-        self.layers.push(HeldLayer { name: name.to_owned(), rows, cols, groups });
+        self.layers.push(ScheduledLayer { name: name.to_owned(), rows, cols, groups });
         Ok(())
     }
 

@@ -1,33 +1,43 @@
-//! Plans for a long life: turned away from worn cells, and rotated from time to time ([`Rotation`]).
+//! Plans for a long life: rotated away from worn cells, and from plan to plan ([`Rotation`]).
 
 use std::path::{Path, PathBuf};
 
+use super::compatibility::may_rotate;
 use super::condition::{Condition, core_path};
 use super::error::PlanError;
 use super::options::PlanOptions;
 use super::outcome::Outcome;
 use super::pipeline::plan;
 use super::rotation::{self, Rotation};
+use crate::core_state::CoreState;
 use crate::geometry::Reach;
-use crate::held::Held;
 use crate::observer::Observer;
+use crate::order::cost::tally::PairWear;
 use crate::replay;
 use crate::stimulus::Stimulus;
 use crate::weights::Network;
 
-/// What a plan for a long life has to know.
+/// How long the cells should last.
 #[derive(Clone, Debug)]
-pub struct Worn<'a> {
-    /// What the `[plus, minus]` cell of each weight cell can still bear, core after core; none: all the same.
+pub struct Wear<'a> {
+    /// What the `[plus, minus]` cell of each weight cell can still bear, core after core; none: all the same, and a single plan is not rotated for them.
     pub budget: Option<&'a [[f64; 2]]>,
     /// Plans to rotate; at least 1.
     pub count: usize,
 }
 
+/// A plan for a long life.
+pub struct LifePlan {
+    /// The plan, or the first of a rotation.
+    pub outcome: Outcome,
+    /// All plans of a rotation, in the order in which they run; none where the plan sits where it was arranged.
+    pub rotation: Vec<RotatedPlan>,
+}
+
 /// One plan of a rotation.
 #[derive(Clone, Debug)]
-pub struct Turned {
-    /// How it was planned: its turn, and what it found on the core.
+pub struct RotatedPlan {
+    /// How it was planned: its rotation, and what it found on the core.
     pub options: PlanOptions,
     /// Where its schedule is.
     pub output: PathBuf,
@@ -54,39 +64,56 @@ pub fn rotation_path(output: &Path, number: usize, count: usize) -> PathBuf {
     output.with_file_name(name)
 }
 
-/// Plans a network turned so that the most worn cell lasts longest, `count` times for a rotation; every plan but the first starts from what the one before it has left.
+/// Plans a network for cells that should last: in the place where it was arranged, or rotated on its core so that the most worn cell lasts longest. It is
+/// rotated when several plans are asked for, and when it is known what the cells can still bear, the options allow it, and the core is erased. Every plan of a
+/// rotation but the first starts from what the one before it has left.
 ///
 /// # Errors
-/// Those of [`plan`]; [`PlanError::Rotation`] where plans cannot be rotated.
-pub fn plan_turns(
+/// Those of [`plan`], among them those of options with which a plan cannot be rotated.
+pub fn plan_for_life(
     network: &Network,
     options: &PlanOptions,
-    worn: &Worn<'_>,
+    wear: &Wear<'_>,
     output: &Path,
     stimuli: &[Stimulus],
     observer: &dyn Observer,
-) -> Result<Vec<Turned>, PlanError> {
-    let cores = options.condition.cores;
-    let size = (options.core.rows, options.core.cols);
-    let rotated = |rotation: Rotation, from: Option<Vec<Held>>| PlanOptions {
+) -> Result<LifePlan, PlanError> {
+    let spares = wear.budget.is_some() && options.condition.from.is_none() && may_rotate(options);
+    if wear.count == 1 && !spares {
+        return Ok(LifePlan { outcome: plan(network, options, output, stimuli, observer)?, rotation: Vec::new() });
+    }
+    let rotation = plan_rotation(network, options, wear, output, stimuli, observer)?;
+    Ok(LifePlan { outcome: rotation[0].outcome.clone(), rotation })
+}
+
+fn plan_rotation(
+    network: &Network,
+    options: &PlanOptions,
+    wear: &Wear<'_>,
+    output: &Path,
+    stimuli: &[Stimulus],
+    observer: &dyn Observer,
+) -> Result<Vec<RotatedPlan>, PlanError> {
+    let (cores, count) = (options.condition.cores, wear.count);
+    let rotated = |rotation: Rotation, from: Option<Vec<CoreState>>| PlanOptions {
         condition: Condition { rotation: Some(rotation), from, ..options.condition.clone() },
         ..options.clone()
     };
-    let paths: Vec<PathBuf> = (0..worn.count).map(|number| rotation_path(output, number, worn.count)).collect();
-    let first = rotated(Rotation::default(), None);
+    let paths: Vec<PathBuf> = (0..count).map(|number| rotation_path(output, number, count)).collect();
+    let first = rotated(Rotation::default(), options.condition.from.clone());
     let unrotated = plan(network, &first, &paths[0], stimuli, observer)?;
-    let wear: Vec<[u64; 2]> =
-        unrotated.optimal.per_inference_wear.iter().map(|pair| pair.worn(&options.device.cost)).collect();
-    let even = vec![[1.0; 2]; wear.len()];
+    let worn = |pairs: &[PairWear]| pairs.iter().map(|pair| pair.worn(&options.device.cost)).collect::<Vec<_>>();
+    let own = worn(&unrotated.optimal.per_inference_wear);
+    let even = vec![[1.0; 2]; own.len()];
     let lanes = options.reach == Reach::Row;
-    let rotations = rotation::choose(&wear, worn.budget.unwrap_or(&even), size, worn.count, lanes);
-    let mut all: Vec<Turned> = Vec::with_capacity(worn.count);
+    let rotations = rotation::choose(&own, wear.budget.unwrap_or(&even), options.wiring(), count, lanes);
+    let mut all: Vec<RotatedPlan> = Vec::with_capacity(count);
     for (number, (&rotation, path)) in rotations.iter().zip(&paths).enumerate() {
         let from = match number.checked_sub(1) {
-            None => None,
+            None => first.condition.from.clone(),
             Some(before) => {
-                let held = (0..cores).map(|core| Held::read(&core_path(&paths[before], core, cores)));
-                Some(held.collect::<Result<Vec<_>, _>>()?)
+                let state = (0..cores).map(|core| CoreState::read(&core_path(&paths[before], core, cores)));
+                Some(state.collect::<Result<Vec<_>, _>>()?)
             }
         };
         let options = rotated(rotation, from);
@@ -95,23 +122,19 @@ pub fn plan_turns(
         } else {
             plan(network, &options, path, stimuli, observer)?
         };
-        let worn = |pairs: &[crate::order::cost::tally::PairWear]| {
-            pairs.iter().map(|p| p.worn(&options.device.cost)).collect()
-        };
         let wear = [worn(&outcome.optimal.per_inference_wear), worn(&outcome.optimal.first_load_wear)];
         let first_writes = outcome.optimal.costs.first_load.writes;
-        all.push(Turned { options, output: path.clone(), outcome, wear, first_writes });
+        all.push(RotatedPlan { options, output: path.clone(), outcome, wear, first_writes });
     }
     // Round and round: the first one follows the last one, too.
-    let cells = size.0 * size.1;
-    let (mut wear, mut writes) = (Vec::with_capacity(cores * cells), 0);
+    let (mut wear, mut writes) = (Vec::with_capacity(own.len()), 0);
     for core in 0..cores {
-        let held = Held::read(&core_path(&paths[worn.count - 1], core, cores))?;
+        let state = CoreState::read(&core_path(&paths[count - 1], core, cores))?;
         let ram = all[0].outcome.decoder_ram_bytes as usize;
         let schedule = core_path(&paths[0], core, cores);
-        let pairs = replay::wear(&schedule, network, options.core, &options.device, held.levels(), ram)?;
+        let pairs = replay::wear(&schedule, network, options.core, &options.device, state.levels(), ram)?;
         writes += pairs.iter().map(|pair| pair.up[0] + pair.up[1] + pair.down[0] + pair.down[1]).sum::<u64>();
-        wear.extend(pairs.iter().map(|pair| pair.worn(&options.device.cost)));
+        wear.extend(worn(&pairs));
     }
     all[0].wear[1] = wear;
     all[0].first_writes = writes;
@@ -130,8 +153,8 @@ pub struct Life {
 impl Life {
     /// Of a rotation in which each plan runs `every` inferences before the next one's turn; of a single plan: for ever.
     #[must_use]
-    pub fn of(turned: &[Turned], every: u64, budget: Option<&[[f64; 2]]>) -> Self {
-        let plans: Vec<_> = turned.iter().map(|turned| turned.wear.clone()).collect();
+    pub fn of(rotation: &[RotatedPlan], every: u64, budget: Option<&[[f64; 2]]>) -> Self {
+        let plans: Vec<_> = rotation.iter().map(|plan| plan.wear.clone()).collect();
         let most = round(&plans, every).into_iter().fold(0.0, f64::max) / (plans.len() as f64 * every as f64);
         Self {
             max_cell_wear: most,
@@ -139,10 +162,10 @@ impl Life {
         }
     }
 
-    /// Of the first plan alone, unrotated for ever.
+    /// Of the first plan alone, for ever where it is.
     #[must_use]
-    pub fn fixed(turned: &Turned, budget: Option<&[[f64; 2]]>) -> Self {
-        let still = Turned { wear: [turned.wear[0].clone(), turned.wear[0].clone()], ..turned.clone() };
+    pub fn fixed(plan: &RotatedPlan, budget: Option<&[[f64; 2]]>) -> Self {
+        let still = RotatedPlan { wear: [plan.wear[0].clone(), plan.wear[0].clone()], ..plan.clone() };
         Self::of(&[still], 1, budget)
     }
 }
