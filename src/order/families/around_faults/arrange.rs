@@ -115,13 +115,6 @@ impl FaultyArrangement {
         self.steps[stage * self.cores + core]
     }
 
-    /// Steps of the cores side by side in the stages of a layer: as many as the busiest takes.
-    #[must_use]
-    pub fn layer_steps(&self, layer: usize) -> usize {
-        let stages = self.first_stage[layer]..self.first_stage[layer + 1];
-        (0..self.cores).map(|core| stages.clone().map(|stage| self.steps(stage, core)).sum()).max().unwrap_or(0)
-    }
-
     /// What each cell of a slot serves: cell, and its levels with their numbers in the order in which it goes through them.
     #[must_use]
     pub fn served(
