@@ -36,6 +36,12 @@ pub mod link;
 
 pub mod inspect;
 
+pub mod system;
+
+pub mod census;
+
+pub mod explore;
+
 pub mod report;
 
 pub mod cli;

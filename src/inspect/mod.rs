@@ -200,6 +200,20 @@ pub fn step_writes(file: &[u8]) -> Option<Vec<Vec<u32>>> {
     Some(layers.collect())
 }
 
+/// Bytes of each layer's frames, as far as the schedule can be read.
+#[must_use]
+pub fn layer_bytes(file: &[u8]) -> Vec<u64> {
+    let mut bytes = Vec::new();
+    for frame in Outline::of(file).frames {
+        match (frame.content, bytes.last_mut()) {
+            (Content::Layer { .. }, _) => bytes.push(frame.bytes),
+            (Content::TileRow { .. } | Content::Steps { .. }, Some(layer)) => *layer += frame.bytes,
+            _ => {}
+        }
+    }
+    bytes
+}
+
 /// A core that no schedule is for: what a controller says of a stream without a readable header does not depend on it.
 const NOBODY: Identity = Identity { rows: 1, cols: 1, bits: 1, fanout: 1, device_crc: 0 };
 

@@ -218,6 +218,18 @@ pub enum DeviceError {
         /// What was found.
         got: f64,
     },
+    /// A cycle that the cost model does not have.
+    #[error("{origin}: `endurance_cycle` is `{got}`, but a cell of the model `{model}` is worn by {expected}")]
+    EnduranceCycle {
+        /// What the text is.
+        origin: String,
+        /// What was found.
+        got: &'static str,
+        /// The model of the file.
+        model: &'static str,
+        /// What it could be.
+        expected: &'static str,
+    },
     /// Tries of program and verify that no controller makes.
     #[error("{origin}: [verify] `tries` is {got}, expected 1 to {most}")]
     Tries {

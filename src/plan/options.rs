@@ -1,7 +1,7 @@
 //! What the user may choose, and what a trained file has chosen already.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use firmware_model::pcm::{MAX_BITS, MIN_BITS};
 
@@ -180,8 +180,11 @@ impl QuantizationRequest {
             |t| named(t, [("row", ScaleMode::Row), ("layer", ScaleMode::Layer)]),
             |s| format!("{s:?}").to_lowercase(),
         )?;
-        let device = DeviceProfile::load(device.map_or("elight", String::as_str), bits);
-        let device = match (device, self.bits) {
+        let device = match (&self.device, device) {
+            (None, Some(name)) => file.device(name)?,
+            (_, device) => device.map_or("elight", String::as_str).to_owned(),
+        };
+        let device = match (DeviceProfile::load(&device, bits), self.bits) {
             (Err(DeviceError::BitsAgainstTable { origin, asked, table }), None) => {
                 return Err(PlanError::TrainedLevels { path: path.to_owned(), trained: asked, origin, device: table });
             }
@@ -216,6 +219,25 @@ struct Metadata<'a> {
 }
 
 impl Metadata<'_> {
+    /// The device that the metadata name: a preset, or a file beside the weights. A stranger's file opens nothing else.
+    fn device(&self, name: &str) -> Result<String, PlanError> {
+        if DeviceProfile::preset(name).is_some() {
+            return Ok(name.to_owned());
+        }
+        let mut parts = Path::new(name).components();
+        let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
+        let beside = self.path.with_file_name(name);
+        match plain && !name.contains(['\\', '\0']) && beside.is_file() {
+            true => Ok(beside.display().to_string()),
+            false => Err(PlanError::Metadata {
+                path: self.path.to_owned(),
+                key: "elight.device",
+                got: name.escape_debug().to_string(),
+                expected: "a preset, or the plain name of a regular file beside the weights; another device is named with --device",
+            }),
+        }
+    }
+
     fn choose<T: PartialEq>(
         &self,
         key: &'static str,

@@ -226,7 +226,7 @@ const FIGURES: [(&str, Show, Wanted); 20] = [
     ("gap to the bound", percent, Wanted::Neither),
     ("writes, natural order", whole, Wanted::Neither),
     ("writes, sorted order", whole, Wanted::Neither),
-    ("writes, optimal order", whole, Wanted::Neither),
+    ("writes, best order", whole, Wanted::Neither),
     ("largest error of a layer", percent, Wanted::Less),
     ("schedule, bytes", whole, Wanted::Less),
     ("schedule, bits a weight", short, Wanted::Less),

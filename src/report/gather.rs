@@ -4,6 +4,7 @@ use std::path::Path;
 
 use firmware_model::pcm::WriteCost;
 
+use crate::explore::OtherWiring;
 use crate::faults::CoreFaults;
 use crate::level::{Reparam, ScaleMode};
 use crate::order::cost::tally::Totals;
@@ -127,6 +128,9 @@ impl Report {
             wear: None,
             rotation: None,
             cores: outcome.cores.iter().map(CoreReport::new).collect(),
+            modulators: (options.core.rows * options.core.cols / options.fanout) as u64,
+            other_wiring: OtherWiring::of(options),
+            inference: None,
             schedule: ScheduleReport {
                 path: schedule.display().to_string(),
                 bytes: outcome.bytes,

@@ -4,6 +4,8 @@
 
 mod detail;
 
+mod inference;
+
 mod gather;
 
 pub mod chart;
@@ -23,11 +25,13 @@ mod words;
 use serde::{Deserialize, Serialize};
 
 use super::order::cost::tally::{Cost, Costs, ElightAccounting};
+use crate::explore::OtherWiring;
 use crate::order::{Objective, Order, Reach, Rows};
 use crate::plan::SweepPoint;
 use crate::weights::Certainty;
 
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
+pub use inference::{Assumed, InferenceReport, SystemReport};
 pub use network::network;
 pub use terminal::print;
 pub use verdict::Verdict;
@@ -136,6 +140,15 @@ pub struct Report {
     /// Each core's load.
     #[serde(default)]
     pub cores: Vec<CoreReport>,
+    /// Modulators of a core, each with a converter.
+    #[serde(default)]
+    pub modulators: u64,
+    /// The same network with the other wiring; none for a core of one row.
+    #[serde(default)]
+    pub other_wiring: Option<OtherWiring>,
+    /// What a whole inference costs; none without a system.
+    #[serde(default)]
+    pub inference: Option<InferenceReport>,
     /// The schedule.
     pub schedule: ScheduleReport,
     /// What the replay has shown; none with `--no-verify`.

@@ -41,9 +41,9 @@ pub fn network(path: &Path, network: &Network, screen: &Screen) -> String {
         table.row(row(layer, info));
     }
     out += &format!("\n{}\n", table.print(screen));
-    for layer in description.layers.iter().filter(|layer| layer.certainty >= Certainty::Assumed) {
-        if let Some(note) = &layer.note {
-            out += &say(&layer.certainty.to_string(), &format!("{}: {note}", layer.name));
+    for (layer, info) in description.layers.iter().zip(network.layers()) {
+        if let (Some(note), true) = (&layer.note, layer.certainty >= Certainty::Assumed) {
+            out += &say(&layer.certainty.to_string(), &format!("{}: {note}", info.name));
         }
     }
     for product in &description.digital {

@@ -2,13 +2,13 @@
 
 use super::chart::point_name;
 use super::verdict::Verdict;
-use super::words::{assumed, bounded_class, inputs, nearness, order_name, prices, reach, worn_by};
+use super::words::{self, assumed, bounded_class, endurance, nearness, order_name, prices, reach};
 use super::{FaultReport, Report};
 use crate::level::DeviceProfile;
 use crate::order::cost::tally::Costs;
 use crate::order::{Objective, Order, Reach};
 use crate::show::names::{distinct, printable};
-use crate::show::number::{brief, count, energy, factor, large, short, thousands, time, times};
+use crate::show::number::{count, energy, factor, large, short, thousands, time, times};
 use crate::show::screen::{Screen, Tone};
 use crate::show::table::Table;
 
@@ -18,8 +18,9 @@ const SKIPPED_SHOWN: usize = 4;
 /// The whole report as text; `verbose`: with a line for each layer and each skipped tensor.
 #[must_use]
 pub fn print(report: &Report, device: &DeviceProfile, screen: &Screen, verbose: bool) -> String {
-    let Verdict { planned, costs, life } = Verdict::of(report);
+    let Verdict { planned, inputs, costs, life } = Verdict::of(report);
     let mut out = screen.paragraph(Tone::Strong, &printable(&planned));
+    out += &screen.paragraph(Tone::Plain, &inputs);
     out += &screen.paragraph(Tone::Plain, &costs);
     out += &screen.paragraph(Tone::Plain, &life);
     out += "\n";
@@ -44,6 +45,7 @@ pub fn print(report: &Report, device: &DeviceProfile, screen: &Screen, verbose: 
     out += &facts.bound();
     out += &facts.faults();
     out += &facts.life();
+    out += &facts.inference();
     out += &facts.cores();
     out += &facts.hardware();
     out += &facts.network();
@@ -122,7 +124,7 @@ fn layers(report: &Report) -> Table {
         ("error", 2),
         ("natural", 0),
         ("sorted", 1),
-        ("optimal", 0),
+        ("best", 0),
         ("bound", 4),
         ("fewer", 0),
     ])
@@ -273,6 +275,12 @@ impl Facts<'_> {
         out
     }
 
+    /// The whole inference.
+    fn inference(&self) -> String {
+        let lines = self.report.inference.iter().flat_map(|inference| inference.lines());
+        lines.map(|(label, text)| self.say(label, &text)).collect()
+    }
+
     /// Each core's load.
     fn cores(&self) -> String {
         let cores = &self.report.cores;
@@ -308,10 +316,8 @@ impl Facts<'_> {
     fn hardware(&self) -> String {
         let (r, device) = (self.report, self.device);
         let several = if r.cores.len() > 1 { format!("{} of ", r.cores.len()) } else { String::new() };
-        let bears = device.endurance_writes.map_or("endurance not known".to_owned(), |e| {
-            format!("a cell bears {} {}", brief(e), worn_by(&device.cost))
-        });
-        self.say("core", &format!("{several}{}, {}, reach {}", r.core, inputs(r), reach(r)))
+        let bears = endurance(device);
+        self.say("core", &format!("{several}{}, {}, reach {}", r.core, words::inputs(r), reach(r)))
             + &self.say("device", &format!("{}: {}", device.name, device.title))
             + &self.say("", &format!("{} levels a PCM cell; {}; {bears}", 1u32 << r.bits, prices(&device.cost)))
     }

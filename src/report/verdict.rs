@@ -4,7 +4,7 @@ use super::Report;
 use super::words::network_name;
 use crate::order::{Order, Reach};
 use crate::show::names::shortened;
-use crate::show::number::{SECONDS_A_YEAR, count, energy, large, short, span, time, times};
+use crate::show::number::{SECONDS_A_YEAR, count, energy, large, short, span, thousands, time, times};
 
 /// Characters of the network's name.
 const NAME: usize = 24;
@@ -13,11 +13,13 @@ const UNEVEN: f64 = 1.5;
 /// A life shorter than this many years asks for a change.
 const SHORT_LIFE: f64 = 10.0;
 
-/// Three sentences, each fit for a line of 80 characters; the same on the terminal and on the page.
+/// Four sentences, each fit for a line of 80 characters; the same on the terminal and on the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// What was planned, and how many times fewer writes it needs.
     pub planned: String,
+    /// What it asks of the inputs, and what the other wiring gives.
+    pub inputs: String,
     /// What an inference costs.
     pub costs: String,
     /// How long the core lives, and what would change most.
@@ -37,12 +39,12 @@ impl Verdict {
     /// The verdict on a plan.
     #[must_use]
     pub fn of(report: &Report) -> Self {
-        Self { planned: planned(report), costs: costs(report), life: life(report) }
+        Self { planned: planned(report), inputs: inputs(report), costs: costs(report), life: life(report) }
     }
 
     /// Its sentences.
-    pub fn lines(&self) -> [&str; 3] {
-        [&self.planned, &self.costs, &self.life]
+    pub fn lines(&self) -> [&str; 4] {
+        [&self.planned, &self.inputs, &self.costs, &self.life]
     }
 }
 
@@ -63,6 +65,20 @@ fn planned(report: &Report) -> String {
         }
     };
     format!("{name} on {cores}{} core{s}: {fewer}", report.core)
+}
+
+/// Modulators of a core, and what the same network needs with the other number of them.
+fn inputs(report: &Report) -> String {
+    let shared = |fanout: u32| if fanout == 1 { "one a cell".to_owned() } else { format!("{fanout} rows share one") };
+    let own = format!("{} ({})", count(report.modulators, "modulator"), shared(report.fanout));
+    let Some(other) = &report.other_wiring else { return own };
+    let with = format!("{own}; with {} ({})", thousands(other.modulators), shared(other.fanout));
+    match (other.natural_writes, other.writes) {
+        (Some(natural), Some(writes)) => {
+            format!("{with} {} fewer writes", times(natural, writes).unwrap_or_else(|| "no".to_owned()))
+        }
+        _ => own,
+    }
 }
 
 fn costs(report: &Report) -> String {

@@ -3,6 +3,7 @@
 use firmware_model::pcm::{Price, WriteCost};
 
 use super::Report;
+use crate::level::{DeviceProfile, EnduranceCycle};
 use crate::order::{Order, Reach, Rows};
 use crate::show::number::{brief, count};
 use crate::weights::Certainty;
@@ -15,7 +16,7 @@ pub(super) fn order_name(order: Order) -> &'static str {
     match order {
         Order::Natural => "natural",
         Order::Sorted => "sorted (ELight)",
-        Order::Optimal => "optimal",
+        Order::Optimal => "best",
     }
 }
 
@@ -31,6 +32,17 @@ pub(super) fn prices(cost: &WriteCost) -> String {
             format!("reset {}; then set {}, and a level {}", price(reset), price(set), price(set_level))
         }
     }
+}
+
+/// What a cell bears, and what counts as a cycle of it.
+pub(super) fn endurance(device: &DeviceProfile) -> String {
+    let Some(wear) = device.endurance_writes else { return "endurance not known".to_owned() };
+    let cycle = device.endurance_cycle;
+    let cycles = match cycle {
+        EnduranceCycle::FullSwing => format!(" ({} full swings)", brief(wear / cycle.wear(device.top_level()))),
+        _ => String::new(),
+    };
+    format!("a cell bears {} {}{cycles}", brief(wear), worn_by(&device.cost))
 }
 
 /// What wears a cell.
@@ -76,7 +88,7 @@ pub(super) fn bounded_class(report: &Report) -> &'static str {
 pub(super) fn nearness(gap: Option<f64>) -> String {
     match gap {
         Some(gap) if gap < 5e-6 => "the plan is optimal".to_owned(),
-        Some(gap) => format!("the plan has {:.2} times as many", 1.0 + gap),
+        Some(gap) => format!("the plan has {:.2} times the bound", 1.0 + gap),
         None => "how near the plan comes cannot be said in times of 0".to_owned(),
     }
 }

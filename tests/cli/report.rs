@@ -8,6 +8,12 @@ use crate::support::weights::{Weights, random};
 
 /// Every key of the report and the type of its value; `?` behind a type: or null.
 const KEYS: &[(&str, &str)] = &[
+    ("inference", "null"),
+    ("modulators", "integer"),
+    ("other_wiring.fanout", "integer"),
+    ("other_wiring.modulators", "integer"),
+    ("other_wiring.natural_writes", "integer"),
+    ("other_wiring.writes", "integer"),
     ("network", "string"),
     ("core", "string"),
     ("device", "string"),

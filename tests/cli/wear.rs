@@ -88,7 +88,7 @@ fn every_kind_of_plan_is_rotated() {
         let verified = (&report["verified"]["writes_match"], &report["verified"]["outputs_match"]);
         assert_eq!(verified, (&true.into(), &true.into()), "{flags:?}");
         for file in ["net.rot0.elight", "net.rot1.elight"] {
-            sandbox.run(["check", file, "net.safetensors"]).success();
+            sandbox.run([&["check", file, "net.safetensors"][..], &DEVICE].concat()).success();
         }
     }
 }

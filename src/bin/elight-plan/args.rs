@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use elight::census::Vectors;
 use elight::faults::{CoreFaults, FaultFile};
 use elight::level::DeviceProfile;
 use elight::plan::{Condition, CoreSize, ExtraSteps, Fanout, Quantization, QuantizationRequest};
@@ -10,6 +11,8 @@ use elight::show::count;
 use elight::weights::{Description, Filter, Network, Reading};
 
 use crate::choices::{EffortArg, LayoutArg, ObjectiveArg, OrderArg, ReachArg, ReparamArg, RowsArg, ScaleArg};
+
+use crate::explore::{ExploreArgs, MergeArgs};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
 /// the controller, and a replay that proves it.
@@ -39,6 +42,10 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Put two plans side by side.
     Compare(CompareArgs),
+    /// Plan one network for many cores, wirings, bits, devices and batches: what is best for which aim (docs/choosing.md).
+    Explore(ExploreArgs),
+    /// Put the shards of an exploration together.
+    Merge(MergeArgs),
     /// Say what a weights file is taken for: layers, shapes, orientation, groups, and how sure that is.
     Layers(LayersArgs),
     /// List the device presets, or print one as the TOML file that it is.
@@ -192,7 +199,7 @@ pub struct PlanArgs {
     pub rows: RowsArg,
 
     /// The order that goes into the schedule.
-    #[arg(long, default_value = "optimal")]
+    #[arg(long, default_value = "best")]
     pub order: OrderArg,
 
     /// How much work goes into the search for the optimal order.
@@ -237,6 +244,10 @@ pub struct PlanArgs {
     #[arg(long, value_name = "INFERENCES", requires = "rotate", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub rotate_every: Option<u64>,
 
+    /// The system around the core, and what shares a programming.
+    #[command(flatten)]
+    pub inference: InferenceArgs,
+
     /// Threads [default: all]; the schedule is the same for any number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
@@ -261,6 +272,10 @@ pub struct PlanArgs {
     #[arg(long, value_name = "PER_SECOND", default_value_t = 1.0, allow_negative_numbers = true, value_parser = rate)]
     pub rate: f64,
 
+    /// Do not plan quickly for the other wiring, too: an input for every cell, or inputs that a column shares.
+    #[arg(long)]
+    pub no_compare: bool,
+
     /// Do not replay the schedule.
     #[arg(long)]
     pub no_verify: bool,
@@ -272,6 +287,47 @@ pub struct PlanArgs {
     /// A line for each layer and each skipped tensor.
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// What a whole inference runs on (docs/system-model.md).
+#[derive(Debug, Args)]
+pub struct InferenceArgs {
+    /// The system around the core: a preset (bench, feldmann-2021, lightening, skylight, simphony) or a TOML file with [system] [default: the
+    /// [system] of the device file, if it has one; else only writes are reported].
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub system: Option<String>,
+
+    /// Inferences that share each programming of the core; `auto`: as many as make light and writing balance, within the buffer.
+    #[arg(long, value_name = "N|auto", default_value = "1")]
+    pub batch: Batch,
+
+    /// Memory for inputs and partial sums, bytes [default: the system's]; a layer whose batch does not fit is run through several times.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub buffer: Option<u64>,
+
+    /// Input vectors of a layer in one inference: positions of a convolution, tokens, 1 for a plain classifier. A name or a glob; may be given several
+    /// times, the last that matches counts.
+    #[arg(long, value_name = "LAYER=N")]
+    pub vectors: Vec<Vectors>,
+}
+
+/// Inferences that share a programming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batch {
+    /// So many.
+    Number(u64),
+    /// As many as make light and writing balance.
+    Auto,
+}
+
+impl std::str::FromStr for Batch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = || text.parse().ok().filter(|n| (1..=1_000_000_000).contains(n)).map(Self::Number);
+        let wrong = || "expected 1 to 1,000,000,000 inferences, or `auto`, as in --batch 64".to_owned();
+        if text == "auto" { Ok(Self::Auto) } else { number().ok_or_else(wrong) }
+    }
 }
 
 /// What tensors are read, and how they become levels.
@@ -355,7 +411,9 @@ impl ReadingArgs {
             scale: self.scale.map(Into::into),
         };
         let (mut device, quantization) = request.resolve(weights, network.metadata())?;
-        device.endurance_writes = self.endurance.or(device.endurance_writes);
+        if let Some(cycles) = self.endurance {
+            device = device.with_endurance(cycles);
+        }
         Ok((network, device, quantization))
     }
 }
@@ -378,7 +436,7 @@ pub fn faults(
 }
 
 /// What a cell bears: a number above 0.
-fn endurance(text: &str) -> Result<f64, String> {
+pub fn endurance(text: &str) -> Result<f64, String> {
     let wrong = || "expected how often a cell can be written, a number above 0, as in --endurance 1e6".to_owned();
     text.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0).ok_or_else(wrong)
 }

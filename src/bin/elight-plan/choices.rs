@@ -1,17 +1,18 @@
 //! The library's choices as values of options: the library knows nothing of command lines.
 
 use clap::ValueEnum;
+use elight::explore::Aim;
 use elight::level::{Reparam, ScaleMode};
 use elight::order::{Effort, Objective, Order, Reach, Rows};
 use elight::weights::Layout;
 
 /// An enum of the library under a name of its own, with the help of each value.
 macro_rules! choices {
-    ($($name:ident of $type:ident { $($(#[doc = $help:literal])+ $value:ident,)+ })+) => {$(
+    ($($name:ident of $type:ident { $($(#[doc = $help:literal])+ $(#[value($($name_as:tt)*)])? $value:ident,)+ })+) => {$(
         #[doc = concat!("Values of [`", stringify!($type), "`].")]
         #[derive(Clone, Copy, Debug, ValueEnum)]
         pub enum $name {
-            $($(#[doc = $help])+ $value,)+
+            $($(#[doc = $help])+ $(#[value($($name_as)*)])? $value,)+
         }
 
         impl From<$name> for $type {
@@ -42,7 +43,8 @@ choices! {
         Natural,
         /// ELight's: each cell ascending, in every tile row.
         Sorted,
-        /// The fewest writes for the given reach.
+        /// The fewest writes that were found for the given reach; optimal only where the report says so.
+        #[value(name = "best", alias = "optimal")]
         Optimal,
     }
     EffortArg of Effort {
@@ -52,16 +54,6 @@ choices! {
         Good,
         /// Nearer.
         Best,
-    }
-    ObjectiveArg of Objective {
-        /// Level steps of all PCM cells.
-        Writes,
-        /// Energy of the writes.
-        Energy,
-        /// Time to program the core.
-        Latency,
-        /// Wear of the PCM cell that is worn most.
-        Wear,
     }
     LayoutArg of Layout {
         /// PyTorch's layouts, recognised by shape and name.
@@ -82,5 +74,52 @@ choices! {
         Row,
         /// The whole layer.
         Layer,
+    }
+}
+
+/// What a plan makes small: of the writes, or of the whole inference on a system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ObjectiveArg {
+    /// Level steps of all PCM cells.
+    Writes,
+    /// Energy of the writes.
+    Energy,
+    /// Time to program the core.
+    Latency,
+    /// Wear of the PCM cell that is worn most.
+    Wear,
+    /// Time of an inference, by extra steps; needs a system.
+    InferenceTime,
+    /// Energy of an inference, by extra steps; needs a system.
+    InferenceEnergy,
+    /// Inferences before the most worn cell is worn out, by extra steps; needs a system.
+    Life,
+}
+
+impl ObjectiveArg {
+    /// What the order itself makes small.
+    pub fn objective(self) -> Objective {
+        match self {
+            Self::Energy => Objective::Energy,
+            Self::Latency => Objective::Latency,
+            Self::Wear => Objective::Wear,
+            // Of the whole inference: it is chosen with the extra steps.
+            Self::Writes | Self::InferenceTime | Self::InferenceEnergy | Self::Life => Objective::Writes,
+        }
+    }
+
+    /// What extra steps and batch are chosen for, if they are.
+    pub fn aim(self) -> Option<Aim> {
+        match self {
+            Self::InferenceTime => Some(Aim::Time),
+            Self::InferenceEnergy => Some(Aim::Energy),
+            Self::Life => Some(Aim::Life),
+            _ => None,
+        }
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
     }
 }

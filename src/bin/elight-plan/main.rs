@@ -5,6 +5,8 @@ mod check;
 mod choices;
 mod compare;
 mod devices;
+mod explore;
+mod inference;
 mod inspect;
 mod layers;
 mod mistakes;
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
         Some(Command::Inspect(args)) => inspect::run(args),
         Some(Command::Compare(args)) => compare::run(args),
         Some(Command::Devices(args)) => devices::run(args),
+        Some(Command::Explore(args)) => explore::run(args),
+        Some(Command::Merge(args)) => explore::merge(args),
         Some(Command::Layers(args)) => layers::run(args),
         None => plan::run(&cli.plan),
     };

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use anyhow::Context;
+use elight::census::Vectors;
 use elight::cli;
 use elight::core_state::CoreState;
+use elight::explore::OtherWiring;
 use elight::level::{DeviceProfile, Quantizer};
 use elight::plan::{
     self, Condition, CoreSize, LifePlan, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus, Trade, Wear,
@@ -29,13 +31,15 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     };
     mistakes::of_plan(weights, &args.more, args.output.as_deref())?;
     let (mut network, device, quantization) = args.reading.open(weights)?;
+    let system = args.inference.system(&args.reading)?;
+    let vectors = Vectors::of(&network, &args.inference.vectors)?;
     if args.reading.calibrate {
         let quantizer = Quantizer::new(&device, quantization.reparam, quantization.scale);
         plan::calibrate(&mut network, &quantizer)?;
     }
     let core = core_size(args, &network)?;
     let (condition, budget) = condition(args, core, &network, &device)?;
-    let options = PlanOptions {
+    let mut options = PlanOptions {
         core,
         quantization,
         fanout: args.fanout.rows(core)?,
@@ -46,7 +50,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition,
-        trade: Trade { extra_steps: args.extra_steps, objective: args.objective.into() },
+        trade: Trade { extra_steps: args.extra_steps, objective: args.objective.objective() },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
@@ -67,6 +71,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     pages.prepare()?;
 
     let bars = Bars::new(args.quiet);
+    let batch = args.inference.choose(args.objective, system.as_ref(), &network, &mut options, &vectors, &bars)?;
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
     let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, &network, args.seed) };
     let wear = Wear { budget: budget.as_deref(), count: rotations };
@@ -85,6 +90,8 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
             points
         }
     };
+    let other = OtherWiring::of(&options).filter(|_| !args.no_compare);
+    let other_wiring = other.map(|other| other.planned(&network, &options, &bars)).transpose()?;
     bars.finish();
 
     let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
@@ -103,6 +110,9 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     } else {
         report
     };
+    let inference = system.map(|system| args.inference.figures(&system, &network, &options, &outcome, &vectors, batch));
+    let report =
+        Report { inference: inference.transpose()?, other_wiring: other_wiring.or(report.other_wiring), ..report };
     pages.write(&report, &options.device)?;
     if args.json {
         cli::print_json(&report)?;

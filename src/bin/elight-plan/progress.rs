@@ -40,6 +40,11 @@ impl Bars {
         Self { bar: Mutex::new(phase), stop, temporary }
     }
 
+    /// A line above the bar, where there is one.
+    pub fn say(&self, text: &str) {
+        self.with(|phase| phase.bar.println(text));
+    }
+
     /// Takes the bar away.
     pub fn finish(&self) {
         self.with(|phase| phase.bar.finish_and_clear());

@@ -43,7 +43,7 @@ fn orders_in(report: &Report, width: f64) -> Picture {
     svg.line("bound", (at, y + 6.0), (at, y + 24.0));
     svg.text(at + 7.0, y + 19.0, "", "start", &large(bound));
     svg.line("base", (left, top), (left, bottom));
-    svg.finish("writes-by-order", bottom + 38.0, "Bars: writes per inference of the natural, sorted and optimal order")
+    svg.finish("writes-by-order", bottom + 38.0, "Bars: writes per inference of the natural, sorted and best order")
 }
 
 /// One figure of every layer in the schedule's order: `values` by group, `show` writes one of them.

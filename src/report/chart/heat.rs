@@ -59,7 +59,7 @@ impl Shades {
     }
 }
 
-/// Four maps: plus and minus cells, natural and optimal order.
+/// Four maps: plus and minus cells, natural and best order.
 #[must_use]
 pub fn wear(core: usize, cores: usize, wear: &CoreWear) -> Picture {
     Picture::both(WIDE, |width| drawn(core, cores, wear, width))
@@ -109,7 +109,7 @@ fn drawn(core: usize, cores: usize, wear: &CoreWear, width: f64) -> Picture {
     svg.finish(
         &if cores > 1 { format!("wear-core-{core}") } else { "wear".to_owned() },
         below,
-        "Heat maps: writes per inference of every plus and minus cell, natural and optimal order",
+        "Heat maps: writes per inference of every plus and minus cell, natural and best order",
     )
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn order_style(order: Order) -> (&'static str, &'static str) {
     match order {
         Order::Natural => ("nat", "natural"),
         Order::Sorted => ("sor", "sorted (ELight)"),
-        Order::Optimal => ("opt", "optimal"),
+        Order::Optimal => ("opt", "best"),
     }
 }
 

@@ -103,7 +103,7 @@ impl Page<'_> {
             "error",
             "natural",
             "sorted",
-            "optimal",
+            "best",
             "bound",
             "fewer",
             "energy",

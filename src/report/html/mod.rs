@@ -6,8 +6,10 @@
 
 mod cells;
 mod compare;
+mod explore;
 mod foot;
 mod head;
+mod inference;
 mod layers;
 mod parts;
 
@@ -23,6 +25,7 @@ use crate::show::number::thousands;
 use crate::show::svg::Picture;
 
 pub use compare::page as comparison;
+pub use explore::page as exploration;
 
 use parts::{Figures, document};
 
@@ -88,6 +91,7 @@ pub fn page(report: &Report, device: &DeviceProfile, pictures: &Pictures) -> Res
             (page.layers())
             (page.wear())
             (page.lifetime())
+            (page.inference())
             (page.steps())
             (page.levels())
             (page.schedule())
