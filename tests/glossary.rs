@@ -9,13 +9,8 @@ fn glossary() -> String {
 
 /// Rows of all tables, cell by cell, without headings.
 fn rows(text: &str) -> Vec<Vec<&str>> {
-    let cells = |line: &'_ str| -> Vec<&str> { line.trim_matches('|').split('|').map(str::trim).collect() };
-    // Borrowed from the text, line by line.
-    text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| word")).map(|line| {
-        let line: &str = line;
-        cells(line)
-    })
-    .collect()
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| word"));
+    rows.map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 
 #[test]
