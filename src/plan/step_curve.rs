@@ -9,8 +9,9 @@ use super::options::PlanOptions;
 use crate::observer::Observer;
 use crate::order::bound::rows::RowBound;
 use crate::order::chain::boundary::CoreBoundary;
-use crate::order::extra_steps::{ExtraSteps, Relaxed, relax};
-use crate::order::quantile;
+use crate::order::extra_steps::ExtraSteps;
+use crate::order::families::sorted_rows::quantile;
+use crate::order::families::sorted_rows::step_budget::{Relaxed, relax};
 use crate::order::rows::profile::Profiles;
 use crate::weights::Network;
 

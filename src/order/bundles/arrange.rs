@@ -61,14 +61,6 @@ impl SharedArrangement {
         self.layers[layer].columns.get(first).map_or(0, |columns| columns.len() / self.wiring.cells)
     }
 
-    /// Steps of a layer: of the core that has most, as the others wait for it.
-    #[must_use]
-    pub fn layer_steps(&self, layer: usize) -> usize {
-        let tile_rows = self.layers[layer].bundles.tile_rows(self.wiring);
-        let of_core = |core| (0..tile_rows).map(|tile_row| self.steps(layer, tile_row, core)).sum();
-        (0..self.wiring.cores).map(of_core).max().unwrap_or(0)
-    }
-
     /// Columns of the row group in which a core row is, in a tile row of a layer; step-major, `steps x cells`.
     #[must_use]
     pub fn columns(&self, layer: usize, tile_row: usize, core_row: usize) -> &[u32] {

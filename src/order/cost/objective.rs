@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::tally::Cost;
 use crate::order::cost::pulse_cost::PulseCost;
-use crate::order::latency::Clock;
 
 /// What the optimal order makes small, per inference in steady state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +58,7 @@ impl Objective {
             (Self::Energy, _) => {
                 PulseCost::of_energy(cost).map_or(writes, |(pulse_cost, parts)| Payment::Pulses { pulse_cost, parts })
             }
-            (Self::Latency, _) => Payment::Time(Clock::of(*cost)),
+            (Self::Latency, _) => Payment::Time,
             (Self::Wear, _) => Payment::WorstCell(PulseCost::of_wear(cost)),
         }
     }
@@ -94,7 +93,7 @@ pub enum Payment {
         parts: f64,
     },
     /// The slowest cell of every step.
-    Time(Clock),
+    Time,
     /// The cell that is worn most: by level steps, or by pulses where there is a pulse_cost.
     WorstCell(Option<PulseCost>),
 }
@@ -104,7 +103,7 @@ impl Payment {
     #[must_use]
     pub fn pulse_law(self) -> Option<PulseCost> {
         match self {
-            Self::Levels { .. } | Self::Time(_) => None,
+            Self::Levels { .. } | Self::Time => None,
             Self::Pulses { pulse_cost, .. } => Some(pulse_cost),
             Self::WorstCell(pulse_cost) => pulse_cost,
         }

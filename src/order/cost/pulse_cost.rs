@@ -2,6 +2,9 @@
 
 use firmware_model::pcm::{Price, WriteCost};
 
+/// Most levels of a weight cell for which orders by the pulse are sought: 5 bits.
+pub const MOST_LEVELS: usize = 63;
+
 /// How a PCM cell pays for a change of its level, where the size of the change is not what counts. All prices are 0 or above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PulseCost {

@@ -10,11 +10,10 @@
 mod around_faults;
 mod bundles;
 mod family;
-mod lanes;
+pub mod lanes;
 mod level_runs;
 mod pulse_lanes;
-mod row_objective;
-mod sorted_rows;
+pub mod sorted_rows;
 mod stored;
 mod swept;
 

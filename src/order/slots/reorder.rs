@@ -1,27 +1,13 @@
-//! Orders for devices that pay by the pulse: a change of a level costs the same however far it goes.
-//!
-//! ```text
-//! hold_level.rs  parts of rows for reach `row`: cells stay at the level that they hold
-//! lanes.rs       what each cell serves with reach `lane`
-//! ```
+//! Level runs in the cheapest order, for devices that pay by the pulse: a change of a level costs the same however far it goes.
 //!
 //! What a change costs is in `cost::pulse_cost`, the exact order of one cell in `chain::n_state`, the bound in `bound::pulse`.
 
-mod hold_level;
-mod lanes;
-
 use rayon::prelude::*;
 
-use super::chain::boundary::{CellBoundary, CoreBoundary};
-use super::chain::n_state::Chain;
-use super::cost::pulse_cost::PulseCost;
-use super::slots::level_runs::LevelRuns;
-
-pub use hold_level::hold_level;
-pub use lanes::LaneRuns;
-
-/// Most levels of a weight cell for which there are these orders: 5 bits.
-pub const MOST_LEVELS: usize = 63;
+use super::level_runs::LevelRuns;
+use crate::order::chain::boundary::{CellBoundary, CoreBoundary};
+use crate::order::chain::n_state::Chain;
+use crate::order::cost::pulse_cost::PulseCost;
 
 /// What an order costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,17 +2,18 @@
 
 use firmware_model::pcm::{Move, WriteCost};
 
-use super::family::Problem;
+use super::hold_level::hold_level;
+use super::latency::{self, Clock};
+use super::wear_levelling;
 use crate::order::bound::pulse::{PulseBound, forced_changes};
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::chain::directions::Arrangement;
 use crate::order::cost::objective::Payment;
 use crate::order::cost::pulse_cost::PulseCost;
-use crate::order::latency::{self, Clock};
-use crate::order::pulses;
+use crate::order::families::family::Problem;
 use crate::order::rows::profile::Profiles;
 use crate::order::slots::level_runs::LevelRuns;
-use crate::order::wear_levelling;
+use crate::order::slots::reorder::reorder;
 
 /// What is made small, and what no plan goes below, so far.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +34,7 @@ impl RowObjective {
         let bound = |pulse_cost| PulseBound::new(pulse_cost, wiring.cells, wiring.top);
         match problem.payment() {
             Payment::Pulses { pulse_cost, parts } => Self::Energy { pulse_cost, parts, bound: bound(pulse_cost) },
-            Payment::Time(clock) => Self::Latency { clock, stages: 0 },
+            Payment::Time => Self::Latency { clock: Clock::of(problem.cost), stages: 0 },
             Payment::WorstCell(pulse_cost) => {
                 Self::Wear { bound: pulse_cost.map(|pulse_cost| (pulse_cost, bound(pulse_cost))) }
             }
@@ -53,10 +54,9 @@ impl RowObjective {
         match self {
             Self::Writes(_) => None,
             Self::Energy { pulse_cost, .. } => {
-                let cheapest = |mut level_runs: LevelRuns| {
-                    (pulses::reorder(&mut level_runs, *pulse_cost, boundary).cost, level_runs)
-                };
-                let stuck = cheapest(pulses::hold_level(layers, &arrangement.timeline, boundary));
+                let cheapest =
+                    |mut level_runs: LevelRuns| (reorder(&mut level_runs, *pulse_cost, boundary).cost, level_runs);
+                let stuck = cheapest(hold_level(layers, &arrangement.timeline, boundary));
                 let sorted = cheapest(plain());
                 Some(if stuck.0 < sorted.0 { stuck.1 } else { sorted.1 })
             }
@@ -85,7 +85,7 @@ impl RowObjective {
                     None => wear_levelling::choose_directions(&mut evened, boundary),
                     Some((pulse_cost, _)) => {
                         for level_runs in [&mut sweeps, &mut evened] {
-                            pulses::reorder(level_runs, *pulse_cost, boundary);
+                            reorder(level_runs, *pulse_cost, boundary);
                         }
                     }
                 }

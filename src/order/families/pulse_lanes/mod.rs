@@ -1,15 +1,18 @@
 //! Reach `lane` on devices that pay by the pulse: rows in their stored places, every cell's levels in the cheapest order (docs/trade.md,
 //! theorem 14).
 
-use super::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
-use super::level_runs::RunSlots;
+mod lane_runs;
+
+use self::lane_runs::LaneRuns;
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::cost::objective::Payment;
 use crate::order::cost::pulse_cost::PulseCost;
-use crate::order::lanes::{LaneBound, LaneRanges};
-use crate::order::pulses::{self, LaneRuns};
+use crate::order::families::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
+use crate::order::families::lanes::ranges::{LaneBound, LaneRanges};
+use crate::order::families::level_runs::RunSlots;
+use crate::order::slots::reorder::reorder;
 
 /// Plans in which every weight keeps its lane, for the least energy.
 pub struct PulseLanes<'a> {
@@ -49,7 +52,7 @@ impl Family for PulseLanes<'_> {
         observer.begin("ordering", 0);
         let (layers, wiring) = (std::mem::take(&mut self.layers), self.problem.wiring);
         let mut runs = LaneRuns::level_runs(&layers, wiring.core_rows, wiring.cells);
-        self.least += pulses::reorder(&mut runs, self.pulse_cost, boundary).least;
+        self.least += reorder(&mut runs, self.pulse_cost, boundary).least;
         let slots = RunSlots::new(runs, layers.iter().map(LaneRuns::rows), self.problem);
         Ok(Arranged { slots: Box::new(slots), forced: vec![None; layers.len()] })
     }

@@ -6,8 +6,10 @@
 
 use rayon::prelude::*;
 
+use super::fixed::{Fixed, TooFewCells, fixed_levels};
 use super::quantile;
-use super::rows::profile::Profiles;
+use crate::order::extra_steps::ExtraSteps;
+use crate::order::rows::profile::Profiles;
 
 /// Steps tried, in percent of the fewest that hold every weight.
 const TRIED: [usize; 10] = [100, 105, 110, 125, 150, 175, 200, 250, 300, 400];
@@ -128,6 +130,35 @@ fn hull(curve: &[Choice]) -> Vec<&Choice> {
         hull.push(choice);
     }
     hull
+}
+
+/// How layers are planned with more steps.
+pub enum Relaxed {
+    /// Each layer with its steps, weights of level 0 left out.
+    Layers(Vec<Profiles>),
+    /// Nothing is written after the first load.
+    Fixed(Fixed),
+}
+
+/// Finds the steps of each layer. A plan with fixed levels is taken as soon as its steps are granted, as none has fewer writes.
+/// `core_rows`: of all cores together.
+///
+/// # Errors
+/// [`TooFewCells`] when fixed levels are asked for, and more occur than a core row has cells.
+pub fn relax(layers: &[Profiles], core_rows: usize, cells: usize, extra: ExtraSteps) -> Result<Relaxed, TooFewCells> {
+    let fixed = fixed_levels(layers, core_rows, cells);
+    let ExtraSteps::Percent(percent) = extra else { return fixed.map(Relaxed::Fixed) };
+    let budget = budget(layers, core_rows, cells, percent);
+    match fixed {
+        Ok(fixed) if fixed.steps <= budget => Ok(Relaxed::Fixed(fixed)),
+        _ => Ok(Relaxed::Layers(share(layers, core_rows, cells, budget))),
+    }
+}
+
+/// Steps of an inference with so many percent extra, rounded down.
+fn budget(layers: &[Profiles], core_rows: usize, cells: usize, percent: f64) -> u64 {
+    let least = total_steps(layers, core_rows, &least_steps(layers, cells));
+    least + (least as f64 * percent / 100.0).floor() as u64
 }
 
 #[cfg(test)]

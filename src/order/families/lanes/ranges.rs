@@ -6,13 +6,13 @@
 
 use rayon::prelude::*;
 
-use super::chain::boundary::{CellBoundary, CoreBoundary};
-use super::chain::directions::{Arrangement, choose_directions};
-use super::chain::timeline::{Chunks, Timeline};
-use super::chain::two_state::TwoStates;
-use super::rows::exchange::{Span, improve};
-use super::rows::path::{Path, Signatures, deal};
 use crate::geometry::IDLE;
+use crate::order::chain::boundary::{CellBoundary, CoreBoundary};
+use crate::order::chain::directions::{Arrangement, choose_directions};
+use crate::order::chain::timeline::{Chunks, Timeline};
+use crate::order::chain::two_state::TwoStates;
+use crate::order::rows::exchange::{Span, improve};
+use crate::order::rows::path::{Path, Signatures, deal};
 
 /// What each lane of each row of a layer must visit: one interval per row and cell.
 #[derive(Clone, Debug)]

@@ -1,23 +1,23 @@
 //! The order for per-cell inputs with reach `row`: sorted rows cut into chunks, similar rows one after the other.
 //!
-//! 1. Each row is sorted and cut into a chunk for each cell ([`super::cut`]).
-//! 2. Rows are dealt to the core rows along a short path through their quantiles ([`super::rows::path`]).
-//! 3. Rows trade places while that saves writes ([`super::rows::exchange`]).
+//! 1. Each row is sorted and cut into a chunk for each cell ([`crate::order::cut`]).
+//! 2. Rows are dealt to the core rows along a short path through their quantiles ([`crate::order::rows::path`]).
+//! 3. Rows trade places while that saves writes ([`crate::order::rows::exchange`]).
 //! 4. Rows with idle places are cut again, now knowing what lies before and after them.
-//! 5. Each cell's directions are chosen exactly ([`super::chain::directions`]).
+//! 5. Each cell's directions are chosen exactly ([`crate::order::chain::directions`]).
 
 use rayon::prelude::*;
 
-use super::Effort;
-use super::chain::boundary::CoreBoundary;
-use super::chain::directions::{Arrangement, choose_directions};
-use super::chain::timeline::Timeline;
-use super::cut::Cut;
 use super::fixed;
-use super::rows::exchange::{Span, improve};
-use super::rows::path::{Path, Signatures, deal};
-use super::rows::profile::Profiles;
 use crate::geometry::EMPTY;
+use crate::order::Effort;
+use crate::order::chain::boundary::CoreBoundary;
+use crate::order::chain::directions::{Arrangement, choose_directions};
+use crate::order::chain::timeline::Timeline;
+use crate::order::cut::Cut;
+use crate::order::rows::exchange::{Span, improve};
+use crate::order::rows::path::{Path, Signatures, deal};
+use crate::order::rows::profile::Profiles;
 
 /// Rounds of cutting again, before and after the search.
 const RECUTS: usize = 2;
@@ -25,7 +25,7 @@ const RECUTS: usize = 2;
 const QUICK_CUT: usize = 1 << 14;
 /// Exchanges tried for each row, at least: a few nanoseconds a weight for long rows. Short rows, which have nothing but their order
 /// to gain from, want a few all the same.
-pub(super) fn tries_per_row(layer: &Profiles) -> usize {
+pub(in crate::order::families) fn tries_per_row(layer: &Profiles) -> usize {
     (layer.cols() / 16).clamp(24, 48)
 }
 

@@ -5,12 +5,12 @@
 
 use rayon::prelude::*;
 
-use super::chain::boundary::{CellBoundary, CoreBoundary};
-use super::chain::timeline::{Timeline, distance};
-use super::chain::two_state::Directions;
-use super::rows::profile::Profiles;
-use super::slots::level_runs::{LevelRuns, levels_of};
 use crate::geometry::EMPTY;
+use crate::order::chain::boundary::{CellBoundary, CoreBoundary};
+use crate::order::chain::timeline::{Timeline, distance};
+use crate::order::chain::two_state::Directions;
+use crate::order::rows::profile::Profiles;
+use crate::order::slots::level_runs::{LevelRuns, levels_of};
 
 /// Partners that are tried for the most worn cell of a core row, the least worn first.
 const PARTNERS: usize = 8;

@@ -3,9 +3,10 @@
 //! On each core row some cells hold each level that occurs, and every row deals its weights of a level out to the cells of that level; weights of level 0 are
 //! left out. A row then takes as many steps as its busiest cell, and a stage as many as its longest row.
 
-use super::rows::profile::Profiles;
-use super::slots::level_runs::LevelRuns;
 use crate::geometry::EMPTY;
+use crate::order::families::family::OrderError;
+use crate::order::rows::profile::Profiles;
+use crate::order::slots::level_runs::LevelRuns;
 
 /// A plan with fixed levels.
 #[derive(Clone, Debug)]
@@ -23,6 +24,12 @@ pub struct Fixed {
 pub struct TooFewCells {
     /// Levels that occur, without 0.
     pub needed: usize,
+}
+
+impl From<TooFewCells> for OrderError {
+    fn from(TooFewCells { needed }: TooFewCells) -> Self {
+        Self::TooFewCells { needed }
+    }
 }
 
 /// Rows that decide how many cells hold each level; of larger networks every n-th.

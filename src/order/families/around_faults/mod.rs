@@ -1,12 +1,14 @@
 //! Reach `row` around faulty cells, an input for every weight cell (docs/cores.md).
 
-use super::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
+mod arrange;
+
+use self::arrange::{FaultyArrangement, FaultyRows, arrange};
 use crate::geometry::{EMPTY, Reach};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::chain::boundary::CoreBoundary;
-use crate::order::faulty::{self, FaultyArrangement, FaultyRows};
-use crate::order::quantile;
+use crate::order::families::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
+use crate::order::families::sorted_rows::quantile;
 use crate::order::rows::profile::Profiles;
 use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots};
@@ -49,7 +51,7 @@ impl Family for AroundFaults<'_> {
         let (core_rows, cells) = (problem.wiring.core_rows, problem.wiring.cells);
         let intact = quantile::arrange(&layers, core_rows, cells, boundary, problem.effort, problem.seed).writes;
         let with = |more| {
-            let found = faulty::arrange(&layers, &self.rows, boundary, problem.seed, more);
+            let found = arrange(&layers, &self.rows, boundary, problem.seed, more);
             found.map_err(|layer| OrderError::NoCoreRow { layer })
         };
         let mut best = with(0)?;

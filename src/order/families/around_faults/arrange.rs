@@ -4,19 +4,19 @@
 //! (stuck elsewhere), or none. Any weight of a row may sit in any cell, so a faulty cell takes what it can hold, and the others the rest:
 //!
 //! 1. For every layer: how many steps a row needs on each core row, and which core rows are worth using (`ActiveRows`).
-//! 2. Rows are dealt out and trade places as on an intact core ([`super::rows::path`], [`super::rows::exchange`]).
-//! 3. Every row is cut for the cells of its core row, exactly, between what lies before and after it ([`super::cut::ranges`]).
-//! 4. Each cell's directions are chosen exactly ([`super::chain::directions`]).
+//! 2. Rows are dealt out and trade places as on an intact core ([`crate::order::rows::path`], [`crate::order::rows::exchange`]).
+//! 3. Every row is cut for the cells of its core row, exactly, between what lies before and after it ([`crate::order::cut::ranges`]).
+//! 4. Each cell's directions are chosen exactly ([`crate::order::chain::directions`]).
 
-use super::chain::boundary::CoreBoundary;
-use super::chain::directions::{Arrangement, choose_directions};
-use super::chain::timeline::{Chunks, Timeline};
-use super::cut::costs::{FrontierCost, RangeCost};
-use super::cut::ranges::Shape;
-use super::rows::exchange::{Span, improve};
-use super::rows::path::{Path, Signatures, deal};
-use super::rows::profile::Profiles;
 use crate::geometry::{CellRange, EMPTY};
+use crate::order::chain::boundary::CoreBoundary;
+use crate::order::chain::directions::{Arrangement, choose_directions};
+use crate::order::chain::timeline::{Chunks, Timeline};
+use crate::order::cut::costs::{FrontierCost, RangeCost};
+use crate::order::cut::ranges::Shape;
+use crate::order::rows::exchange::{Span, improve};
+use crate::order::rows::path::{Path, Signatures, deal};
+use crate::order::rows::profile::Profiles;
 
 /// Rounds of cutting again.
 const RECUTS: usize = 3;
@@ -115,13 +115,6 @@ impl FaultyArrangement {
         self.steps[stage * self.cores + core]
     }
 
-    /// Steps of the cores side by side in the stages of a layer: as many as the busiest takes.
-    #[must_use]
-    pub fn layer_steps(&self, layer: usize) -> usize {
-        let stages = self.first_stage[layer]..self.first_stage[layer + 1];
-        (0..self.cores).map(|core| stages.clone().map(|stage| self.steps(stage, core)).sum()).max().unwrap_or(0)
-    }
-
     /// What each cell of a slot serves: cell, and its levels with their numbers in the order in which it goes through them.
     #[must_use]
     pub fn served(
@@ -192,7 +185,16 @@ pub fn arrange(
     let paths = work.place(&active_rows);
     choose_directions(&mut work.timeline, boundary);
     let budgets: Vec<usize> =
-        layers.iter().map(|l| if l.rows() < 2 { 0 } else { l.rows() * super::quantile::tries_per_row(l) }).collect();
+        layers
+            .iter()
+            .map(|l| {
+                if l.rows() < 2 {
+                    0
+                } else {
+                    l.rows() * crate::order::families::sorted_rows::quantile::tries_per_row(l)
+                }
+            })
+            .collect();
     improve(&mut work.timeline, &work.spans, &paths, &budgets, seed);
     work.choose_steps(more_steps);
     work.cut_all();
@@ -226,7 +228,7 @@ impl Work<'_> {
     fn place(&mut self, active_rows: &[ActiveRows]) -> Vec<Path> {
         let cells = self.faulty.cells;
         let mut ends: Vec<Option<Vec<u8>>> = vec![None; self.faulty.rows.len()];
-        let (mut cut, mut sorted) = (super::cut::Cut::default(), Vec::new());
+        let (mut cut, mut sorted) = (crate::order::cut::Cut::default(), Vec::new());
         let mut paths = Vec::new();
         for ((layer, span), active) in self.layers.iter().zip(&self.spans).zip(active_rows) {
             let signatures = Signatures::new(layer, cells.min(64));

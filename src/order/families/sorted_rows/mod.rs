@@ -1,18 +1,25 @@
 //! Reach `row`, an input for every weight cell: sorted rows cut into a chunk for each cell (docs/ordering.md, section 5), with more steps where they are
 //! granted and in the order that the objective asks for (docs/trade.md).
 
-use super::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
-use super::level_runs::RunSlots;
-use super::row_objective::RowObjective;
-use super::swept::SweptSlots;
+pub mod fixed;
+mod hold_level;
+mod latency;
+mod objective;
+pub mod quantile;
+pub mod step_budget;
+mod wear_levelling;
+
+use self::objective::RowObjective;
+use self::step_budget::{Relaxed, relax};
 use crate::geometry::Reach;
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::bound::rows::RowBound;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::core_row_assignment;
-use crate::order::extra_steps::{Relaxed, relax};
-use crate::order::quantile;
+use crate::order::families::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
+use crate::order::families::level_runs::RunSlots;
+use crate::order::families::swept::SweptSlots;
 use crate::order::rows::profile::Profiles;
 use crate::order::slots::Slots;
 use crate::order::slots::level_runs::LevelRuns;

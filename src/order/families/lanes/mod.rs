@@ -1,13 +1,15 @@
 //! Reach `lane`, an input for every weight cell: rows in their stored places, which is the optimum, or anywhere (docs/ordering.md, theorem 2).
 
-use super::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
-use super::swept::SweptSlots;
+pub mod ranges;
+
+use self::ranges::{LaneBound, LaneRanges, RangeBound, arrange, arrange_freely};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::Rows;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::core_row_assignment;
-use crate::order::lanes::{LaneBound, LaneRanges, RangeBound, arrange, arrange_freely};
+use crate::order::families::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
+use crate::order::families::swept::SweptSlots;
 
 /// Plans in which every weight keeps its lane.
 pub struct Lanes<'a> {

@@ -6,10 +6,10 @@
 
 use firmware_model::pcm::{Move, Slowest, WriteCost};
 
-use super::chain::timeline::Timeline;
-use super::rows::profile::{Profiles, stages};
-use super::slots::level_runs::{LevelRun, LevelRuns};
 use crate::geometry::EMPTY;
+use crate::order::chain::timeline::Timeline;
+use crate::order::rows::profile::{Profiles, stages};
+use crate::order::slots::level_runs::{LevelRun, LevelRuns};
 
 /// Shares of the longest possible phase that are tried, in eighths.
 const SHARES: [usize; 5] = [8, 6, 5, 4, 3];
@@ -365,7 +365,7 @@ mod tests {
             }
             let layers = [layer];
             let boundary = crate::order::chain::boundary::CoreBoundary::Cyclic;
-            let arrangement = crate::order::quantile::arrange(&layers, core_rows, cells, &boundary, crate::order::Effort::Good, 1);
+            let arrangement = crate::order::families::sorted_rows::quantile::arrange(&layers, core_rows, cells, &boundary, crate::order::Effort::Good, 1);
             let price = |time_us| Price { energy_pj: 1.0, time_us };
             let clock = Clock::of(WriteCost::PerLevel { up: price(1.0), down: price(4.0) });
             let level_runs = arrange(&layers, &arrangement.timeline, clock, None);
