@@ -15,6 +15,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+mod duration;
 
 /// Train networks for photonic tensor cores: quantized to PCM levels, with losses that make the writes few.
 #[derive(Debug, Parser)]
@@ -36,11 +39,17 @@ enum Command {
         /// Override a key of the file, as in --set train.epochs=3
         #[arg(long = "set", value_name = "KEY=VALUE")]
         set: Vec<String>,
+        /// Train for so long (90s, 30m, 2h), then stop; the same command goes on where the last one stopped, bit for bit
+        #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
+        span: Option<Duration>,
     },
     /// Continue a stopped run, bit for bit as if it had never stopped
     Resume {
         /// Directory of the run
         dir: PathBuf,
+        /// Train for so long (90s, 30m, 2h), then stop
+        #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
+        span: Option<Duration>,
     },
     /// Accuracy of a weights file on a test set
     Eval(EvalArgs),
@@ -143,8 +152,9 @@ fn run(args: Args) -> Result<()> {
             .map_err(|e| anyhow!("cannot start the threads: {e}"))?;
     }
     match args.command {
-        Command::Train { config, set } => train(Trainer::new(Config::load(&config, &set)?)?),
-        Command::Resume { dir } => train(Trainer::resume(&dir)?),
+        Command::Train { config, set, span: None } => train(Trainer::new(Config::load(&config, &set)?)?, None),
+        Command::Train { config, set, span } => train(Trainer::new_or_resume(Config::load(&config, &set)?)?, span),
+        Command::Resume { dir, span } => train(Trainer::resume(&dir)?, span),
         Command::Eval(e) => eval(e),
         Command::Calibrate(c) => calibrate(c),
         Command::Models => {
@@ -164,7 +174,9 @@ fn list(entries: &[(&str, &str)]) {
     }
 }
 
-fn train(mut trainer: Trainer) -> Result<()> {
+/// Trains until the end, until Ctrl-C, or for `span`.
+fn train(mut trainer: Trainer, span: Option<Duration>) -> Result<()> {
+    let deadline = span.and_then(|span| Instant::now().checked_add(span));
     let stop = Arc::new(AtomicBool::new(false));
     let handler = stop.clone();
     ctrlc::set_handler(move || {
@@ -186,12 +198,17 @@ fn train(mut trainer: Trainer) -> Result<()> {
     bar.set_style(style.context("progress bar")?);
     let mut mean = 0.0;
     let mut pace = Pace::new();
+    let mut in_time = false;
     let end = trainer.run(&stop, &mut |event| match event {
         Event::Step { epoch, done, loss, samples, .. } => {
             mean = if done == 1 { loss } else { 0.95 * mean + 0.05 * loss };
             bar.set_prefix(format!("epoch {epoch}/{epochs}"));
             bar.set_position(done);
             bar.set_message(format!("loss {mean:.4}, {:.0} samples/s", pace.add(samples)));
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                stop.store(true, Ordering::Relaxed);
+                in_time = true;
+            }
         }
         Event::Epoch(e) => {
             bar.suspend(|| println!("{}", line(e, epochs)));
@@ -201,6 +218,9 @@ fn train(mut trainer: Trainer) -> Result<()> {
     bar.finish_and_clear();
     let best = trainer.history().iter().map(|e| e.test_accuracy).fold(0.0, f64::max);
     match end {
+        End::Stopped if in_time => {
+            println!("stopped in time; the same command goes on, and so does: elight-train resume {}", out.display())
+        }
         End::Stopped => println!("stopped; continue with: elight-train resume {}", out.display()),
         End::Early => println!("no better accuracy for {}: done", count(trainer.config().train.patience, "epoch")),
         End::Finished => {}
@@ -213,14 +233,14 @@ fn train(mut trainer: Trainer) -> Result<()> {
 
 /// Samples per second over the last second or so.
 struct Pace {
-    since: std::time::Instant,
+    since: Instant,
     samples: usize,
     rate: f64,
 }
 
 impl Pace {
     fn new() -> Self {
-        Self { since: std::time::Instant::now(), samples: 0, rate: 0.0 }
+        Self { since: Instant::now(), samples: 0, rate: 0.0 }
     }
 
     fn add(&mut self, samples: usize) -> f64 {
@@ -228,7 +248,7 @@ impl Pace {
         let t = self.since.elapsed().as_secs_f64();
         if t > 1.0 || self.rate == 0.0 {
             self.rate = self.samples as f64 / t.max(1e-9);
-            (self.since, self.samples) = (std::time::Instant::now(), 0);
+            (self.since, self.samples) = (Instant::now(), 0);
         }
         self.rate
     }

@@ -14,7 +14,6 @@ use super::optim::{Optimizer, clip_gradients};
 use super::run_dir;
 use super::write_loss::{self, Core};
 use super::writes::{self, Writes};
-use crate::nn::loss::cross_entropy;
 use crate::nn::model::{ModelSpec, build};
 use crate::nn::{Ctx, Layer, Mode, Sequential, init};
 use elight::level::LevelMatrix;
@@ -102,6 +101,23 @@ impl Trainer {
         Ok(trainer)
     }
 
+    /// Begins a run, or continues it where its directory holds it already.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new) and [`resume`](Self::resume); a directory that holds a run of another configuration.
+    pub fn new_or_resume(config: Config) -> Result<Self, TrainError> {
+        let dir = config.train.out.clone();
+        if !dir.join(run_dir::STATE).exists() {
+            return Self::new(config);
+        }
+        let stored = Config::load(&dir.join(run_dir::CONFIG), &[])?;
+        if stored != config {
+            let problem = "holds a run of another configuration: choose another train.out, or remove it".to_owned();
+            return Err(TrainError::RunDir { path: dir, problem });
+        }
+        Self::resume(&dir)
+    }
+
     /// Continues a run from its directory.
     ///
     /// # Errors
@@ -140,7 +156,12 @@ impl Trainer {
         let mut model = build(&spec)?;
         init::initialize(&mut model, config.train.seed);
         if let Some(path) = &config.model.weights {
-            checkpoint::File::open(path)?.load_into(&mut model)?;
+            let file = checkpoint::File::open(path)?;
+            if config.model.partial {
+                file.load_what_fits(&mut model)?;
+            } else {
+                file.load_into(&mut model)?;
+            }
         }
         if data.train.len() < config.data.batch {
             let problem = format!("is {}, more than the {} training images", config.data.batch, data.train.len());
@@ -203,6 +224,7 @@ impl Trainer {
         let mut ctx = Ctx::new(Mode::Train, seed);
         let start = Instant::now();
         let before = self.progress.seconds;
+        let mut stored = start;
         for b in batches {
             if stop.load(Ordering::Relaxed) {
                 return Ok(false);
@@ -211,6 +233,12 @@ impl Trainer {
             let loss = self.step(b.x, &b.labels, &mut ctx)?;
             self.progress.seconds = before + start.elapsed().as_secs_f64();
             on_event(Event::Step { epoch: epoch + 1, done: self.progress.step, steps, loss, samples });
+            if self.config.train.save_minutes > 0.0
+                && stored.elapsed().as_secs_f64() > 60.0 * self.config.train.save_minutes
+            {
+                self.store_state()?;
+                stored = Instant::now();
+            }
         }
         Ok(true)
     }
@@ -222,7 +250,7 @@ impl Trainer {
         ctx.step = step;
         self.model.zero_gradients();
         let mut y = self.model.forward(x, ctx);
-        let score = cross_entropy(&mut y, labels, self.config.train.label_smoothing);
+        let score = self.config.train.criterion.apply(&mut y, labels, self.config.train.label_smoothing);
         let loss = score.loss / score.samples as f64;
         if !loss.is_finite() {
             return Err(TrainError::Diverged { loss, step, epoch: self.progress.epoch + 1 });
