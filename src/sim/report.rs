@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::noise::NoiseModel;
 use super::outcome::{Outcome, Score};
 use elight::report::count;
+use elight_train::noise::NoiseModel;
 
 /// Layers of the table of losses, unless all are asked for.
 const WORST: usize = 8;

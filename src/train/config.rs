@@ -8,10 +8,12 @@ use super::optim::OptimizerConfig;
 use super::schedule::Course;
 use super::write_loss::{Core, Method};
 use crate::nn::loss::Criterion;
-use crate::nn::pcm::PcmSettings;
+use crate::nn::pcm::{CellNoise, PcmSettings};
+use crate::noise::{NoiseError, NoiseModel};
 use elight::level::{DeviceError, DeviceProfile, Reparam, ScaleMode};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +26,9 @@ pub struct Config {
     /// The photonic core; leave it out to train an ordinary network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pcm: Option<PcmConfig>,
+    /// Noise of the cells while the network learns; leave it out for cells that hold exactly their levels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<NoiseConfig>,
     /// A loss that makes the writes few.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_loss: Option<WriteLossConfig>,
@@ -134,6 +139,7 @@ impl PcmConfig {
             },
             input_bits: (self.input_bits > 0).then_some(self.input_bits),
             quant_noise: self.quant_noise,
+            noise: None,
         })
     }
 
@@ -144,6 +150,17 @@ impl PcmConfig {
     pub fn core(&self) -> Result<Core, ConfigError> {
         self.core.parse().map_err(|problem| ConfigError::Value { key: "pcm.core", problem })
     }
+}
+
+/// `[noise]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoiseConfig {
+    /// Preset or file, as `elight-sim --noise` takes it.
+    pub model: String,
+    /// Seconds from the write to the reading.
+    #[serde(default)]
+    pub age_seconds: f64,
 }
 
 /// `[write_loss]`.
@@ -157,9 +174,16 @@ pub struct WriteLossConfig {
     /// Epochs over which the weight rises from zero.
     #[serde(default)]
     pub warmup_epochs: f64,
+    /// Steps after which the paths of `tour` are planned anew.
+    #[serde(default = "replan")]
+    pub replan: u64,
     /// Layers left out, by the beginning of their name.
     #[serde(default)]
     pub skip: Vec<String>,
+}
+
+fn replan() -> u64 {
+    200
 }
 
 /// `[train]`.
@@ -246,6 +270,9 @@ pub enum ConfigError {
     /// The device.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The noise.
+    #[error(transparent)]
+    Noise(#[from] NoiseError),
 }
 
 impl Config {
@@ -287,6 +314,18 @@ impl Config {
         let config: Self = table.try_into().map_err(wrong)?;
         config.check()?;
         Ok(config)
+    }
+
+    /// The settings of the layers on the core, with their noise; none without `[pcm]`.
+    ///
+    /// # Errors
+    /// A device or a noise model that cannot be loaded.
+    pub fn pcm_settings(&self) -> Result<Option<PcmSettings>, ConfigError> {
+        let Some(pcm) = &self.pcm else { return Ok(None) };
+        let noise = self.noise.as_ref().map(|n| {
+            Ok::<_, ConfigError>(Arc::new(CellNoise { model: NoiseModel::load(&n.model)?, age_seconds: n.age_seconds }))
+        });
+        Ok(Some(PcmSettings { noise: noise.transpose()?, ..pcm.settings()? }))
     }
 
     /// The configuration as TOML.
@@ -332,9 +371,16 @@ impl Config {
             p.settings()?;
             p.core()?;
         }
+        if let Some(n) = &self.noise {
+            rule(self.pcm.is_some(), "noise", "given without [pcm]".into(), "a core whose cells have it")?;
+            let age = n.age_seconds;
+            rule(age >= 0.0 && age.is_finite(), "noise.age_seconds", age.to_string(), "0 or above")?;
+            self.pcm_settings()?;
+        }
         if let Some(w) = &self.write_loss {
             rule(self.pcm.is_some(), "write_loss", "given without [pcm]".into(), "a core whose writes it saves")?;
             rule(w.weight >= 0.0 && w.weight.is_finite(), "write_loss.weight", w.weight.to_string(), "0 or above")?;
+            rule(w.replan > 0, "write_loss.replan", "0".into(), "at least 1 step")?;
             let warmup = w.warmup_epochs;
             rule(warmup >= 0.0, "write_loss.warmup_epochs", warmup.to_string(), "0 or above")?;
         }
@@ -483,6 +529,7 @@ out = "run"
         assert!(error("pcm.core=nine").contains("expected ROWSxCOLUMNS"));
         assert!(error("pcm.bits=9").contains("9"));
         assert!(error("write_loss.method=l3").contains("quantile"));
+        assert!(error("noise.model=loud").contains("electrical-pcm"));
         assert!(error("model.partial=true").starts_with("model.partial is true without model.weights"));
         let milestones = ["schedule.kind=milestones", "schedule.at=[5, 5]", "schedule.gamma=0.1"].map(String::from);
         let e = Config::parse(TEXT, "c.toml", &milestones).unwrap_err().to_string();
