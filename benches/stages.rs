@@ -6,13 +6,14 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use elight::level::{DeviceProfile, LevelMatrix, Quantizer, Reparam, ScaleMode};
-use elight::order::direction::{Arrangement, Closure};
-use elight::order::profile::Profiles;
-use elight::order::program::Program;
-use elight::order::quantile;
-use elight::order::shared::Effort;
-use elight::order::tally::Counter;
-use elight::plan::{self, CoreSize, PlanOptions, Quantization, Unobserved, identity_crc};
+use elight::order::Effort;
+use elight::order::chain::boundary::CoreBoundary;
+use elight::order::chain::directions::Arrangement;
+use elight::order::cost::tally::Counter;
+use elight::order::families::sorted_rows::quantile;
+use elight::order::rows::profile::Profiles;
+use elight::order::slots::program::Program;
+use elight::plan::{self, CoreSize, PlanOptions, Quantization, Unobserved};
 use elight::replay::SimBuffers;
 use elight::schedule::records::{Encoder, Memory, RecordFormat, Records, Survey, walk};
 use elight::schedule::writer::ScheduleSpec;
@@ -50,7 +51,7 @@ fn layer() -> Layer {
     let weights = weights();
     let levels = Quantizer::new(&device, Reparam::None, ScaleMode::Layer).quantize(ROWS, COLS, &weights);
     let profiles = vec![Profiles::of(&levels.levels, ROWS, COLS, device.top_level())];
-    let arrangement = quantile::arrange(&profiles, CORE.rows, CORE.cols, &Closure::Cycle, Effort::Good, 1);
+    let arrangement = quantile::arrange(&profiles, CORE.rows, CORE.cols, &CoreBoundary::Cyclic, Effort::Good, 1);
     let format = ScheduleSpec::format(CORE.cols as u16, device.bits, 1, wire::Reach::Row);
     Layer { device, weights, levels, profiles, arrangement, format }
 }
@@ -130,7 +131,9 @@ fn stages(c: &mut Criterion) {
         b.iter(|| quantizer.quantize_band(COLS, &layer.weights, &mut levels, Some(5.0)));
     });
     group.bench_function("order", |b| {
-        b.iter(|| quantile::arrange(&layer.profiles, CORE.rows, CORE.cols, &Closure::Cycle, Effort::Good, 1).writes);
+        b.iter(|| {
+            quantile::arrange(&layer.profiles, CORE.rows, CORE.cols, &CoreBoundary::Cyclic, Effort::Good, 1).writes
+        });
     });
     group.bench_function("program and tally", |b| {
         b.iter(|| {
@@ -160,7 +163,7 @@ fn stages(c: &mut Criterion) {
         cols: CORE.cols as u16,
         bits: layer.device.bits,
         fanout: 1,
-        device_crc: identity_crc(&layer.device),
+        device_crc: layer.device.identity_crc(),
     };
     group.bench_function("decode", |b| {
         let mut memory = vec![0; 1 << 16];

@@ -6,9 +6,17 @@
 //! weights -> level -> order -> schedule -> controller (the `firmware-model` crate)
 //! ```
 
+pub mod show;
+
+pub mod geometry;
+
+pub mod observer;
+
 pub mod weights;
 
 pub mod level;
+
+pub mod stimulus;
 
 pub mod order;
 
@@ -18,7 +26,7 @@ pub mod check;
 
 pub mod plan;
 
-pub mod held;
+pub mod core_state;
 
 pub mod faults;
 
@@ -28,6 +36,14 @@ pub mod link;
 
 pub mod inspect;
 
+pub mod system;
+
+pub mod census;
+
+pub mod explore;
+
 pub mod report;
+
+pub mod cli;
 
 pub mod simd;

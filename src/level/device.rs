@@ -1,9 +1,12 @@
 //! What a PCM cell can hold, and what writing it costs.
 
 use super::device_error::DeviceError;
-use super::device_file::{Provenance, RawDevice};
+use super::device_file::{EnduranceCycle, Provenance, RawDevice};
+use super::transmission::{Transmission, contrast_db, db_per_level, first_not_above_previous};
+use crate::show::names::did_you_mean;
 use firmware_model::hardware::Verify;
 use firmware_model::pcm::{MAX_BITS, MIN_BITS, WriteCost, top_level};
+use firmware_model::photonic_core::device_crc;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -24,19 +27,6 @@ const PRESETS: [(&str, &str); 6] = [
     ("pcm-soi-heater", include_str!("presets/pcm-soi-heater.toml")),
     ("gst-single-pulse", include_str!("presets/gst-single-pulse.toml")),
 ];
-
-/// How the transmission of a PCM cell depends on its level.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Transmission {
-    /// `T(L) = beta^(B - L)`, with `B = 2^bits - 1` the highest level: every level step changes the transmission by the
-    /// same number of dB.
-    Geometric {
-        /// Ratio of the transmissions of two neighbouring levels, in (0, 1), no unit.
-        beta: f64,
-    },
-    /// Measured transmissions, from level 0 to `2^bits - 1`, strictly increasing, each in [0, 1].
-    Table(Vec<f64>),
-}
 
 /// A PCM cell: its levels, their transmissions, and the cost and the number of writes it bears.
 ///
@@ -60,11 +50,13 @@ pub struct DeviceProfile {
     /// How it is written, and the energy (pJ) and time (microseconds) that this takes.
     pub cost: WriteCost,
     /// What one PCM cell bears, in what wears it by its cost model (`WriteCost::wear`): level steps, pulses or resets; `None` when not
-    /// known.
+    /// known. Made of cycles by [`endurance_cycle`](DeviceProfile::endurance_cycle).
+    pub endurance_writes: Option<f64>,
+    /// What counts as a cycle of the published endurance.
     ///
     /// Publications count switching cycles, mostly over the full contrast. To charge every level step as one of them is
     /// the careful reading: a lifetime computed so is a lower limit.
-    pub endurance_writes: Option<f64>,
+    pub endurance_cycle: EnduranceCycle,
     /// How a controller that can read cells back programs and verifies: by default 5 tries, and a tolerance of half the smallest step
     /// between two levels.
     pub verify: Verify,
@@ -101,6 +93,15 @@ impl DeviceProfile {
         Self::from_toml_str(&text, &format!("device file {arg}"), bits)
     }
 
+    /// The text of a preset, or else of the device file at this path.
+    ///
+    /// # Errors
+    /// [`DeviceError`] when there is no such preset or file, or the file cannot be read.
+    pub fn text(arg: &str) -> Result<String, DeviceError> {
+        let preset = PRESETS.iter().find(|(preset, _)| *preset == arg);
+        preset.map_or_else(|| read_device_file(arg), |(_, text)| Ok((*text).to_owned()))
+    }
+
     /// The profile that the text of a device file describes. `origin` names the text in errors.
     ///
     /// # Errors
@@ -120,13 +121,16 @@ impl DeviceProfile {
         raw.check_provenance(origin)?;
         let bits = choose_bits(&raw, origin, bits)?;
         let transmission = raw.transmission.resolve(origin, bits)?;
-        let transmissions = transmissions_by_level(&transmission, bits);
+        let transmissions = transmission.by_level(bits);
         if let Some(level) = first_not_above_previous(&transmissions) {
             return Err(DeviceError::Indistinct { origin: origin.to_owned(), bits, level });
         }
         let cost = raw.write.resolve(origin, db_per_level(&transmissions))?;
+        let endurance_cycle = raw.endurance_cycle(origin)?;
+        let wear = endurance_cycle.wear(top_level(bits));
         Ok(Self {
-            endurance_writes: raw.endurance_writes(origin)?,
+            endurance_writes: raw.endurance_writes(origin)?.map(|cycles| cycles * wear),
+            endurance_cycle,
             name: raw.name,
             title: raw.title,
             source: raw.source,
@@ -138,6 +142,13 @@ impl DeviceProfile {
             provenance: raw.provenance,
             transmissions,
         })
+    }
+
+    /// The same device, of whose cells each bears so many cycles.
+    #[must_use]
+    pub fn with_endurance(mut self, cycles: f64) -> Self {
+        self.endurance_writes = Some(cycles * self.endurance_cycle.wear(self.top_level()));
+        self
     }
 
     /// The highest level `B = 2^bits - 1`.
@@ -157,6 +168,13 @@ impl DeviceProfile {
     #[must_use]
     pub fn transmissions(&self) -> &[f64] {
         &self.transmissions
+    }
+
+    /// The device's identity in schedules: the CRC of its transmissions in single precision.
+    #[must_use]
+    pub fn identity_crc(&self) -> u32 {
+        let transmissions: Vec<f32> = self.transmissions.iter().map(|&t| t as f32).collect();
+        device_crc(&transmissions)
     }
 
     /// Contrast between the highest and the lowest level, dB; infinite when level 0 lets nothing through.
@@ -200,39 +218,14 @@ fn choose_bits(raw: &RawDevice, origin: &str, asked: Option<u8>) -> Result<u8, D
     }
 }
 
-fn transmissions_by_level(transmission: &Transmission, bits: u8) -> Vec<f64> {
-    match transmission {
-        Transmission::Table(table) => table.clone(),
-        Transmission::Geometric { beta } => {
-            let top = i32::from(top_level(bits));
-            (0..=top).map(|level| beta.powi(top - level)).collect()
-        }
-    }
-}
-
-fn first_not_above_previous(values: &[f64]) -> Option<usize> {
-    values.windows(2).position(|pair| pair[0].partial_cmp(&pair[1]) != Some(std::cmp::Ordering::Less)).map(|i| i + 1)
-}
-
-fn contrast_db(transmissions: &[f64]) -> f64 {
-    match transmissions {
-        [low, .., high] => 10.0 * (high / low).log10(),
-        _ => 0.0,
-    }
-}
-
-/// The mean dB of one level step: what turns an energy per dB into one per level.
-fn db_per_level(transmissions: &[f64]) -> f64 {
-    contrast_db(transmissions) / (transmissions.len() - 1) as f64
-}
-
 fn read_device_file(arg: &str) -> Result<String, DeviceError> {
     let read_error = |source| DeviceError::Read { path: arg.into(), source };
     let file = match File::open(arg) {
         Ok(file) => file,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !looks_like_a_path(arg) => {
             let presets = DeviceProfile::presets().collect::<Vec<_>>().join(", ");
-            return Err(DeviceError::Unknown { arg: arg.to_owned(), presets });
+            let meant = did_you_mean(arg, DeviceProfile::presets());
+            return Err(DeviceError::Unknown { arg: arg.to_owned(), presets, meant });
         }
         Err(e) => return Err(read_error(e)),
     };

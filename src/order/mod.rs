@@ -1,62 +1,37 @@
 //! 4. Levels to an order: which weight sits in which cell at which step.
 
-mod frontier;
-mod line;
-mod moves;
-pub mod objective;
-pub mod profile;
-pub mod pulses;
-pub mod timeline;
-
-pub mod program;
-pub mod tally;
-
-mod assign;
 pub mod bound;
-pub mod chunk;
-pub mod direction;
-pub mod even;
-pub mod faulty;
-pub mod fixed;
-pub mod lanes;
-pub mod latency;
-mod links;
-pub mod quantile;
+pub mod bundles;
+pub mod chain;
+pub mod core_row_assignment;
+pub mod cost;
+pub mod cut;
+pub mod extra_steps;
+pub mod families;
 pub mod rows;
-pub mod search;
-pub mod seats;
-pub mod shared;
-pub mod slack;
-pub mod sweep;
-pub mod visits;
+pub mod slots;
+pub mod tour;
 
-pub use objective::Objective;
+pub use crate::geometry::Reach;
+pub use cost::objective::Objective;
+pub use extra_steps::ExtraSteps;
 use serde::{Deserialize, Serialize};
+pub use tour::iterated_local_search::Effort;
 
 /// The orders on offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     /// As stored.
     Natural,
     /// ELight's: each cell ascending, in every tile row.
     Sorted,
-    /// The fewest writes for the given reach.
+    /// The fewest writes that were found for the given reach; optimal only where the bound is reached.
     Optimal,
 }
 
-/// Which lanes a weight may move to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Reach {
-    /// It keeps its lane; only its step changes.
-    Lane,
-    /// Any lane of its row.
-    Row,
-}
-
 /// Where output rows may sit. With reach `row` they are free in any case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rows {
     /// With reach `lane` each stays where it is stored: the order is then the optimum.

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Turn;
-use crate::faults::{CellRange, CoreFaults};
-use crate::held::Held;
+use super::rotation::Rotation;
+use crate::core_state::CoreState;
+use crate::faults::{self, CoreFaults, FaultError};
+use crate::geometry::{CellRange, Damage};
+use crate::level::DeviceProfile;
 
 /// What a plan finds. The default: one core, erased.
 #[derive(Clone, Debug)]
@@ -12,16 +14,16 @@ pub struct Condition {
     /// Identical cores, side by side; at least 1.
     pub cores: usize,
     /// What each core holds after an earlier schedule; none: all are erased.
-    pub from: Option<Vec<Held>>,
+    pub from: Option<Vec<CoreState>>,
     /// Faults of each core; none: all are intact.
     pub faults: Option<Vec<CoreFaults>>,
-    /// How far the plan is turned on its core; none: it sits where the first load is cheapest.
-    pub turn: Option<Turn>,
+    /// How far the plan is rotated on its core; none: it sits where the first load is cheapest.
+    pub rotation: Option<Rotation>,
 }
 
 impl Default for Condition {
     fn default() -> Self {
-        Self { cores: 1, from: None, faults: None, turn: None }
+        Self { cores: 1, from: None, faults: None, rotation: None }
     }
 }
 
@@ -29,12 +31,23 @@ impl Condition {
     /// Most cores.
     pub const MOST_CORES: usize = 64;
 
+    /// Cores that are worn, and what each of their PCM cells can still bear. Worn-out cells are out of use, as faulty ones are; cores that are only worn are
+    /// planned for like new ones, and rotated ([`super::plan_for_life`]).
+    ///
+    /// # Errors
+    /// [`FaultError`]: it is not known what the cells can bear, or have borne.
+    pub fn worn(self, mut cores: Vec<CoreFaults>, device: &DeviceProfile) -> Result<(Self, Vec<[f64; 2]>), FaultError> {
+        let budget = faults::retire(&mut cores, device)?;
+        let damaged = cores.iter().any(|core| core.counts() != (0, 0));
+        Ok((Self { faults: damaged.then_some(cores), ..self }, budget))
+    }
+
     /// Signed level of each weight cell of a core before the first load; none: it is erased, and intact.
     #[must_use]
     pub fn origin_of(&self, core: usize) -> Option<Vec<i16>> {
         let erased = self.erased_of(core);
-        let Some(held) = self.from.as_ref().and_then(|held| held.get(core)) else { return erased };
-        let mut levels = held.levels().to_vec();
+        let Some(state) = self.from.as_ref().and_then(|state| state.get(core)) else { return erased };
+        let mut levels = state.levels().to_vec();
         if let Some(faults) = self.faults.as_ref().and_then(|faults| faults.get(core)) {
             for (level, range) in levels.iter_mut().zip(faults.cells()) {
                 *level = range.nearest(*level).unwrap_or(0);
@@ -68,10 +81,11 @@ impl Condition {
         Some(self.faults.as_ref()?.iter().flat_map(|core| core.cells().iter().copied()).collect())
     }
 
-    /// Weight cells that should rest, core after core; none: none of them.
+    /// The same, and which cells should rest.
     #[must_use]
-    pub fn weak(&self) -> Option<Vec<bool>> {
-        Some(self.faults.as_ref()?.iter().flat_map(|core| core.weak().iter().copied()).collect())
+    pub fn damage(&self) -> Option<Damage> {
+        let weak = self.faults.as_ref()?.iter().flat_map(|core| core.weak().iter().copied()).collect();
+        Some(Damage { ranges: self.ranges()?, weak })
     }
 }
 

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::CoreSize;
-use crate::order::Objective;
+use crate::geometry::{CoreSize, GeometryError};
 use crate::weights::WeightsError;
 
 /// Why there is no plan.
@@ -16,34 +15,20 @@ pub enum PlanError {
     /// The weights cannot be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// A core size that is not `RxC`, or outside 1..=1024.
-    #[error("core `{got}`: expected ROWSxCOLUMNS, each 1 to 1024, as in --core 9x9")]
-    Core {
-        /// What was given.
-        got: String,
-    },
-    /// A fanout that is none.
-    #[error("fanout `{got}`: expected `cell`, `column`, or the number of neighbouring rows that share an input")]
-    FanoutText {
-        /// What was given.
-        got: String,
-    },
-    /// A fanout that does not fit the core.
-    #[error("fanout {got} does not divide the {} rows of a {core} core: give a divisor, `cell` or `column`", core.rows)]
-    Fanout {
-        /// What was given.
-        got: usize,
-        /// The core.
-        core: CoreSize,
-    },
-    /// ELight's order on a core whose rows share inputs.
-    #[error(
-        "order `sorted` moves every weight by itself, which a core cannot do where {fanout} rows share an input: \
-         plan another order, or for --fanout cell"
-    )]
-    SortedShared {
-        /// Rows that share an input.
-        fanout: usize,
+    /// A core or a fanout that cannot be.
+    #[error(transparent)]
+    Geometry(#[from] GeometryError),
+    /// Options that do not go together ([`super::compatibility`]).
+    #[error("{feature} does not go with {others}: {why}; it needs {needs}")]
+    Incompatible {
+        /// What has to give way.
+        feature: String,
+        /// What it needs.
+        needs: &'static str,
+        /// What it was asked for with.
+        others: String,
+        /// Why they do not go together.
+        why: &'static str,
     },
     /// Blocks larger than the core.
     #[error(
@@ -71,6 +56,20 @@ pub enum PlanError {
         /// What the flag says.
         flag: String,
     },
+    /// Weights trained for another number of levels than a device has.
+    #[error(
+        "{}: trained for cells of {trained} bits, and {origin} has {device}: name a device of {trained} bits, or train again", path.display()
+    )]
+    TrainedLevels {
+        /// The weights file.
+        path: PathBuf,
+        /// Bits that it was trained for.
+        trained: u8,
+        /// The device.
+        origin: String,
+        /// Its bits.
+        device: u8,
+    },
     /// Metadata that cannot be understood.
     #[error("{path}: metadata {key} = `{got}`: expected {expected}")]
     Metadata {
@@ -82,30 +81,6 @@ pub enum PlanError {
         got: String,
         /// What it could say.
         expected: &'static str,
-    },
-    /// Extra steps that are no percentage.
-    #[error(
-        "extra steps `{got}`: expected 0 to 1000 percent, as in --extra-steps 50%, or `fixed` for levels that never change"
-    )]
-    ExtraSteps {
-        /// What was given.
-        got: String,
-    },
-    /// Extra steps for an order that cannot use them.
-    #[error("--extra-steps and --sweep need {needs}: only then may cells idle and weights sit in any lane")]
-    ExtraStepsOrder {
-        /// The options that it needs.
-        needs: &'static str,
-    },
-    /// An objective that cannot be followed with the other options.
-    #[error("--objective {objective} on the device `{device}` needs {needs}: leave it out for the fewest writes")]
-    Objective {
-        /// The objective.
-        objective: Objective,
-        /// The device.
-        device: String,
-        /// What it needs.
-        needs: &'static str,
     },
     /// Fixed levels on a core with too few cells in a row.
     #[error(
@@ -123,34 +98,9 @@ pub enum PlanError {
     /// The faults cannot be planned around.
     #[error(transparent)]
     Faults(#[from] crate::faults::FaultError),
-    /// Orders that leave every weight where it is stored cannot go around faults without changing weights.
-    #[error(
-        "--faults with --order {order} needs --reach lane: weights stay in their lanes and take the best level that their cells can hold"
-    )]
-    FaultyOrder {
-        /// The order.
-        order: &'static str,
-    },
-    /// Rows that may sit anywhere on a core whose rows share inputs.
-    #[error("{fanout} rows share an input and move together: leave out --rows any, which is for --fanout cell")]
-    FreeRowsShared {
-        /// Rows that share an input.
-        fanout: usize,
-    },
-    /// Rows that may sit anywhere with reach `lane`, and cells that cannot hold every level.
-    #[error(
-        "--faults with --reach lane plans rows in their stored places, whose weights it fits to the cells there: leave out --rows any"
-    )]
-    FreeRowsAroundFaults,
-    /// A plan that cannot be turned round on its core.
-    #[error("--rotate {why}")]
-    Turn {
-        /// Why.
-        why: &'static str,
-    },
     /// The earlier schedule cannot be read.
     #[error(transparent)]
-    Held(#[from] crate::held::HeldError),
+    CoreState(#[from] crate::core_state::CoreStateError),
     /// A schedule of a rotation cannot be counted.
     #[error(transparent)]
     Replay(#[from] crate::replay::ReplayError),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::PlanError;
+use super::error::PlanError;
 
 /// A file that appears under its name only when it is whole; until then, and after an error, nothing is there (or what was there before).
 pub struct OutputFile(NamedTempFile);
@@ -30,7 +30,8 @@ impl OutputFile {
         // A schedule is readable as the user's umask allows: not a secret, as temporary files are by default.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        builder.tempfile_in(folder).map(Self).map_err(|e| PlanError::output(output, e))
+        // The system's word only: the temporary name is nobody's business.
+        builder.tempfile_in(folder).map(Self).map_err(|e| PlanError::output(output, Error::from(e.kind())))
     }
 
     /// Where it is until it is kept.

@@ -8,8 +8,8 @@ use super::networks::Networks;
 use super::programmed::{Cells, Stuck, StuckCell};
 use super::recording::{LayerRecord, Recording, ScheduleFile, plain};
 use elight::faults::{FaultFile, Kind, Side};
+use elight::geometry::CoreSize;
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
-use elight::plan::{CoreSize, identity_crc};
 use elight_train::TrainError;
 use elight_train::eval::{self, Opened, Recipe};
 use elight_train::nn::model::build_for_core;
@@ -173,7 +173,7 @@ fn device(settings: &Settings, schedule: &ScheduleFile, trained: Option<&str>) -
         }
     };
     let device = DeviceProfile::load(name, Some(bits))?;
-    let given_crc = identity_crc(&device);
+    let given_crc = device.identity_crc();
     if given_crc != schedule.identity.device_crc {
         return Err(SimError::Device {
             schedule: settings.schedule.clone(),
