@@ -5,8 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::photonic_core::Identity;
-
 /// The first eight bytes of a schedule; the last is the format version.
 pub const MAGIC: [u8; 8] = *b"elight\x00\x01";
 /// Longest body of the Header frame, bytes: the decoder has no other bound before it has read the header.
@@ -47,6 +45,23 @@ pub enum Scale {
     Layer(f32),
     /// Each output row brings its own, in the TileRow frame.
     Row,
+}
+
+/// What the controller knows of the core that it drives, fixed when it is built.
+///
+/// A schedule for another core or another device is refused before anything is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Core rows R (outputs).
+    pub rows: u16,
+    /// Core columns C (lanes).
+    pub cols: u16,
+    /// Bits b of a PCM cell: `2^b` levels.
+    pub bits: u8,
+    /// Neighbouring core rows that share the input of each lane, 1 to R: 1 when every cell has its own.
+    pub fanout: u16,
+    /// [`crate::photonic_core::device_crc`] of the transmissions of its levels.
+    pub device_crc: u32,
 }
 
 /// What the whole schedule is for; the first frame.
