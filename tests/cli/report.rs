@@ -247,7 +247,7 @@ fn verbose_has_a_line_for_each_layer() {
         let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{layer}.weight")));
         assert!(line.is_some_and(|line| line.contains(shape)), "{layer}:\n{text}");
     }
-    assert!(text.contains("skipped lut: I8 is no weight type"));
+    assert!(text.contains("skipped lut: I8 numbers are weights only with a scale"));
 }
 
 #[test]
