@@ -6,7 +6,6 @@
 
 use std::time::Instant;
 
-use clap::ValueEnum;
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use elight::order::Effort;
 use elight::order::bundles::lane::Lane;
@@ -27,7 +26,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let number = |i: usize, default: usize| args.get(i).map_or(Ok(default), |text| text.parse());
     let (problems, nodes, rows) = (number(0, 20)?, number(1, 72)?, number(2, 64)?);
-    let effort = args.get(3).map_or(Ok(Effort::Good), |text| Effort::from_str(text, false))?;
+    let effort = match args.get(3).map_or("good", String::as_str) {
+        "fast" => Effort::Fast,
+        "good" => Effort::Good,
+        "best" => Effort::Best,
+        other => return Err(format!("effort `{other}`: expected fast, good or best").into()),
+    };
     let quantizer =
         Quantizer::new(&DeviceProfile::preset("elight").ok_or("no preset")?, Reparam::None, ScaleMode::Layer);
     for problem in 0..problems {

@@ -56,6 +56,20 @@ pub enum PlanError {
         /// What the flag says.
         flag: String,
     },
+    /// Weights trained for another number of levels than a device has.
+    #[error(
+        "{}: trained for cells of {trained} bits, and {origin} has {device}: name a device of {trained} bits, or train again", path.display()
+    )]
+    TrainedLevels {
+        /// The weights file.
+        path: PathBuf,
+        /// Bits that it was trained for.
+        trained: u8,
+        /// The device.
+        origin: String,
+        /// Its bits.
+        device: u8,
+    },
     /// Metadata that cannot be understood.
     #[error("{path}: metadata {key} = `{got}`: expected {expected}")]
     Metadata {

@@ -52,7 +52,7 @@ pub use layer::{LayerInfo, LayerKind};
 pub use network::{DESCRIPTION_KEY, Limits, Matrix, Network, Reading, Skipped};
 
 /// How tensors become matrices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Layout {
     /// PyTorch's layouts, recognised by shape and name: linear `[out, in]`, 1/2/3-D convolution `[out, in/groups, k..]`
     #[default]

@@ -60,8 +60,6 @@ fn the_sweep_is_printed_and_drawn() {
     assert_eq!((of_sweep["writes"].as_u64(), of_sweep["steps"].as_u64()), (Some(writes(&half)), Some(steps(&half))));
     let svg = String::from_utf8(sandbox.read("curve.svg")).unwrap();
     assert_eq!(svg.matches("writes</title>").count(), points.len());
-    let table = sandbox.plan(&["--bits", "2", "--sweep", "curve.svg"]).success();
-    assert!(table.contains("every weight placed") && table.contains("fixed levels"), "{table}");
     sandbox.plan(&["--sweep", "no/such/folder.svg"]).fails(1, &["no/such/folder.svg", "folder does not exist"]);
 }
 
@@ -121,8 +119,6 @@ fn energy_of_single_pulses_is_made_small() {
         assert_eq!(objective["gap"].as_f64() == Some(0.0), reach == "lane", "{reach}");
         sandbox.run(["check", "net.elight", "net.safetensors", "--device", "pulse.toml", "--bits", "4"]).success();
     }
-    let table = sandbox.plan(&[&device[..], &["--reach", "lane", "--objective", "energy"]].concat()).success();
-    assert!(table.contains("objective energy") && table.contains("the plan is optimal"), "{table}");
     // Level by level, the fewest writes are the least energy.
     let (plain, energy) = (sandbox.report(&[]), sandbox.report(&["--objective", "energy"]));
     assert_eq!((&plain["orders"], &plain["gap"]), (&energy["orders"], &energy["objective"]["gap"]));

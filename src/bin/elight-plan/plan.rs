@@ -3,46 +3,54 @@
 use std::path::Path;
 
 use anyhow::Context;
+use elight::census::Vectors;
+use elight::cli;
 use elight::core_state::CoreState;
+use elight::explore::OtherWiring;
 use elight::level::{DeviceProfile, Quantizer};
 use elight::plan::{
     self, Condition, CoreSize, LifePlan, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus, Trade, Wear,
 };
 use elight::replay::{self, Promise, Replay};
 use elight::report::{self, Detail, Report};
+use elight::show::screen::Tone;
 use elight::weights::Network;
 
 use crate::args::PlanArgs;
+use crate::mistakes;
 use crate::pages::{Pages, write_whole};
 use crate::progress::Bars;
 
 /// Plans, writes, replays and reports; false when the replay does not match.
-pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
+pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().context("--threads")?;
     }
     let Some(weights) = &args.weights else {
         anyhow::bail!("WEIGHTS are needed, as in: elight-plan weights.safetensors --core 9x9");
     };
+    mistakes::of_plan(weights, &args.more, args.output.as_deref())?;
     let (mut network, device, quantization) = args.reading.open(weights)?;
+    let system = args.inference.system(&args.reading)?;
+    let vectors = Vectors::of(&network, &args.inference.vectors)?;
     if args.reading.calibrate {
         let quantizer = Quantizer::new(&device, quantization.reparam, quantization.scale);
         plan::calibrate(&mut network, &quantizer)?;
     }
     let core = core_size(args, &network)?;
     let (condition, budget) = condition(args, core, &network, &device)?;
-    let options = PlanOptions {
+    let mut options = PlanOptions {
         core,
         quantization,
         fanout: args.fanout.rows(core)?,
-        reach: args.reach,
-        rows: args.rows,
-        order: args.order,
-        effort: args.effort,
+        reach: args.reach.into(),
+        rows: args.rows.into(),
+        order: args.order.into(),
+        effort: args.effort.into(),
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition,
-        trade: Trade { extra_steps: args.extra_steps, objective: args.objective },
+        trade: Trade { extra_steps: args.extra_steps, objective: args.objective.objective() },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
@@ -63,6 +71,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     pages.prepare()?;
 
     let bars = Bars::new(args.quiet);
+    let batch = args.inference.choose(args.objective, system.as_ref(), &network, &mut options, &vectors, &bars)?;
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
     let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, &network, args.seed) };
     let wear = Wear { budget: budget.as_deref(), count: rotations };
@@ -81,6 +90,8 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
             points
         }
     };
+    let other = OtherWiring::of(&options).filter(|_| !args.no_compare);
+    let other_wiring = other.map(|other| other.planned(&network, &options, &bars)).transpose()?;
     bars.finish();
 
     let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
@@ -99,23 +110,26 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     } else {
         report
     };
+    let inference = system.map(|system| args.inference.figures(&system, &network, &options, &outcome, &vectors, batch));
+    let report =
+        Report { inference: inference.transpose()?, other_wiring: other_wiring.or(report.other_wiring), ..report };
     pages.write(&report, &options.device)?;
     if args.json {
-        crate::print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
+        cli::print_json(&report)?;
     } else if !args.quiet {
-        crate::print(report::print(&report, &options.device, args.verbose).as_bytes())?;
+        let screen = cli::screen();
+        let mut text = report::print(&report, &options.device, &screen, args.verbose);
         for note in plan::compatibility::without_effect(&options) {
-            crate::print(format!("note: {note}\n").as_bytes())?;
+            text += &screen.fact_in(Tone::Strong, "note", &note.to_string());
         }
+        cli::print(&text)?;
     }
-    let matches = report.verified.is_none_or(|v| v.writes_match && v.outputs_match);
-    if !matches {
-        eprintln!(
-            "error: the replay does not match the plan: do not use {}, and report this as a bug",
-            output.display()
-        );
-    }
-    Ok(matches && !bars.interrupted())
+    anyhow::ensure!(
+        report.verified.is_none_or(|v| v.writes_match && v.outputs_match),
+        "the replay does not match the plan: do not use {}, and report this as a bug",
+        output.display()
+    );
+    if bars.interrupted() { Err(plan::PlanError::Interrupted.into()) } else { Ok(()) }
 }
 
 /// Replays all schedules of a plan, unless there is nothing to replay them with.

@@ -431,7 +431,7 @@ impl<'a> Case<'a> {
             );
             return (chosen, certainty, note);
         }
-        if proved_by_bias && chosen.groups == 1 && (chosen.kind.dims() == 0 || fit >= Fit::Split) || fit >= Fit::Split {
+        if fit >= Fit::Split || proved_by_bias && chosen.groups == 1 && chosen.kind.dims() == 0 {
             return self.fitting(number, flow, grouped_families, fit);
         }
         // Nothing before it gives what it reads.
