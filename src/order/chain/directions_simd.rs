@@ -1,7 +1,7 @@
 //! The directions of all cells of a core row at once: the program over two states ([`super::two_state`]) on whole vectors of cells.
 
 use super::boundary::{Boundary, CoreBoundary};
-use super::core_row_timeline::Line;
+use super::core_row_timeline::CoreRowTimeline;
 use super::frontier::{LANES, States, Vector, distance, pick};
 use crate::simd::simd;
 
@@ -20,7 +20,7 @@ pub struct Sweeps {
 
 /// The cheapest directions of a core row, whose first cell is number `first_cell` of the boundary. Exact: theorem 2 of docs/ordering.md.
 #[must_use]
-pub fn solve(line: &Line, boundary: &CoreBoundary, first_cell: usize) -> Sweeps {
+pub fn solve(line: &CoreRowTimeline, boundary: &CoreBoundary, first_cell: usize) -> Sweeps {
     simd(
         #[inline(always)]
         || solve_vectors(line, boundary, first_cell),
@@ -28,7 +28,7 @@ pub fn solve(line: &Line, boundary: &CoreBoundary, first_cell: usize) -> Sweeps 
 }
 
 #[inline(always)]
-fn solve_vectors(line: &Line, boundary: &CoreBoundary, first_cell: usize) -> Sweeps {
+fn solve_vectors(line: &CoreRowTimeline, boundary: &CoreBoundary, first_cell: usize) -> Sweeps {
     let (cells, stages) = (line.cells(), line.stages());
     let mut out =
         Sweeps { rising: vec![false; cells * stages], writes: 0, first: vec![0; cells], last: vec![0; cells] };
@@ -93,7 +93,7 @@ struct Used {
 
 impl Used {
     #[inline(always)]
-    fn of(line: &Line, from: usize) -> Self {
+    fn of(line: &CoreRowTimeline, from: usize) -> Self {
         let mut used = Self { cells: [0; LANES], first: [[0; LANES]; 2], last: [[0; LANES]; 2] };
         for stage in 0..line.stages() {
             let (lo, hi, active) = vectors(line, stage, from);
@@ -129,7 +129,13 @@ impl Found {
 /// Writes to `came[stage]`, for entering at lo and at hi, -1 where the interval before was best left at its top. `start`, `end`: of the
 /// cells of this vector; what is missing is padding.
 #[inline(always)]
-fn forward(line: &Line, from: usize, start: &[Option<i16>], end: &[Option<i16>], came: &mut Vec<[Vector; 2]>) -> Found {
+fn forward(
+    line: &CoreRowTimeline,
+    from: usize,
+    start: &[Option<i16>],
+    end: &[Option<i16>],
+    came: &mut Vec<[Vector; 2]>,
+) -> Found {
     came.clear();
     let (mut at, mut anywhere) = ([0; LANES], [0; LANES]);
     for (c, start) in start.iter().enumerate() {
@@ -147,9 +153,7 @@ fn forward(line: &Line, from: usize, start: &[Option<i16>], end: &[Option<i16>],
             anywhere[c] &= !active[c];
         }
         let step = states.next([lo, hi], active);
-        for c in 0..LANES {
-            total[c] += i32::from(step.paid[c]);
-        }
+        total.iter_mut().zip(step.paid).for_each(|(total, paid)| *total += i32::from(paid));
         states = step.states;
         came.push(step.from_high);
     }
@@ -166,7 +170,7 @@ fn forward(line: &Line, from: usize, start: &[Option<i16>], end: &[Option<i16>],
 }
 
 #[inline(always)]
-fn vectors(line: &Line, stage: usize, from: usize) -> (&Vector, &Vector, &Vector) {
+fn vectors(line: &CoreRowTimeline, stage: usize, from: usize) -> (&Vector, &Vector, &Vector) {
     let intervals = line.intervals(stage);
     let vector = |data| -> &Vector { &<[i16]>::as_chunks(data).0[from / LANES] };
     (vector(intervals.lo), vector(intervals.hi), vector(intervals.active))
