@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from . import _elight, state_dict
 class Layer:
     """One matrix that is written to the core.
 
-    rows: outputs. cols: inputs of one row. groups: of a grouped convolution, 1 otherwise. dtype: as stored.
+    rows: outputs. cols: inputs of one row. groups: of a grouped convolution, 1 otherwise.
     certainty: "proved", "assumed" or "unknown": how sure it is that the layer is this (docs/weights.md).
     vectors: input vectors an inference (positions of a convolution, 1 of a linear layer); None where nobody says.
     """
@@ -25,7 +25,6 @@ class Layer:
     rows: int
     cols: int
     groups: int
-    dtype: str
     certainty: str | None = None
     vectors: int | None = None
 
@@ -60,34 +59,34 @@ class Network:
         return f"<elight.Network {self.path}: {len(self)} layers, {weights:,} weights>"
 
 
-def load(source: str | os.PathLike[str] | Mapping[str, Any], *, metadata: Mapping[str, str] | None = None, name: str = "state dict",
-         **options: Any) -> Network:
+def load(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    layout: str = "auto",
+    include: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    network: str | os.PathLike[str] | None = None,
+    assume: bool = False,
+    metadata: Mapping[str, str] | None = None,
+    name: str = "state dict",
+) -> Network:
     """Opens a network.
 
-    source: a `.safetensors` file, a sharded set's index, a `.npz`, an ONNX model, a folder of Hugging Face; or a state dict of numpy arrays or torch
-    tensors (half precision, on a GPU, not contiguous: each is copied once).
+    source: a `.safetensors` file, a sharded set's index, an ONNX model, a folder of Hugging Face; or a state dict of numpy arrays or torch tensors
+    (half precision, on a GPU, not contiguous: each is copied once).
+    layout: "auto", "matrix" or "blocks". include, exclude: patterns of tensor names. network: a TOML file that describes the network.
+    assume: take the most likely reading of layers that are unknown, too.
     metadata: what a file's metadata would say (`elight.bits`, `elight.network`, ...), for a state dict; `name` stands for its path in messages.
-    options: those of the command line that say how weights are read: layout, include, exclude, network, assume.
 
     Raises ElightError when the file is damaged, or when it is not certain what the network is (the text names the layers, and what settles it).
     """
-    arguments = _elight_arguments(options)
+    reading = (layout, _list(include), _list(exclude), None if network is None else os.fspath(network), assume)
     if isinstance(source, Mapping):
-        buffer = state_dict.image(source, metadata or {})
-        return Network(_elight.Network.from_buffer(name, buffer, arguments))
+        return Network(_elight.Network.from_buffer(name, state_dict.image(source, metadata or {}), *reading))
     if metadata is not None:
         raise TypeError("metadata goes with a state dict; a file has its own")
-    return Network(_elight.Network.open(os.fspath(source), arguments))
+    return Network(_elight.Network.open(os.fspath(source), *reading))
 
 
-def _elight_arguments(options: Mapping[str, Any]) -> list[str]:
-    """Keyword arguments as the command line's: `extra_steps="25%"` is `--extra-steps 25%`, True is a flag, a list repeats it."""
-    arguments: list[str] = []
-    for key, value in options.items():
-        flag = "--" + key.rstrip("_").replace("_", "-")
-        for one in value if isinstance(value, (list, tuple)) else [value]:
-            if one is None or one is False:
-                continue
-            # With `=`, so that a value may begin with a dash.
-            arguments.append(flag if one is True else f"{flag}={os.fspath(one) if isinstance(one, os.PathLike) else one}")
-    return arguments
+def _list(patterns: str | Sequence[str]) -> list[str]:
+    return [patterns] if isinstance(patterns, str) else list(patterns)

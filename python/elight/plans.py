@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import tempfile
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _elight
-from .networks import Network, _elight_arguments, load
+from .networks import Network, load
 from .progress import Bar
 from .schedules import Schedule
 
@@ -18,8 +19,10 @@ from .schedules import Schedule
 class Plan:
     """A finished plan. Made by `elight.plan`."""
 
-    def __init__(self, native: _elight.Plan):
+    def __init__(self, native: _elight.Plan, network: Network, options: Mapping[str, Any]):
         self._native = native
+        #: What was planned, and how.
+        self.network, self.options = network, dict(options)
         #: The report as `elight-plan --json` prints it (docs/report.md).
         self.report_data: dict[str, Any] = json.loads(native.report())
 
@@ -77,10 +80,12 @@ class Plan:
         return self._native.table(100)
 
     def __repr__(self) -> str:
-        return f"<elight.Plan of {self.report_data['network']['file']}: {self.writes:,} writes an inference, bound {self.bound:,}>"
+        return f"<elight.Plan of {self.report_data['network']}: {self.writes:,} writes an inference, bound {self.bound:,}>"
 
     def _repr_html_(self) -> str:
-        return self._native.fragment()
+        page = self._native.page()
+        # A notebook shows a page in a frame of its own, so that neither's styles touch the other.
+        return f'<iframe srcdoc="{html.escape(page, quote=True)}" style="width: 100%; height: 60rem; border: 0"></iframe>'
 
 
 def _flat(layer: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -113,50 +118,67 @@ def plan(network: Network | str | os.PathLike[str] | Mapping[str, Any], *, progr
 
     network: what `elight.load` returns, or takes.
     progress: True shows a bar (tqdm's where it is installed); or a function that is called with the phase, weights done, and weights in all.
-    options: those of `elight-plan`, with underscores: core="9x9", device="gst-optical", bits=4, reach="row", fanout="cell", effort="good",
-    extra_steps="25%", faults="faults.toml", threads=2, no_verify=True, ... A flag of the command line is True; a repeated one is a list.
+    options: those of `elight-plan`, with underscores: core="9x9" (what the weights were trained for, if left out), device="gst-optical", bits=4,
+    scale="row", reparam="none", endurance=1e6, fanout="cell", reach="row", rows="stored", order="best", effort="good", objective="writes",
+    extra_steps="25%", cores=1, seed=1, threads=2, no_verify=False.
 
     Raises ElightError with the text of the command line. Ctrl-C ends planning within two seconds with KeyboardInterrupt.
     """
     if not isinstance(network, Network):
         reading = {key: options.pop(key) for key in ("layout", "include", "exclude", "network", "assume") if key in options}
         network = load(network, **reading)
-    for key in ("output", "json", "report", "svg", "quiet", "verbose"):
-        if key in options:
-            raise TypeError(f"{key} is for the command line: a Plan has schedule(), to_json() and report()")
     with Bar(progress) as bar:
-        return Plan(_elight.plan(network._native, _elight_arguments(options), bar.advance))
+        return Plan(_elight.plan(network._native, _texts(options), bar.advance), network, options)
+
+
+def _texts(options: Mapping[str, Any]) -> dict[str, str]:
+    """Options as texts; None is as if it were not there, (9, 9) is "9x9"."""
+    core = options.get("core")
+    if isinstance(core, tuple):
+        options = {**options, "core": "x".join(str(n) for n in core)}
+    return {key: str(value) for key, value in options.items() if value is not None}
 
 
 class Check:
-    """What the independent checker has found. Made by `elight.check`."""
+    """What the independent checker has counted. Made by `elight.check`."""
 
-    def __init__(self, native: str):
-        #: What `elight-plan check --json` tells.
-        self.data: dict[str, Any] = json.loads(native)
+    def __init__(self, findings: list[dict[str, Any]]):
+        #: What `elight-plan check --json` tells of each core's schedule.
+        self.findings = findings
 
-    def __bool__(self) -> bool:
-        return bool(self.data["ok"])
+    @property
+    def writes(self) -> int:
+        """Level steps of PCM cells an inference, as the checker counts them, over all cores."""
+        return sum(found["per_inference"]["writes"] for found in self.findings)
 
     def __repr__(self) -> str:
-        return f"<elight.Check: {'the schedule is of these weights' if self else self.data.get('error', 'something is wrong')}>"
+        return f"<elight.Check: the schedule is of these weights; {self.writes:,} writes an inference>"
 
 
-def check(schedule: str | os.PathLike[str] | Plan, network: Network | str | os.PathLike[str], **options: Any) -> Check:
-    """Recounts a schedule against its weights, with code that shares nothing with the planner."""
+def check(schedule: str | os.PathLike[str] | Plan, network: Network | str | os.PathLike[str] | None = None, **options: Any) -> Check:
+    """Recounts a schedule against its weights, with code that shares nothing with the planner.
+
+    schedule: a Plan (its network and options are known), or a `.elight` file with its network and the options that say how weights become levels:
+    bits, device, scale, reparam. Raises ElightError where the schedule is not of these weights.
+    """
     if isinstance(schedule, Plan):
         parts = schedule._native.schedules()
+        network, options = network or schedule.network, {**schedule.options, **options}
     else:
         parts = [Path(schedule).read_bytes()]
+    if network is None:
+        raise TypeError("a schedule is checked against its network: check(schedule, network)")
     if not isinstance(network, Network):
         network = load(network)
-    return Check(_elight.check(parts, network._native, _elight_arguments(options)))
+    options = {"core": Schedule(parts[0]).core, **options}
+    return Check(json.loads(_elight.check(parts, network._native, _texts(options))))
 
 
 def compare(a: Plan, b: Plan) -> dict[str, dict[str, float]]:
-    """Figures of two plans side by side: for each the values and the ratio b / a."""
-    figures: dict[str, dict[str, float]] = {}
-    for key in ("writes", "bound"):
-        left, right = getattr(a, key), getattr(b, key)
-        figures[key] = {"a": left, "b": right, "ratio": right / left if left else float("nan")}
-    return figures
+    """Figures of two plans side by side: the values and the ratio b / a of writes and bound an inference, and of the schedule's bytes."""
+    figures = {
+        "writes": (a.writes, b.writes),
+        "bound": (a.bound, b.bound),
+        "bytes": tuple(sum(len(part) for part in plan._native.schedules()) for plan in (a, b)),
+    }
+    return {name: {"a": x, "b": y, "ratio": y / x if x else float("nan")} for name, (x, y) in figures.items()}

@@ -1,6 +1,7 @@
 //! Devices, for training in Python.
 
 use elight::level::{DeviceProfile, Transmission};
+use elight_train::noise::NoiseModel;
 use pyo3::prelude::*;
 
 /// Name, bits, transmissions by level, and the factor per level where they are geometric.
@@ -16,4 +17,10 @@ pub fn device(name: &str, bits: Option<u8>) -> PyResult<Levels> {
         Transmission::Table(_) => None,
     };
     Ok((device.name.clone(), device.bits, device.transmissions().to_vec(), beta))
+}
+
+/// A noise model as JSON: a preset, or a TOML file.
+#[pyfunction]
+pub fn noise(name: &str) -> PyResult<String> {
+    serde_json::to_string(&NoiseModel::load(name).map_err(crate::refuse)?).map_err(crate::refuse)
 }

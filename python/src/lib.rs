@@ -1,16 +1,21 @@
 //! The extension module behind `import elight`.
 //!
 //! ```text
+//! check.rs      a schedule recounted against its weights
 //! device.rs     levels of a PCM cell, for elight.torch
 //! network.rs    weights: a path, or the tensors of a state dict in one buffer
 //! schedule.rs   a schedule step by step, through the firmware's decoder
-//! plan.rs       planning: options as the command line has them, progress, interruption
+//! options.rs    keyword arguments to options of a plan
+//! plan.rs       planning on a thread of its own: progress, interruption
 //! ```
 //!
 //! What Python sees is in `elight/*.py`, which documents it; here are only the calls that need Rust.
 
+mod check;
 mod device;
 mod network;
+mod options;
+mod plan;
 mod schedule;
 
 use pyo3::prelude::*;
@@ -34,6 +39,10 @@ fn _elight(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ElightError", module.py().get_type::<ElightError>())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(device::device, module)?)?;
+    module.add_function(wrap_pyfunction!(device::noise, module)?)?;
+    module.add_function(wrap_pyfunction!(plan::plan, module)?)?;
+    module.add_function(wrap_pyfunction!(check::check, module)?)?;
+    module.add_class::<plan::Plan>()?;
     module.add_class::<network::Buffer>()?;
     module.add_class::<network::Network>()?;
     module.add_class::<schedule::Schedule>()?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use elight::weights::{self, Filter, Layout};
+use elight::weights::{self, Description, Filter, Reading};
 use pyo3::prelude::*;
 
 /// Memory that Python fills with a `.safetensors` image of a state dict: tensors are copied once, into here, whatever their layout.
@@ -36,29 +36,75 @@ impl Buffer {
 pub struct Network {
     pub(crate) inner: Arc<weights::Network>,
     #[pyo3(get)]
-    path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
-fn layout_of(layout: &str) -> PyResult<Layout> {
-    layout.parse().map_err(crate::refuse)
+/// How weights are read, as the command line has it.
+fn reading(
+    layout: &str,
+    include: Vec<String>,
+    exclude: Vec<String>,
+    network: Option<PathBuf>,
+    assume: bool,
+) -> PyResult<Reading> {
+    let description = network.map(|path| Description::read(&path)).transpose().map_err(crate::refuse)?;
+    Ok(Reading {
+        layout: layout.parse().map_err(crate::refuse)?,
+        filter: Filter::new(&include, &exclude).map_err(crate::refuse)?,
+        description,
+        assume,
+    })
 }
 
 #[pymethods]
 impl Network {
     /// A file, as the command line takes it.
     #[staticmethod]
-    fn open(py: Python<'_>, path: PathBuf, layout: &str) -> PyResult<Self> {
-        let layout = layout_of(layout)?;
-        let opened = py.detach(|| weights::Network::open(&path, layout, &Filter::default()));
+    #[pyo3(signature = (path, layout, include, exclude, network, assume))]
+    fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        layout: &str,
+        include: Vec<String>,
+        exclude: Vec<String>,
+        network: Option<PathBuf>,
+        assume: bool,
+    ) -> PyResult<Self> {
+        let reading = reading(layout, include, exclude, network, assume)?;
+        let opened = py.detach(|| weights::Network::open_as(&path, &reading));
         Ok(Self { inner: Arc::new(opened.map_err(crate::refuse)?), path })
     }
 
     /// The state dict that Python has laid into `buffer`, which is empty afterwards. `name` stands for the path in errors.
     #[staticmethod]
-    fn from_buffer(py: Python<'_>, name: &str, buffer: &mut Buffer, layout: &str) -> PyResult<Self> {
-        let layout = layout_of(layout)?;
+    #[pyo3(signature = (name, buffer, layout, include, exclude, network, assume))]
+    #[allow(clippy::too_many_arguments)]
+    fn from_buffer(
+        py: Python<'_>,
+        name: &str,
+        buffer: &mut Buffer,
+        layout: &str,
+        include: Vec<String>,
+        exclude: Vec<String>,
+        network: Option<PathBuf>,
+        assume: bool,
+    ) -> PyResult<Self> {
+        let reading = reading(layout, include, exclude, network, assume)?;
         let bytes = std::mem::take(&mut buffer.bytes);
-        let opened = py.detach(|| weights::Network::from_bytes(name, bytes, layout, &Filter::default()));
+        let opened = py.detach(|| weights::Network::from_bytes_as(name, bytes, &reading));
         Ok(Self { inner: Arc::new(opened.map_err(crate::refuse)?), path: name.into() })
+    }
+
+    /// Layers and what is left out, as JSON.
+    fn describe(&self) -> PyResult<String> {
+        let layers = self.inner.layers().iter().map(|layer| {
+            serde_json::json!({
+                "name": layer.name, "kind": layer.kind.to_string(), "rows": layer.rows, "cols": layer.cols, "groups": layer.groups,
+                "certainty": layer.certainty, "vectors": layer.vectors,
+            })
+        });
+        let left_out = self.inner.skipped().iter().map(|tensor| serde_json::json!({ "name": tensor.name, "reason": tensor.reason }));
+        let described = serde_json::json!({ "layers": layers.collect::<Vec<_>>(), "left_out": left_out.collect::<Vec<_>>() });
+        serde_json::to_string(&described).map_err(crate::refuse)
     }
 }
