@@ -1,0 +1,125 @@
+//! Visits and cells annealed together, for one pattern.
+
+use rayon::prelude::*;
+
+use super::cells::Cells;
+use super::cover::Cover;
+use super::draw::{Draw, Odds};
+use super::fixed::FixedPlan;
+
+/// A plan while visits and cells change.
+pub struct Joint {
+    cells: Cells,
+    covers: Vec<Cover>,
+    draws: Vec<Draw>,
+    draw: Draw,
+    touched: Vec<(u32, i16)>,
+}
+
+/// Moves of visits in a round, for each slot.
+const VISITS: u64 = 8;
+/// Changes of cells in a round, for each cell.
+const CHANGES: u64 = 4;
+/// Least changes of cells in a round.
+const LEAST_CHANGES: u64 = 2_000;
+
+impl Joint {
+    /// `draws`: for each layer one.
+    pub fn new(plan: FixedPlan, draws: Vec<Draw>, draw: Draw) -> Self {
+        Self { cells: plan.cells, covers: plan.covers, draws, draw, touched: Vec::new() }
+    }
+
+    /// The plan as it is, and the streams of random numbers.
+    pub fn end(self) -> (FixedPlan, Vec<Draw>) {
+        (FixedPlan { cells: self.cells, covers: self.covers }, self.draws)
+    }
+
+    /// Weights without a cell.
+    pub fn total(&self) -> i64 {
+        self.covers.iter().map(Cover::total).sum()
+    }
+
+    /// Visits of all layers, side by side, then cells; returns the work done.
+    pub fn round(&mut self, odds: &Odds, pace: u64) -> u64 {
+        let cells = &self.cells;
+        let visits = |(cover, draw): (&mut Cover, &mut Draw)| {
+            let moves = cover.slots() as u64 * VISITS * pace;
+            crate::simd::simd(
+                #[inline(always)]
+                || cover.improve(cells, draw, moves, odds),
+            );
+            moves
+        };
+        let moves: u64 = self.covers.par_iter_mut().zip(&mut self.draws).map(visits).sum();
+        let changes = ((cells.core_rows() * cells.columns()) as u64 * CHANGES).max(LEAST_CHANGES) * pace;
+        let touched = crate::simd::simd(
+            #[inline(always)]
+            || self.change_cells(changes, odds),
+        );
+        moves + changes + touched
+    }
+
+    /// Changes of cells; returns how many outputs were looked at, eight of which count as one move.
+    #[inline(always)]
+    fn change_cells(&mut self, changes: u64, odds: &Odds) -> u64 {
+        let (rows, columns, levels) = (self.cells.core_rows(), self.cells.columns(), self.cells.blocks() * 16);
+        let per_change: usize = self.covers.iter().map(Cover::visitors_of_a_row).sum();
+        for _ in 0..changes {
+            let column = self.draw.below(columns);
+            match self.draw.below(8) {
+                // Exchange with a cell of another core row.
+                0..3 => {
+                    let row = self.draw.below(rows);
+                    let (other, other_column) = (self.draw.below(rows), self.draw.below(columns));
+                    let (from, to) = (self.cells.level(0, row, column), self.cells.level(0, other, other_column));
+                    if other == row || to == from {
+                        continue;
+                    }
+                    let first = self.change(row, from, to);
+                    self.changed(row, from, to);
+                    let second = self.change(other, to, from);
+                    if odds.accept(first + second, &mut self.draw) {
+                        self.changed(other, to, from);
+                        self.cells.set(0, row, column, to);
+                        self.cells.set(0, other, other_column, from);
+                    } else {
+                        self.changed(row, to, from);
+                    }
+                }
+                // Another level: a neighbour, or one that some output misses.
+                which => {
+                    let (row, to) = if which < 5 {
+                        let row = self.draw.below(rows);
+                        let from = self.cells.level(0, row, column);
+                        (row, if which == 3 { from + 1 } else { from.wrapping_sub(1) })
+                    } else {
+                        let layer = self.draw.below(self.covers.len());
+                        match self.covers[layer].wanted(&mut self.draw) {
+                            Some((level, row)) => (row, level),
+                            None => continue,
+                        }
+                    };
+                    let from = self.cells.level(0, row, column);
+                    if to >= levels || to == from || self.cells.cells_at(0, from) < 2 || self.cells.cells_at(0, to) == 0 {
+                        continue;
+                    }
+                    if odds.accept(self.change(row, from, to), &mut self.draw) {
+                        self.changed(row, from, to);
+                        self.cells.set(0, row, column, to);
+                    }
+                }
+            }
+        }
+        changes * per_change as u64 / 8
+    }
+
+    #[inline(always)]
+    fn change(&self, row: usize, from: usize, to: usize) -> i32 {
+        self.covers.iter().map(|cover| cover.change(0, row, from, to)).sum()
+    }
+
+    #[inline(always)]
+    fn changed(&mut self, row: usize, from: usize, to: usize) {
+        self.covers.iter_mut().for_each(|cover| cover.changed(0, row, from, to, &mut self.touched));
+    }
+}

@@ -1,0 +1,36 @@
+//! Reach `core`: any weight may sit in any cell of the core.
+pub mod allot;
+pub mod block;
+pub mod cells;
+pub mod cover;
+pub mod demand;
+pub mod draw;
+pub mod fixed;
+mod joint;
+
+use demand::{Demand, Levels};
+
+/// A core and what it is asked for.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Levels that occur.
+    pub levels: Levels,
+    /// Layers in their order.
+    pub layers: Vec<Demand>,
+    /// Core rows, of all cores.
+    pub core_rows: usize,
+    /// Columns of a core row.
+    pub columns: usize,
+}
+
+/// Told how much work was done; asked whether to go on.
+pub type Watch<'a> = dyn Fn(u64) -> bool + Sync + 'a;
+
+/// How much work may be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    /// While cells are chosen.
+    pub joint: u64,
+    /// For each layer after that.
+    pub trim: u64,
+}
