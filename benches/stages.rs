@@ -12,7 +12,7 @@ use elight::order::program::Program;
 use elight::order::quantile;
 use elight::order::shared::Effort;
 use elight::order::tally::Counter;
-use elight::plan::{self, CoreSize, PlanOptions, Quantization, Unobserved, identity_crc};
+use elight::plan::{self, CoreSize, PlanOptions, Quantization, Unobserved};
 use elight::replay::SimBuffers;
 use elight::schedule::records::{Encoder, Memory, RecordFormat, Records, Survey, walk};
 use elight::schedule::writer::ScheduleSpec;
@@ -160,7 +160,7 @@ fn stages(c: &mut Criterion) {
         cols: CORE.cols as u16,
         bits: layer.device.bits,
         fanout: 1,
-        device_crc: identity_crc(&layer.device),
+        device_crc: layer.device.identity_crc(),
     };
     group.bench_function("decode", |b| {
         let mut memory = vec![0; 1 << 16];

@@ -10,8 +10,8 @@ use firmware_model::photonic_core::{Core, Identity, Output};
 use firmware_model::wire::{self, MAGIC, MAX_HEADER};
 use thiserror::Error;
 
+use crate::geometry::CoreSize;
 use crate::level::DeviceProfile;
-use crate::plan::{CoreSize, identity_crc};
 use crate::schedule::header::header;
 use crate::weights::Network;
 
@@ -176,8 +176,9 @@ impl Held {
         differ("core", own.to_string(), core.to_string())?;
         differ("bits", self.identity.bits.to_string(), device.bits.to_string())?;
         let named = |name: &str, crc: u32| format!("`{name}` (CRC {crc:08x})");
-        if self.identity.device_crc != identity_crc(device) {
-            let (old, new) = (named(&self.device, self.identity.device_crc), named(&device.name, identity_crc(device)));
+        if self.identity.device_crc != device.identity_crc() {
+            let (old, new) =
+                (named(&self.device, self.identity.device_crc), named(&device.name, device.identity_crc()));
             differ("device", old, new)?;
         }
         differ("fanout", self.identity.fanout.to_string(), fanout.to_string())?;

@@ -6,9 +6,15 @@
 //! weights -> level -> order -> schedule -> controller (the `firmware-model` crate)
 //! ```
 
+pub mod geometry;
+
+pub mod observer;
+
 pub mod weights;
 
 pub mod level;
+
+pub mod stimulus;
 
 pub mod order;
 

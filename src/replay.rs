@@ -15,10 +15,12 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use thiserror::Error;
 
-use crate::faults::CellRange;
+use crate::geometry::CellRange;
+use crate::geometry::CoreSize;
 use crate::level::{DeviceProfile, Quantizer};
+use crate::observer::{Observer, Unobserved};
 use crate::order::tally::{PairWear, Totals, counts_resets};
-use crate::plan::{CoreSize, Observer, Stimulus, Unobserved, identity_crc};
+use crate::stimulus::Stimulus;
 use crate::weights::Network;
 
 /// Why a replay failed: each is a fault of the schedule or of this program, not of the user.
@@ -262,7 +264,7 @@ pub fn wear(
     ram: usize,
 ) -> Result<Vec<PairWear>, ReplayError> {
     let (rows, cols) = (core.rows as u16, core.cols as u16);
-    let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: identity_crc(device) };
+    let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: device.identity_crc() };
     let config = SimConfig { rows, cols, bits: device.bits, fanout: 1, cost: Some(device.cost) };
     let inputs: usize = network.layers().iter().map(|l| l.inputs()).sum();
     let outputs: usize = network.layers().iter().map(|l| l.rows).sum();
@@ -290,7 +292,7 @@ fn replay_core(
     observer: &dyn Observer,
 ) -> Result<bool, ReplayError> {
     let (rows, cols, fanout) = (core.rows as u16, core.cols as u16, promise.fanout as u16);
-    let identity = Identity { rows, cols, bits: device.bits, fanout, device_crc: identity_crc(device) };
+    let identity = Identity { rows, cols, bits: device.bits, fanout, device_crc: device.identity_crc() };
     let config = SimConfig { rows, cols, bits: device.bits, fanout, cost: Some(device.cost) };
     let mut buffers = SimBuffers::erased(rows, cols, sums.first().map_or(0, Vec::len));
     buffers.levels.copy_from_slice(promise.origin);

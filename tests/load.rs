@@ -13,7 +13,6 @@ use elight::level::DeviceProfile;
 use elight::link::Schedule;
 use elight::link::line::Line;
 use elight::link::sim::{Ills, with_device};
-use elight::plan::identity_crc;
 use firmware_model::photonic_core::Identity;
 use serde_json::Value;
 use support::program::{Run, Sandbox};
@@ -196,7 +195,7 @@ fn another_core_or_device_is_refused_and_nobody_is_a_lost_link() {
     let other = planned(&["--device", "gsse-heater"]);
     let (_, ram) = identity(&other.path("net.elight"));
     let elight = DeviceProfile::load("elight", Some(right.bits)).unwrap();
-    let to = serve(Identity { device_crc: identity_crc(&elight), ..right }, ram, &[usize::MAX]);
+    let to = serve(Identity { device_crc: elight.identity_crc(), ..right }, ram, &[usize::MAX]);
     load(&other, &["--to", &to]).fails(3, &["another", "--device"]);
     // A port that nobody listens to.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -150,7 +150,7 @@ fn noise_and_converters_cost_accuracy() {
 fn a_plan_around_stuck_cells_loses_nothing() {
     let (dir, plain) = digits();
     let device = elight::level::DeviceProfile::load("elight", Some(4)).unwrap();
-    let crc = elight::plan::identity_crc(&device);
+    let crc = device.identity_crc();
     let cell = |row, col, side, level| {
         format!("[[fault]]\nrow={row}\ncol={col}\nside='{side}'\nkind='stuck'\nlevel={level}\n")
     };

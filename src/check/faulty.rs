@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::levels::{Levels, Own};
-use crate::faults::CellRange;
+use crate::geometry::CellRange;
 
 /// How near two sums may be for either to be the smaller, relative to that of darkness: scales count in single precision.
 const TIE: f64 = 1e-6;

@@ -6,7 +6,7 @@
 //! set aside, and added when the last levels are known.
 
 use super::findings::{Counted, ElightCount};
-use crate::faults::CellRange;
+use crate::geometry::CellRange;
 
 /// `[plus, minus]`.
 type Pair = [u64; 2];

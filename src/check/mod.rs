@@ -42,7 +42,7 @@ mod findings;
 
 use std::io::Read;
 
-use crate::faults::CellRange;
+use crate::geometry::CellRange;
 use crate::level::{DeviceProfile, Reparam, ScaleMode};
 use crate::weights::Network;
 

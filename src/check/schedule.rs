@@ -11,7 +11,7 @@ use super::levels::{Levels, same_scale};
 use super::row::{Row, Rules, Window};
 use super::shared::Lanes;
 use super::{Options, Part};
-use crate::faults::CellRange;
+use crate::geometry::CellRange;
 use crate::level::{DeviceProfile, ScaleMode};
 use crate::weights::{LayerInfo, Matrix, Network};
 

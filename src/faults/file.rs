@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CellRange, CoreFaults, FaultError};
+use super::{CoreFaults, FaultError};
+use crate::geometry::{CellRange, CoreSize};
 use crate::level::DeviceProfile;
-use crate::plan::{CoreSize, identity_crc};
 
 /// A core's faults and wear, as they lie in a TOML file (docs/cores.md).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,12 +109,12 @@ impl FaultFile {
         if self.core.replace('X', "x") != core.to_string() {
             return Err(mismatch("core", self.core.clone(), core.to_string()));
         }
-        if self.device_crc != identity_crc(device) {
+        if self.device_crc != device.identity_crc() {
             let named = |name: &str, crc: u32| format!("`{name}` (CRC {crc})");
             return Err(mismatch(
                 "device",
                 named(&self.device, self.device_crc),
-                named(&device.name, identity_crc(device)),
+                named(&device.name, device.identity_crc()),
             ));
         }
         let top = device.top_level();

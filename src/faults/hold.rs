@@ -1,10 +1,7 @@
 //! Where weights cannot get out of the way of faulty cells, they take the best levels that these can hold: with reach `lane`, and where rows share inputs.
 
-use super::CellRange;
+use crate::geometry::{Bundles, CellRange, IDLE, Reach, Wiring};
 use crate::level::LevelMatrix;
-use crate::order::Reach;
-use crate::order::program::IDLE;
-use crate::order::shared::{Bundles, Sharing};
 
 /// What faults have done to the weights of a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -42,25 +39,25 @@ impl Loss {
 pub fn hold(
     levels: &mut LevelMatrix,
     groups: usize,
-    sharing: Sharing,
+    wiring: Wiring,
     reach: Reach,
     ranges: &[CellRange],
     values: &[f64],
 ) -> Loss {
-    let bundles = Bundles::stored(levels.rows, groups, sharing.fanout);
+    let bundles = Bundles::stored(levels.rows, groups, wiring.fanout);
     let value = |level: i16| f64::from(level.signum()) * values[usize::from(level.unsigned_abs())];
     let mut loss = Loss::default();
     let mut own: Vec<i16> = Vec::new();
     for bundle in 0..bundles.len() {
         let rows = bundles.rows(bundle);
         let scales: Vec<f64> = rows.iter().map(|&row| f64::from(levels.scales.of_row(row as usize))).collect();
-        let lanes = limits(ranges, sharing, bundle % sharing.places(), rows.len());
+        let lanes = wiring.limited_cells(ranges, bundle % wiring.row_groups(), rows.len());
         for column in 0..levels.cols {
             own.clear();
             own.extend(rows.iter().map(|&row| levels.levels[row as usize * levels.cols + column]));
             let candidates = match reach {
-                Reach::Lane => column % sharing.cells..column % sharing.cells + 1,
-                Reach::Row => 0..sharing.cells,
+                Reach::Lane => column % wiring.cells..column % wiring.cells + 1,
+                Reach::Row => 0..wiring.cells,
             };
             let weights = own.iter().zip(&scales).map(|(&level, scale)| (value(level) * scale).powi(2));
             let dark: f64 = weights.sum();
@@ -94,15 +91,6 @@ pub fn hold(
         }
     }
     loss
-}
-
-/// For each lane of a row group the cells among its first `rows` core rows that cannot hold every level: which, and what they can.
-/// `ranges`: of all weight cells.
-#[must_use]
-pub fn limits(ranges: &[CellRange], sharing: Sharing, group: usize, rows: usize) -> Vec<Vec<(usize, CellRange)>> {
-    let cell = |lane: usize, j: usize| ranges[(group * sharing.fanout + j) * sharing.cells + lane];
-    let limited = |&(_, range): &(usize, CellRange)| !range.holds(-sharing.top, sharing.top);
-    (0..sharing.cells).map(|lane| (0..rows).map(|j| (j, cell(lane, j))).filter(limited).collect()).collect()
 }
 
 #[cfg(test)]
@@ -142,7 +130,7 @@ mod tests {
         ) {
             steps.insert(0, 0);
             let values: Vec<f64> = steps.iter().scan(0, |sum, step| { *sum += step; Some(f64::from(*sum)) }).collect();
-            let sharing = Sharing { cores: 1, core_rows: 2 * fanout, cells, fanout, top: TOP };
+            let wiring = Wiring { cores: 1, core_rows: 2 * fanout, cells, fanout, top: TOP };
             let ranges = &ranges[..2 * fanout * cells];
             let reach = if row { Reach::Row } else { Reach::Lane };
             let own = LevelMatrix {
@@ -152,7 +140,7 @@ mod tests {
                 scales: Scales::Rows(scales[..rows].to_vec()),
             };
             let mut held = own.clone();
-            let loss = hold(&mut held, 1, sharing, reach, ranges, &values);
+            let loss = hold(&mut held, 1, wiring, reach, ranges, &values);
             let value = |level: i16| if level == IDLE { 0.0 } else { f64::from(level.signum()) * values[usize::from(level.unsigned_abs())] };
             let (mut sum, mut affected) = (0.0, 0);
             for first in (0..rows).step_by(fanout) {

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::plan::CoreSize;
+use crate::geometry::{CellRange, CoreSize};
 
 pub use file::{FaultEntry, FaultFile, Kind, Side, WearTable};
-pub use hold::{Loss, hold, limits};
+pub use hold::{Loss, hold};
 
 /// Why faults cannot be planned around.
 #[derive(Debug, Error)]
@@ -80,50 +80,6 @@ pub enum FaultError {
         /// The layer.
         layer: String,
     },
-}
-
-/// The signed levels that a weight cell can hold; none for a dead one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CellRange {
-    /// Lowest.
-    pub lowest: i16,
-    /// Highest.
-    pub highest: i16,
-}
-
-impl CellRange {
-    /// No level at all.
-    pub const DEAD: Self = Self { lowest: i16::MAX, highest: i16::MIN };
-
-    /// Whether it can hold every level from `lo` to `hi`.
-    #[must_use]
-    pub fn holds(self, lo: i16, hi: i16) -> bool {
-        self.lowest <= lo && hi <= self.highest
-    }
-
-    /// Whether it can hold nothing.
-    #[must_use]
-    pub fn is_dead(self) -> bool {
-        self.lowest > self.highest
-    }
-
-    /// The level nearest to this one that it can hold; none of a dead one.
-    #[must_use]
-    pub fn nearest(self, level: i16) -> Option<i16> {
-        (!self.is_dead()).then(|| level.clamp(self.lowest, self.highest))
-    }
-
-    /// The one level that it holds for ever, other than 0.
-    #[must_use]
-    pub fn stuck_at(self) -> Option<i16> {
-        (self.lowest == self.highest).then_some(self.lowest)
-    }
-
-    /// The level that it has when it is erased as far as it can be.
-    #[must_use]
-    pub fn erased(self) -> i16 {
-        self.nearest(0).unwrap_or(0)
-    }
 }
 
 /// The faults and the wear of one core.

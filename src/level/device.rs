@@ -2,8 +2,10 @@
 
 use super::device_error::DeviceError;
 use super::device_file::{Provenance, RawDevice};
+use super::transmission::{Transmission, contrast_db, db_per_level, first_not_above_previous};
 use firmware_model::hardware::Verify;
-use firmware_model::pcm::{MAX_BITS, MIN_BITS, WriteCost, top_level};
+use firmware_model::pcm::{MAX_BITS, MIN_BITS, WriteCost};
+use firmware_model::photonic_core::device_crc;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -24,19 +26,6 @@ const PRESETS: [(&str, &str); 6] = [
     ("pcm-soi-heater", include_str!("presets/pcm-soi-heater.toml")),
     ("gst-single-pulse", include_str!("presets/gst-single-pulse.toml")),
 ];
-
-/// How the transmission of a PCM cell depends on its level.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Transmission {
-    /// `T(L) = beta^(B - L)`, with `B = 2^bits - 1` the highest level: every level step changes the transmission by the
-    /// same number of dB.
-    Geometric {
-        /// Ratio of the transmissions of two neighbouring levels, in (0, 1), no unit.
-        beta: f64,
-    },
-    /// Measured transmissions, from level 0 to `2^bits - 1`, strictly increasing, each in [0, 1].
-    Table(Vec<f64>),
-}
 
 /// A PCM cell: its levels, their transmissions, and the cost and the number of writes it bears.
 ///
@@ -120,7 +109,7 @@ impl DeviceProfile {
         raw.check_provenance(origin)?;
         let bits = choose_bits(&raw, origin, bits)?;
         let transmission = raw.transmission.resolve(origin, bits)?;
-        let transmissions = transmissions_by_level(&transmission, bits);
+        let transmissions = transmission.by_level(bits);
         if let Some(level) = first_not_above_previous(&transmissions) {
             return Err(DeviceError::Indistinct { origin: origin.to_owned(), bits, level });
         }
@@ -157,6 +146,13 @@ impl DeviceProfile {
     #[must_use]
     pub fn transmissions(&self) -> &[f64] {
         &self.transmissions
+    }
+
+    /// The device's identity in schedules: the CRC of its transmissions in single precision.
+    #[must_use]
+    pub fn identity_crc(&self) -> u32 {
+        let transmissions: Vec<f32> = self.transmissions.iter().map(|&t| t as f32).collect();
+        device_crc(&transmissions)
     }
 
     /// Contrast between the highest and the lowest level, dB; infinite when level 0 lets nothing through.
@@ -198,32 +194,6 @@ fn choose_bits(raw: &RawDevice, origin: &str, asked: Option<u8>) -> Result<u8, D
         }
         _ => Ok(bits),
     }
-}
-
-fn transmissions_by_level(transmission: &Transmission, bits: u8) -> Vec<f64> {
-    match transmission {
-        Transmission::Table(table) => table.clone(),
-        Transmission::Geometric { beta } => {
-            let top = i32::from(top_level(bits));
-            (0..=top).map(|level| beta.powi(top - level)).collect()
-        }
-    }
-}
-
-fn first_not_above_previous(values: &[f64]) -> Option<usize> {
-    values.windows(2).position(|pair| pair[0].partial_cmp(&pair[1]) != Some(std::cmp::Ordering::Less)).map(|i| i + 1)
-}
-
-fn contrast_db(transmissions: &[f64]) -> f64 {
-    match transmissions {
-        [low, .., high] => 10.0 * (high / low).log10(),
-        _ => 0.0,
-    }
-}
-
-/// The mean dB of one level step: what turns an energy per dB into one per level.
-fn db_per_level(transmissions: &[f64]) -> f64 {
-    contrast_db(transmissions) / (transmissions.len() - 1) as f64
 }
 
 fn read_device_file(arg: &str) -> Result<String, DeviceError> {

@@ -1,7 +1,7 @@
 //! The device file as it is written: TOML with the unit in every key. Checked here once, then [`super::DeviceProfile`].
 
-use super::device::Transmission;
 use super::device_error::DeviceError;
+use super::transmission::Transmission;
 use firmware_model::hardware::{Verify, largest_tolerance};
 use firmware_model::pcm::{Price, WriteCost, top_level};
 use serde::Deserialize;

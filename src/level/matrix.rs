@@ -1,5 +1,7 @@
 //! A layer's weights as signed levels.
 
+use rayon::prelude::*;
+
 /// A quantized layer: `rows x cols` signed levels and the scale of each row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LevelMatrix {
@@ -21,6 +23,26 @@ impl LevelMatrix {
     #[must_use]
     pub fn row(&self, row: usize) -> &[i16] {
         &self.levels[row * self.cols..(row + 1) * self.cols]
+    }
+
+    /// Weights at each signed level, `-top..=top`; what is no level is not counted.
+    #[must_use]
+    pub fn counts(&self, top: i16) -> Vec<u64> {
+        let none = || vec![0; 2 * top as usize + 1];
+        let chunks = self.levels.par_chunks(1 << 16).map(|levels| {
+            let mut counts = none();
+            for &level in levels {
+                if let Some(count) = counts.get_mut((i32::from(level) + i32::from(top)) as usize) {
+                    *count += 1;
+                }
+            }
+            counts
+        });
+        let add = |mut sum: Vec<u64>, counts: Vec<u64>| {
+            sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+            sum
+        };
+        chunks.reduce(none, add)
     }
 }
 

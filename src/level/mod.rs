@@ -17,14 +17,16 @@ mod device_file;
 mod kernel;
 mod matrix;
 mod quantize;
+mod transmission;
 
 #[cfg(test)]
 mod quantize_tests;
 
 pub use band::Band;
 pub use clip::CANDIDATES;
-pub use device::{DeviceProfile, MAX_FILE_BYTES, Transmission};
+pub use device::{DeviceProfile, MAX_FILE_BYTES};
 pub use device_error::DeviceError;
 pub use device_file::{Origin, Provenance};
 pub use matrix::{LevelMatrix, Scales};
 pub use quantize::{Quantizer, Reparam, ScaleMode};
+pub use transmission::Transmission;

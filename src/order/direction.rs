@@ -178,6 +178,14 @@ pub enum Closure {
     },
 }
 
+impl Closure {
+    /// Whether the inference begins with these layers: nothing comes before them.
+    #[must_use]
+    pub fn begins(&self) -> bool {
+        !matches!(self, Self::Part { start: Some(_), .. })
+    }
+}
+
 /// An arrangement of some layers: which row sits where, its chunks, and the direction of each.
 #[derive(Clone, Debug)]
 pub struct Arrangement {

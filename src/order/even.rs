@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::direction::{Directions, Start};
 use super::profile::Profiles;
-use super::timeline::{EMPTY, Timeline, distance};
+use super::timeline::{Timeline, distance};
 use super::visits::{Visits, levels_of};
+use crate::geometry::EMPTY;
 
 /// Partners that are tried for the most worn cell of a core row, the least worn first.
 const PARTNERS: usize = 8;

@@ -12,8 +12,8 @@ use super::direction::{Arrangement, Closure, choose_directions};
 use super::profile::Profiles;
 use super::rows::{Path, Signatures, deal};
 use super::search::{Span, improve};
-use super::timeline::{Chunks, EMPTY, Ends, Timeline};
-use crate::faults::CellRange;
+use super::timeline::{Chunks, Ends, Timeline};
+use crate::geometry::{CellRange, EMPTY};
 use shape::{CellCosts, Ranges, Shape};
 
 mod shape;
@@ -46,6 +46,18 @@ impl FaultyRows {
             strong: Shape::new(ranges, weak, false),
         });
         Self { cells, core_rows, rows: rows.collect() }
+    }
+
+    /// Cells of a core row.
+    #[must_use]
+    pub fn cells(&self) -> usize {
+        self.cells
+    }
+
+    /// The core of a core row.
+    #[must_use]
+    pub fn core_of(&self, core_row: usize) -> usize {
+        core_row / self.core_rows
     }
 
     /// Most cells of a core row that can hold anything.

@@ -4,8 +4,8 @@
 //! left out. A row then takes as many steps as its busiest cell, and a stage as many as its longest row.
 
 use super::profile::Profiles;
-use super::timeline::EMPTY;
 use super::visits::Visits;
+use crate::geometry::EMPTY;
 
 /// A plan with fixed levels.
 #[derive(Clone, Debug)]

@@ -7,10 +7,10 @@
 use rayon::prelude::*;
 
 use super::direction::{Arrangement, Closure, choose_directions};
-use super::program::IDLE;
 use super::rows::{Path, Signatures, deal};
 use super::search::{Span, improve};
 use super::timeline::{Chunks, Timeline, distance};
+use crate::geometry::IDLE;
 
 /// What each lane of each row of a layer must visit: one interval per row and cell.
 #[derive(Clone, Debug)]
@@ -301,7 +301,7 @@ mod tests {
             let mut placed: Vec<u32> = (0..core_rows)
                 .flat_map(|r| (0..plan.timeline.stages()).map(move |s| (s, r)))
                 .map(|(s, r)| plan.timeline.row(s, r))
-                .filter(|&row| row != super::super::timeline::EMPTY)
+                .filter(|&row| row != crate::geometry::EMPTY)
                 .collect();
             placed.sort_unstable();
             prop_assert_eq!(placed, (0..rows as u32).collect::<Vec<_>>());

@@ -7,8 +7,9 @@
 use firmware_model::pcm::{Move, Slowest, WriteCost};
 
 use super::profile::Profiles;
-use super::timeline::{EMPTY, Timeline};
+use super::timeline::Timeline;
 use super::visits::{Run, Visits};
+use crate::geometry::EMPTY;
 
 /// Shares of the longest possible spell that are tried, in eighths.
 const SHARES: [usize; 5] = [8, 6, 5, 4, 3];

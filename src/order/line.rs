@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::frontier::{Chunks, Ends, LANES, Visits, advance, join_cells};
-use super::timeline::EMPTY;
+use crate::geometry::EMPTY;
 use crate::simd::simd;
 
 /// All slots of one core row.

@@ -16,6 +16,8 @@ pub mod bound;
 pub mod chunk;
 pub mod direction;
 pub mod even;
+pub mod extra_steps;
+pub mod families;
 pub mod faulty;
 pub mod fixed;
 pub mod lanes;
@@ -27,9 +29,12 @@ pub mod search;
 pub mod seats;
 pub mod shared;
 pub mod slack;
+pub mod slots;
 pub mod sweep;
 pub mod visits;
 
+pub use crate::geometry::Reach;
+pub use extra_steps::ExtraSteps;
 pub use objective::Objective;
 use serde::{Deserialize, Serialize};
 
@@ -43,16 +48,6 @@ pub enum Order {
     Sorted,
     /// The fewest writes for the given reach.
     Optimal,
-}
-
-/// Which lanes a weight may move to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Reach {
-    /// It keeps its lane; only its step changes.
-    Lane,
-    /// Any lane of its row.
-    Row,
 }
 
 /// Where output rows may sit. With reach `row` they are free in any case.

@@ -2,7 +2,7 @@
 
 use firmware_model::pcm::Slowest;
 
-use super::program::IDLE;
+use crate::geometry::IDLE;
 
 /// Steps that fit 16 bits: no PCM cell moves by more than 255 in one.
 pub(super) const MOST_STEPS: usize = 128;

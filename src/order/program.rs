@@ -3,13 +3,10 @@
 //! Whatever the order, a row's work on its core row comes down to two tables of `steps x cells`. Everything behind the order
 //! (the tally of writes, the encoder) reads these tables and nothing else.
 
-use super::shared::arrange::DARK;
 use super::timeline::Chunks;
 use super::visits::Run;
+use crate::geometry::{DARK, IDLE};
 use crate::simd::simd;
-
-/// A cell that rests: its input is dark, its level stays.
-pub const IDLE: i16 = i16::MIN;
 
 /// One output row's work in one slot; buffers are used again from slot to slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +27,12 @@ pub struct Program {
 }
 
 impl Program {
+    /// Weights that are multiplied.
+    #[must_use]
+    pub fn weights(&self) -> usize {
+        self.level.iter().filter(|level| **level != IDLE).count()
+    }
+
     fn reset(&mut self, steps: usize, cells: usize) {
         (self.steps, self.cells) = (steps, cells);
         self.level.clear();
@@ -162,7 +165,7 @@ impl Program {
     }
 
     /// Moves what each cell does `lanes` cells on, round the end of the core row; columns as in [`Program::chunks`].
-    pub fn turn(&mut self, row: &[i16], top: i16, lanes: usize) {
+    pub fn rotate(&mut self, row: &[i16], top: i16, lanes: usize) {
         if lanes == 0 {
             return;
         }

@@ -15,7 +15,8 @@ use super::profile::Profiles;
 use super::rows::{Path, Signatures, deal};
 use super::search::{Span, improve};
 use super::shared::Effort;
-use super::timeline::{Chunks, EMPTY, Timeline};
+use super::timeline::{Chunks, Timeline};
+use crate::geometry::EMPTY;
 
 /// Rounds of cutting again, before and after the search.
 const RECUTS: usize = 2;

@@ -8,7 +8,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
 use super::rows::Path;
-use super::timeline::{EMPTY, Timeline};
+use super::timeline::Timeline;
+use crate::geometry::EMPTY;
 
 /// One layer's part of a timeline.
 #[derive(Clone, Debug)]

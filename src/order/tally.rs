@@ -10,7 +10,8 @@ use firmware_model::pcm::{Counts, Move, Slowest, WriteCost};
 use serde::{Deserialize, Serialize};
 
 use super::moves::{MOST_STEPS, Moves};
-use super::program::{IDLE, Program};
+use super::program::Program;
+use crate::geometry::IDLE;
 use crate::simd::simd;
 
 /// What one run of a schedule costs.

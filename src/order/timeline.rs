@@ -17,9 +17,6 @@ use crate::simd::simd;
 
 pub(super) use super::frontier::LANES;
 
-/// No output row in this slot.
-pub const EMPTY: u32 = u32::MAX;
-
 /// All slots of a run of layers, on one core.
 ///
 /// `past` and `future` are those of the present slots after [`Timeline::refresh`] and after every swap.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::direction::Arrangement;
 use super::profile::Profiles;
-use super::timeline::EMPTY;
+use crate::geometry::EMPTY;
 
 /// Steps in a row in which a cell holds one level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

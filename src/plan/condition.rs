@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Turn;
-use crate::faults::{CellRange, CoreFaults};
+use super::rotation::Rotation;
+use crate::faults::CoreFaults;
+use crate::geometry::{CellRange, Damage};
 use crate::held::Held;
 
 /// What a plan finds. The default: one core, erased.
@@ -15,13 +16,13 @@ pub struct Condition {
     pub from: Option<Vec<Held>>,
     /// Faults of each core; none: all are intact.
     pub faults: Option<Vec<CoreFaults>>,
-    /// How far the plan is turned on its core; none: it sits where the first load is cheapest.
-    pub turn: Option<Turn>,
+    /// How far the plan is rotated on its core; none: it sits where the first load is cheapest.
+    pub rotation: Option<Rotation>,
 }
 
 impl Default for Condition {
     fn default() -> Self {
-        Self { cores: 1, from: None, faults: None, turn: None }
+        Self { cores: 1, from: None, faults: None, rotation: None }
     }
 }
 
@@ -68,10 +69,11 @@ impl Condition {
         Some(self.faults.as_ref()?.iter().flat_map(|core| core.cells().iter().copied()).collect())
     }
 
-    /// Weight cells that should rest, core after core; none: none of them.
+    /// The same, and which cells should rest.
     #[must_use]
-    pub fn weak(&self) -> Option<Vec<bool>> {
-        Some(self.faults.as_ref()?.iter().flat_map(|core| core.weak().iter().copied()).collect())
+    pub fn damage(&self) -> Option<Damage> {
+        let weak = self.faults.as_ref()?.iter().flat_map(|core| core.weak().iter().copied()).collect();
+        Some(Damage { ranges: self.ranges()?, weak })
     }
 }
 

@@ -4,11 +4,8 @@
 //! `ceil(rows / (N R))` tile rows on the busiest core, the fewest there can be, and the search for few writes goes over all cores together.
 //! Only what is counted and written is taken apart again, core by core.
 
-use std::path::PathBuf;
-
-use firmware_model::wire::End;
-
-use super::{Condition, PlanOptions};
+use super::condition::Condition;
+use super::options::PlanOptions;
 use crate::order::tally::{Cost, Costs, Counter, ElightAccounting, RowTally, Totals};
 
 /// The counters of one order, one for each core.
@@ -99,19 +96,4 @@ fn together(cores: &[Totals]) -> Totals {
         per_inference_wear: cores.iter().flat_map(|core| core.per_inference_wear.iter().copied()).collect(),
         layers,
     }
-}
-
-/// One core's part of a finished plan.
-#[derive(Clone, Debug)]
-pub struct CoreOutcome {
-    /// Its schedule.
-    pub path: PathBuf,
-    /// Totals in the End frame.
-    pub end: End,
-    /// Size of the schedule, bytes.
-    pub bytes: u64,
-    /// Frames of the schedule.
-    pub frames: u64,
-    /// What the order in the schedule costs on this core.
-    pub totals: Totals,
 }

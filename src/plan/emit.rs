@@ -7,27 +7,19 @@ use firmware_model::pcm::top_level;
 use firmware_model::wire::End;
 use rayon::prelude::*;
 
-use super::PlanOptions;
 use super::cores::Counters;
-use super::segment::{Arranged, Segment};
+use super::options::PlanOptions;
+use super::segment::Segment;
+use crate::geometry::Reach;
 use crate::level::{LevelMatrix, Scales};
-use crate::order::profile::Profiles;
-use crate::order::program::{IDLE, Program};
+use crate::order::Order;
+use crate::order::program::Program;
+use crate::order::slots::{SlotAt, Slots};
 use crate::order::tally::{RowTally, Totals};
-use crate::order::visits::Visits;
-use crate::order::{Order, Reach};
 use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Sink, Survey, walk, walk_shared};
 use crate::schedule::writer::{LayerSpec, RowSlot, ScheduleWriter};
+use crate::stimulus::Stimulus;
 use crate::weights::{LayerInfo, Network};
-
-/// Inputs of one inference, and the value of each level in fixed point: with integers, outputs are exact in any order of summation.
-#[derive(Clone, Debug)]
-pub struct Stimulus {
-    /// Value of the levels 0..=B.
-    pub values: Vec<i32>,
-    /// Inputs of all layers, one after the other, as many as each has ([`LayerInfo::inputs`]).
-    pub inputs: Vec<i32>,
-}
 
 /// Core rows whose first slot is looked at to choose a layer's coding.
 const SURVEYED_ROWS: usize = 4;
@@ -40,15 +32,16 @@ pub struct Emitter<'a> {
     network: &'a Network,
     options: &'a PlanOptions,
     format: RecordFormat,
-    natural: Counters,
-    sorted: Counters,
-    optimal: Counters,
+    /// Of the natural, the sorted and the optimal order.
+    counters: [Counters; 3],
     stimuli: &'a [Stimulus],
     expected: Vec<Vec<i64>>,
     /// Inputs of the layers so far.
     inputs: usize,
     /// Steps in which the cores are programmed, side by side.
     steps: u64,
+    /// The same of the natural order.
+    natural_steps: u64,
     /// Of each core.
     loads: Vec<Load>,
 }
@@ -62,9 +55,10 @@ struct Load {
 
 /// What the second pass has found.
 pub struct Emitted {
-    pub natural: Totals,
-    pub sorted: Totals,
-    pub optimal: Totals,
+    /// Of the natural, the sorted and the optimal order.
+    pub orders: [Totals; 3],
+    /// Steps of the natural order.
+    pub natural_steps: u64,
     /// Of all cores together: in steps, they work side by side.
     pub end: End,
     /// The End frame of each core, and what the chosen order costs there.
@@ -80,20 +74,19 @@ impl<'a> Emitter<'a> {
             network,
             options,
             format,
-            natural: Counters::new(options, intact),
-            sorted: Counters::new(options, intact),
-            optimal: Counters::new(options, false),
+            counters: [intact, intact, false].map(|intact| Counters::new(options, intact)),
             stimuli,
             expected: vec![Vec::new(); stimuli.len()],
             inputs: 0,
             steps: 0,
+            natural_steps: 0,
             loads: vec![Load::default(); options.condition.cores],
         }
     }
 
     /// The counters of the optimal order.
     pub fn optimal(&self) -> &Counters {
-        &self.optimal
+        &self.counters[Order::Optimal as usize]
     }
 
     /// Counts a layer in all orders, and writes the chosen one's frames.
@@ -104,19 +97,17 @@ impl<'a> Emitter<'a> {
         segment: &Segment,
         writers: &mut [ScheduleWriter<W>],
     ) -> io::Result<()> {
-        let info = &self.network.layers()[layer];
+        let (info, cores) = (&self.network.layers()[layer], writers.len());
+        let order = |order| OrderSlots::new(segment.slots(order), segment.index(layer), cores);
         let work = LayerWork {
             options: self.options,
             format: self.format,
             levels,
-            segment,
-            first_stage: segment.stage(layer),
-            index: segment.index(layer),
-            top: self.options.device.top_level(),
+            orders: [Order::Natural, Order::Sorted, Order::Optimal].map(order),
         };
         let coding = work.survey();
         let core_rows = self.options.core.rows;
-        let mut stages = vec![0; writers.len()];
+        let mut stages = vec![0; cores];
         for (core, writer) in writers.iter_mut().enumerate() {
             begin_layer(layer, info, levels, &coding, work.tile_rows(core), writer)?;
         }
@@ -124,28 +115,27 @@ impl<'a> Emitter<'a> {
         let batch = (BATCH_WEIGHTS / (self.options.all_rows() * levels.cols)).max(1);
         for first in (0..work.stages()).step_by(batch) {
             let some = first..(first + batch).min(work.stages());
-            let rows = self.natural.rows().into_par_iter().zip(self.sorted.rows());
-            let rows = rows.zip(self.optimal.rows()).enumerate();
-            let slots: Vec<Vec<Option<Slot>>> = rows
+            let [natural, sorted, optimal] = self.counters.each_mut().map(Counters::rows);
+            let rows = natural.into_par_iter().zip(sorted).zip(optimal).enumerate();
+            let slots: Vec<Vec<Option<WrittenSlot>>> = rows
                 .map(|(core_row, ((natural, sorted), optimal))| {
                     work.core_row(core_row, some.clone(), [natural, sorted, optimal], &coding)
                 })
                 .collect();
             for (core, (writer, done)) in writers.iter_mut().zip(&mut stages).enumerate() {
                 let slots = &slots[core * core_rows..][..core_rows];
-                let steps = |i: usize| work.stage_steps(some.start + i, core);
+                let steps = |i: usize| work.steps(some.start + i, core);
                 let written = write_tile_rows(*done, levels, &steps, slots, writer)?;
                 self.loads[core].steps += written.steps as u64;
                 self.loads[core].weights += written.weights as u64;
                 *done += written.tile_rows;
             }
         }
-        for counters in [&mut self.natural, &mut self.sorted, &mut self.optimal] {
-            counters.end_layer();
-        }
-        self.steps += work.layer_steps() as u64;
+        self.counters.iter_mut().for_each(Counters::end_layer);
+        self.steps += work.written().steps(cores);
+        self.natural_steps += work.orders[Order::Natural as usize].steps(cores);
         for (expected, stimulus) in self.expected.iter_mut().zip(self.stimuli) {
-            expected.extend(multiply(info, levels, &stimulus.values, &stimulus.inputs[self.inputs..]));
+            expected.extend(stimulus.outputs(info, levels, self.inputs));
         }
         self.inputs += info.inputs();
         Ok(())
@@ -153,12 +143,8 @@ impl<'a> Emitter<'a> {
 
     /// All totals.
     pub fn finish(self) -> Emitted {
-        let orders = [self.natural, self.sorted, self.optimal].map(Counters::finish);
-        let chosen = match self.options.order {
-            Order::Natural => 0,
-            Order::Sorted => 1,
-            Order::Optimal => 2,
-        };
+        let orders = self.counters.map(Counters::finish);
+        let chosen = self.options.order as usize;
         let end = |load: Load, totals: &Totals| End {
             steps: load.steps,
             weights: load.weights,
@@ -171,151 +157,91 @@ impl<'a> Emitter<'a> {
         let end_of_all = end(all, &orders[chosen].0);
         let cores = self.loads.iter().zip(&orders[chosen].1);
         let cores = cores.map(|(load, totals)| (end(*load, totals), totals.clone())).collect();
-        let [natural, sorted, optimal] = orders.map(|(all, _)| all);
-        Emitted { end: end_of_all, cores, natural, sorted, optimal, expected_outputs: self.expected }
+        Emitted {
+            end: end_of_all,
+            cores,
+            orders: orders.map(|(all, _)| all),
+            natural_steps: self.natural_steps,
+            expected_outputs: self.expected,
+        }
     }
 }
 
 /// One core row's records in one stage.
-struct Slot {
+struct WrittenSlot {
     output: u32,
     /// Weights multiplied.
     weights: usize,
     records: Records,
 }
 
+/// The slots of one order in a layer, and when they begin.
+struct OrderSlots<'a> {
+    slots: &'a dyn Slots,
+    /// Number of the layer among those that were arranged together.
+    layer: usize,
+    /// Steps of each core before each of its stages.
+    first_step: Vec<Vec<u64>>,
+}
+
+impl<'a> OrderSlots<'a> {
+    fn new(slots: &'a dyn Slots, layer: usize, cores: usize) -> Self {
+        let of_core = |core| {
+            let steps = (0..slots.stages(layer)).map(move |stage| slots.steps(layer, stage, core) as u64);
+            let first = steps.scan(0, |end, steps| Some(std::mem::replace(end, *end + steps)));
+            first.collect()
+        };
+        Self { slots, layer, first_step: (0..cores).map(of_core).collect() }
+    }
+
+    fn stages(&self) -> usize {
+        self.slots.stages(self.layer)
+    }
+
+    fn steps(&self, cores: usize) -> u64 {
+        self.slots.layer_steps(self.layer, cores) as u64
+    }
+
+    /// Output row of a slot, if it has one.
+    fn row(&self, stage: usize, core_row: usize) -> Option<u32> {
+        if stage >= self.stages() {
+            return None;
+        }
+        self.slots.row(SlotAt { layer: self.layer, stage, core_row })
+    }
+}
+
+/// A layer in all orders.
 struct LayerWork<'a> {
     options: &'a PlanOptions,
     format: RecordFormat,
     levels: &'a LevelMatrix,
-    segment: &'a Segment,
-    first_stage: usize,
-    /// Number of the layer within the segment.
-    index: usize,
-    top: i16,
+    /// The natural, the sorted and the optimal order.
+    orders: [OrderSlots<'a>; 3],
 }
 
 impl LayerWork<'_> {
-    fn steps(&self) -> usize {
-        self.levels.cols.div_ceil(self.options.core.cols)
+    /// The order that is written.
+    fn written(&self) -> &OrderSlots<'_> {
+        &self.orders[self.options.order as usize]
     }
 
-    /// The list of levels of each cell, where the order has one.
-    fn visits(&self, order: Order) -> Option<&Visits> {
-        self.segment.visits.as_ref().filter(|_| order == Order::Optimal)
-    }
-
-    /// Tile rows of the cores, side by side.
+    /// Stages of the order that has most.
     fn stages(&self) -> usize {
-        match (&self.segment.faulty, &self.segment.arrangement) {
-            (_, Arranged::Shared(arrangement)) => arrangement.bundles(self.index).tile_rows(arrangement.sharing),
-            (Some(faulty), _) => faulty.arranged.first_stage[self.index + 1] - self.first_stage,
-            (None, _) => self.levels.rows.div_ceil(self.options.all_rows()),
-        }
+        self.orders.iter().map(OrderSlots::stages).max().unwrap_or(0)
     }
 
-    /// Steps of a core in a stage, in the order of the schedule.
-    fn stage_steps(&self, stage: usize, core: usize) -> usize {
-        match (&self.segment.faulty, &self.segment.arrangement) {
-            (_, Arranged::Shared(arrangement)) => arrangement.steps(self.index, stage, core),
-            (Some(faulty), _) => faulty.arranged.steps(self.first_stage + stage, core),
-            (None, _) => self.visits(self.options.order).map_or(self.steps(), |v| v.steps(self.first_stage + stage)),
-        }
-    }
-
-    /// Steps of the cores side by side.
-    fn layer_steps(&self) -> usize {
-        match (&self.segment.faulty, &self.segment.arrangement) {
-            (_, Arranged::Shared(arrangement)) => arrangement.layer_steps(self.index),
-            (Some(faulty), _) => faulty.arranged.layer_steps(self.index),
-            (None, _) => (0..self.stages()).map(|stage| self.stage_steps(stage, 0)).sum(),
-        }
-    }
-
-    /// First step of a stage since the layer began, on the core of a core row.
-    fn first_step(&self, order: Order, stage: usize, core_row: usize) -> u64 {
-        let core = core_row / self.options.core.rows;
-        // Else every stage takes the same steps.
-        let varies = self.options.condition.faults.is_some() || self.visits(order).is_some();
-        match order {
-            Order::Optimal if varies => (0..stage).map(|before| self.stage_steps(before, core)).sum::<usize>() as u64,
-            _ => (stage * self.steps()) as u64,
-        }
-    }
-
-    /// The core row whose part of the arrangement is played on a core row.
-    fn part(&self, core_row: usize) -> usize {
-        self.options.condition.turn.map_or(core_row, |turn| turn.part(core_row, self.options.core.rows))
-    }
-
-    /// Output row of an order in a slot, if any. Where inputs are shared, all orders have the rows in the same places.
-    fn output(&self, order: Order, stage: usize, core_row: usize) -> Option<u32> {
-        let row = match (&self.segment.arrangement, order) {
-            (Arranged::Shared(arrangement), _) => {
-                return arrangement.bundles(self.index).row(arrangement.sharing, stage, core_row);
-            }
-            (Arranged::Cells(_), Order::Optimal) => self.segment.row(self.first_stage + stage, self.part(core_row))?,
-            _ => (stage * self.options.all_rows() + core_row) as u32,
-        };
-        ((row as usize) < self.levels.rows).then_some(row)
+    /// Steps of a core in a written stage.
+    fn steps(&self, stage: usize, core: usize) -> usize {
+        let written = self.written();
+        written.slots.steps(written.layer, stage, core)
     }
 
     /// Stages in which a core has something to do.
     fn tile_rows(&self, core: usize) -> usize {
         let rows = || core * self.options.core.rows..(core + 1) * self.options.core.rows;
-        let busy = |stage: &usize| rows().any(|row| self.output(self.options.order, *stage, row).is_some());
-        (0..self.stages()).filter(busy).count()
-    }
-
-    /// The program of an order for one slot, and the output row that it computes.
-    fn program(&self, order: Order, tile_row: usize, core_row: usize, program: &mut Program) -> Option<u32> {
-        let cells = self.options.core.cols;
-        let row = self.output(order, tile_row, core_row)?;
-        let levels = self.levels.row(row as usize);
-        match (order, &self.segment.arrangement) {
-            (Order::Natural, _) if self.options.order != order => program.natural_levels(levels, cells),
-            (Order::Natural, _) => program.natural(levels, cells),
-            (Order::Sorted, _) if self.options.order != order && self.options.condition.faults.is_none() => {
-                program.ascending_levels(levels, cells);
-            }
-            (Order::Sorted, _) => program.lanes(levels, cells, self.top, |_| true),
-            (Order::Optimal, _) if let Some(visits) = &self.segment.visits => {
-                let stage = self.first_stage + tile_row;
-                let runs = (0..cells).map(|cell| visits.runs(stage, core_row, cell));
-                match self.options.reach {
-                    Reach::Lane => program.lane_runs(levels, visits.steps(stage), self.top, runs),
-                    Reach::Row => program.runs(levels, visits.steps(stage), self.top, runs),
-                }
-            }
-            (Order::Optimal, Arranged::Shared(arrangement)) => {
-                program.shared(levels, cells, arrangement.columns(self.index, tile_row, core_row));
-            }
-            (Order::Optimal, Arranged::Cells(arrangement)) => {
-                let (stage, part) = (self.first_stage + tile_row, self.part(core_row));
-                match (self.options.reach, &self.segment.faulty) {
-                    (Reach::Lane, _) => {
-                        let rising = arrangement.rising(stage, part);
-                        program.lanes(levels, cells, self.top, |cell| rising[cell]);
-                    }
-                    (Reach::Row, None) => {
-                        let (rising, timeline) = (arrangement.rising(stage, part), &arrangement.timeline);
-                        program.chunks(levels, self.steps(), self.top, timeline.chunks(stage, part), rising);
-                        if let Some(turn) = self.options.condition.turn {
-                            program.turn(levels, self.top, turn.lanes);
-                        }
-                    }
-                    (Reach::Row, Some(faulty)) => {
-                        let profile = Profiles::of(levels, 1, levels.len(), self.top);
-                        let runs: Vec<(i16, u32)> =
-                            profile.runs(0).map(|(level, at)| (level, at.end - at.start)).collect();
-                        let served = faulty.arranged.served(&faulty.rows, &runs, (stage, core_row));
-                        let steps = self.stage_steps(tile_row, core_row / self.options.core.rows);
-                        program.served(levels, (steps, cells), self.top, served);
-                    }
-                }
-            }
-        }
-        Some(row)
+        let busy = |stage: &usize| rows().any(|row| self.written().row(*stage, row).is_some());
+        (0..self.written().stages()).filter(busy).count()
     }
 
     /// Walks the program of a core row for its records.
@@ -332,15 +258,13 @@ impl LayerWork<'_> {
     fn survey(&self) -> Coding {
         let mut survey = Survey::new(top_level(self.format.bits));
         let (mut program, mut memory) = (Program::default(), Memory::default());
-        // Around faults, and in a plan that is turned, the first core rows may have nothing to do.
-        let all = self.segment.faulty.is_some() || self.options.condition.turn.is_some();
-        let rows = if all { self.options.all_rows() } else { self.options.all_rows().min(SURVEYED_ROWS) };
-        let mut surveyed = 0;
-        for core_row in 0..rows {
-            if surveyed < SURVEYED_ROWS && self.program(self.options.order, 0, core_row, &mut program).is_some() {
-                surveyed += 1;
-                self.walk(core_row, &program, &mut memory, &mut survey);
-            }
+        let OrderSlots { slots, layer, .. } = *self.written();
+        let rows = if slots.first_rows_rest() { self.options.all_rows() } else { SURVEYED_ROWS };
+        let rows = (0..rows.min(self.options.all_rows())).map(|core_row| SlotAt { layer, stage: 0, core_row });
+        let busy = rows.filter_map(|at| Some((at, slots.row(at)?)));
+        for (at, row) in busy.take(SURVEYED_ROWS) {
+            slots.fill(at, self.levels.row(row as usize), &mut program);
+            self.walk(at.core_row, &program, &mut memory, &mut survey);
         }
         let coding = survey.coding();
         // Shared inputs have no Rice codes.
@@ -348,37 +272,39 @@ impl LayerWork<'_> {
         Coding { index, ..coding }
     }
 
-    /// Counts some of a core row's slots in the natural, sorted and optimal order, and encodes those of the chosen one.
+    /// Counts some of a core row's slots in every order, and encodes those of the one that is written.
     fn core_row(
         &self,
         core_row: usize,
-        tile_rows: Range<usize>,
-        [natural, sorted, optimal]: [&mut RowTally; 3],
+        stages: Range<usize>,
+        mut tallies: [&mut RowTally; 3],
         coding: &Coding,
-    ) -> Vec<Option<Slot>> {
+    ) -> Vec<Option<WrittenSlot>> {
         let (mut program, mut memory) = (Program::default(), Memory::default());
-        let mut slots = Vec::with_capacity(tile_rows.len());
-        for tile_row in tile_rows {
+        let core = core_row / self.options.core.rows;
+        let mut all = Vec::with_capacity(stages.len());
+        for stage in stages {
             let mut written = None;
-            let tallies =
-                [(Order::Natural, &mut *natural), (Order::Sorted, &mut *sorted), (Order::Optimal, &mut *optimal)];
-            for (order, tally) in tallies {
-                let Some(output) = self.program(order, tile_row, core_row, &mut program) else { continue };
-                tally.slot(&program, self.first_step(order, tile_row, core_row));
-                if order == self.options.order {
+            for (number, (order, tally)) in self.orders.iter().zip(&mut tallies).enumerate() {
+                let Some(output) = order.row(stage, core_row) else { continue };
+                let (at, levels) = (SlotAt { layer: order.layer, stage, core_row }, self.levels.row(output as usize));
+                let is_written = number == self.options.order as usize;
+                if is_written {
+                    order.slots.fill(at, levels, &mut program);
+                } else {
+                    order.slots.fill_levels(at, levels, &mut program);
+                }
+                tally.slot(&program, order.first_step[core][stage]);
+                if is_written {
                     let mut records = Records::default();
                     let mut encoder = Encoder::new(coding, self.format.bits, &mut records);
                     self.walk(core_row, &program, &mut memory, &mut encoder);
-                    let weights = match (&self.options.condition.faults, self.visits(order)) {
-                        (None, None) => self.levels.cols,
-                        _ => program.level.iter().filter(|level| **level != IDLE).count(),
-                    };
-                    written = Some(Slot { output, weights, records });
+                    written = Some(WrittenSlot { output, weights: program.weights(), records });
                 }
             }
-            slots.push(written);
+            all.push(written);
         }
-        slots
+        all
     }
 }
 
@@ -418,7 +344,7 @@ fn write_tile_rows<W: Write>(
     first: usize,
     levels: &LevelMatrix,
     steps: &dyn Fn(usize) -> usize,
-    slots: &[Vec<Option<Slot>>],
+    slots: &[Vec<Option<WrittenSlot>>],
     writer: &mut ScheduleWriter<W>,
 ) -> io::Result<Written> {
     let own_scale = |output: u32| match &levels.scales {
@@ -442,20 +368,4 @@ fn write_tile_rows<W: Write>(
         }
     }
     Ok(written)
-}
-
-/// The layer's outputs for its inputs, which `inputs` begins with, exactly.
-fn multiply(info: &LayerInfo, levels: &LevelMatrix, values: &[i32], inputs: &[i32]) -> Vec<i64> {
-    (0..levels.rows)
-        .into_par_iter()
-        .map(|row| {
-            let inputs = &inputs[info.input_base(row)..][..levels.cols];
-            let multiplied = levels.row(row).iter().zip(inputs).filter(|(level, _)| **level != IDLE);
-            let products = multiplied.map(|(&level, &input)| {
-                let value = i64::from(values[usize::from(level.unsigned_abs())]);
-                i64::from(level.signum()) * value * i64::from(input)
-            });
-            products.sum()
-        })
-        .collect()
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::CoreSize;
+use crate::geometry::{CoreSize, GeometryError};
 use crate::order::Objective;
 use crate::weights::WeightsError;
 
@@ -16,26 +16,9 @@ pub enum PlanError {
     /// The weights cannot be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// A core size that is not `RxC`, or outside 1..=1024.
-    #[error("core `{got}`: expected ROWSxCOLUMNS, each 1 to 1024, as in --core 9x9")]
-    Core {
-        /// What was given.
-        got: String,
-    },
-    /// A fanout that is none.
-    #[error("fanout `{got}`: expected `cell`, `column`, or the number of neighbouring rows that share an input")]
-    FanoutText {
-        /// What was given.
-        got: String,
-    },
-    /// A fanout that does not fit the core.
-    #[error("fanout {got} does not divide the {} rows of a {core} core: give a divisor, `cell` or `column`", core.rows)]
-    Fanout {
-        /// What was given.
-        got: usize,
-        /// The core.
-        core: CoreSize,
-    },
+    /// A core or a fanout that cannot be.
+    #[error(transparent)]
+    Geometry(#[from] GeometryError),
     /// ELight's order on a core whose rows share inputs.
     #[error(
         "order `sorted` moves every weight by itself, which a core cannot do where {fanout} rows share an input: \
@@ -82,14 +65,6 @@ pub enum PlanError {
         got: String,
         /// What it could say.
         expected: &'static str,
-    },
-    /// Extra steps that are no percentage.
-    #[error(
-        "extra steps `{got}`: expected 0 to 1000 percent, as in --extra-steps 50%, or `fixed` for levels that never change"
-    )]
-    ExtraSteps {
-        /// What was given.
-        got: String,
     },
     /// Extra steps for an order that cannot use them.
     #[error("--extra-steps and --sweep need {needs}: only then may cells idle and weights sit in any lane")]
@@ -142,9 +117,9 @@ pub enum PlanError {
         "--faults with --reach lane plans rows in their stored places, whose weights it fits to the cells there: leave out --rows any"
     )]
     FreeRowsAroundFaults,
-    /// A plan that cannot be turned round on its core.
+    /// A plan that cannot be rotated on its core.
     #[error("--rotate {why}")]
-    Turn {
+    Rotation {
         /// Why.
         why: &'static str,
     },

@@ -1,45 +1,17 @@
 //! What the user may choose, and what a trained file has chosen already.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 
 use firmware_model::pcm::{MAX_BITS, MIN_BITS};
-use firmware_model::wire;
 
-use super::{Condition, PlanError, Trade};
+use super::condition::Condition;
+use super::error::PlanError;
+use crate::geometry::{CoreSize, Reach, Wiring};
 use crate::level::{DeviceProfile, Reparam, ScaleMode};
-use crate::order::shared::{Effort, Sharing};
-use crate::order::{Order, Reach, Rows};
-
-/// Size of a core: R rows (outputs), C columns (lanes).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CoreSize {
-    /// Rows R, 1 to 1024.
-    pub rows: usize,
-    /// Columns C, 1 to 1024.
-    pub cols: usize,
-}
-
-impl FromStr for CoreSize {
-    type Err = PlanError;
-
-    fn from_str(text: &str) -> Result<Self, PlanError> {
-        let refuse = || PlanError::Core { got: text.to_owned() };
-        let (rows, cols) = text.split_once(['x', 'X']).ok_or_else(refuse)?;
-        let side = |t: &str| {
-            t.parse::<usize>().ok().filter(|n| (1..=usize::from(wire::MAX_CORE)).contains(n)).ok_or_else(refuse)
-        };
-        Ok(Self { rows: side(rows)?, cols: side(cols)? })
-    }
-}
-
-impl fmt::Display for CoreSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}", self.rows, self.cols)
-    }
-}
+use crate::order::families::Problem;
+use crate::order::shared::Effort;
+use crate::order::{ExtraSteps, Objective, Order, Rows};
 
 /// Everything that a plan depends on, besides the weights.
 #[derive(Clone, Debug)]
@@ -69,6 +41,15 @@ pub struct PlanOptions {
     pub condition: Condition,
     /// What is traded for what.
     pub trade: Trade,
+}
+
+/// What is traded for what. The default: the fewest writes in the fewest steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Trade {
+    /// More steps than needed; none: every weight, zeros too, has a place in the fewest steps.
+    pub extra_steps: Option<ExtraSteps>,
+    /// What the optimal order makes small.
+    pub objective: Objective,
 }
 
 /// Memory for arranging layers together, bytes: enough for networks of some ten million weights in one piece.
@@ -114,72 +95,34 @@ impl PlanOptions {
         self.reach == Reach::Lane || self.fanout > 1
     }
 
-    /// How rows share inputs, when they do.
+    /// What the optimal order is asked for.
     #[must_use]
-    pub fn sharing(&self) -> Option<Sharing> {
-        (self.fanout > 1).then(|| self.wiring())
+    pub fn problem(&self) -> Problem {
+        let condition = &self.condition;
+        let settles = condition.from.is_some() && condition.rotation.is_none();
+        Problem {
+            wiring: self.wiring(),
+            reach: self.reach,
+            rows: self.rows,
+            objective: self.trade.objective,
+            cost: self.device.cost,
+            extra_steps: self.trade.extra_steps,
+            damage: condition.damage(),
+            origin: settles.then(|| condition.origin(self.core.rows * self.core.cols)),
+            effort: self.effort,
+            seed: self.seed,
+        }
     }
 
     /// Which rows have the same inputs: each has its own where the fanout is 1.
     #[must_use]
-    pub fn wiring(&self) -> Sharing {
-        Sharing {
+    pub fn wiring(&self) -> Wiring {
+        Wiring {
             cores: self.condition.cores,
             core_rows: self.all_rows(),
             cells: self.core.cols,
             fanout: self.fanout,
             top: self.device.top_level(),
-        }
-    }
-}
-
-/// How many neighbouring core rows share the input of each lane, as the user says it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fanout {
-    /// None: every weight cell has its own.
-    #[default]
-    Cell,
-    /// All rows of the core.
-    Column,
-    /// So many.
-    Rows(usize),
-}
-
-impl Fanout {
-    /// The number for a core.
-    ///
-    /// # Errors
-    /// [`PlanError::Fanout`] when it does not divide the core's rows.
-    pub fn rows(self, core: CoreSize) -> Result<usize, PlanError> {
-        match self {
-            Self::Cell => Ok(1),
-            Self::Column => Ok(core.rows),
-            Self::Rows(n) if core.rows.is_multiple_of(n) => Ok(n),
-            Self::Rows(n) => Err(PlanError::Fanout { got: n, core }),
-        }
-    }
-}
-
-impl FromStr for Fanout {
-    type Err = PlanError;
-
-    fn from_str(text: &str) -> Result<Self, PlanError> {
-        match text {
-            "cell" => Ok(Self::Cell),
-            "column" => Ok(Self::Column),
-            _ => match text.parse() {
-                Ok(n) if n > 0 => Ok(Self::Rows(n)),
-                _ => Err(PlanError::FanoutText { got: text.to_owned() }),
-            },
-        }
-    }
-}
-
-impl From<Reach> for wire::Reach {
-    fn from(reach: Reach) -> Self {
-        match reach {
-            Reach::Lane => Self::Lane,
-            Reach::Row => Self::Row,
         }
     }
 }

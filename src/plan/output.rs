@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::PlanError;
+use super::error::PlanError;
 
 /// A file that appears under its name only when it is whole; until then, and after an error, nothing is there (or what was there before).
 pub struct OutputFile(NamedTempFile);

@@ -7,7 +7,7 @@ use firmware_model::pcm::WriteCost;
 use crate::faults::CoreFaults;
 use crate::level::{Reparam, ScaleMode};
 use crate::order::tally::Totals;
-use crate::plan::{self, CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, Turned};
+use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, Turned};
 use crate::replay::Replay;
 use crate::weights::Network;
 
@@ -219,7 +219,7 @@ impl FaultReport {
 impl ObjectiveReport {
     fn new(options: &PlanOptions, outcome: &Outcome) -> Self {
         let name = options.trade.objective;
-        let value = plan::value(name, &outcome.optimal.costs.per_inference);
+        let value = name.figure(&outcome.optimal.costs.per_inference);
         let lower_bound = outcome.objective_lower_bound;
         let gap = if value == 0.0 { Some(0.0) } else { (lower_bound > 0.0).then(|| value / lower_bound - 1.0) };
         Self { name, unit: name.unit().to_owned(), value, lower_bound, gap }

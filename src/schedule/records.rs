@@ -6,7 +6,8 @@
 use firmware_model::wire::{Lists, Reach, shared_bits, shared_choices, window_base, zigzag};
 
 use super::bits::{BitString, rice_len};
-use crate::order::program::{IDLE, Program};
+use crate::geometry::IDLE;
+use crate::order::program::Program;
 use crate::simd::simd;
 
 /// How the records of a schedule are written: what the header says of it.

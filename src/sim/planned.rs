@@ -9,10 +9,10 @@ use super::programmed::{Cells, Stuck, StuckCell};
 use super::recording::{LayerRecord, Recording, ScheduleFile, plain};
 use super::run::{Networks, Simulation};
 use crate::faults::{FaultFile, Kind, Side};
+use crate::geometry::CoreSize;
 use crate::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use crate::nn::core_layer::Extent;
 use crate::nn::model::build_for_core;
-use crate::plan::{CoreSize, identity_crc};
 use crate::train::eval::{self, Opened, Recipe};
 use crate::train::trainer::TrainError;
 
@@ -173,7 +173,7 @@ fn device(settings: &Settings, schedule: &ScheduleFile, trained: Option<&str>) -
         }
     };
     let device = DeviceProfile::load(name, Some(bits))?;
-    let given_crc = identity_crc(&device);
+    let given_crc = device.identity_crc();
     if given_crc != schedule.identity.device_crc {
         return Err(SimError::Device {
             schedule: settings.schedule.clone(),

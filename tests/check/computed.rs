@@ -2,8 +2,8 @@
 
 use super::draft::*;
 use elight::check::{Options, Problem, check_schedule};
+use elight::geometry::IDLE;
 use elight::level::{DeviceProfile, Reparam};
-use elight::order::program::IDLE;
 use firmware_model::wire;
 
 #[test]

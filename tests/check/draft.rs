@@ -1,8 +1,9 @@
 //! Networks, and schedules that can be spoilt before they are encoded.
 
 use elight::check::{CheckError, Findings, Options, check_schedule};
+use elight::geometry::IDLE;
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode, Scales};
-use elight::order::program::{IDLE, Program};
+use elight::order::program::Program;
 use elight::schedule::records::{Encoder, Memory, Records, Survey, walk};
 use elight::schedule::writer::{LayerSpec, RowSlot, ScheduleSpec, ScheduleWriter};
 use elight::weights::{Filter, Layout, Network};
@@ -157,7 +158,7 @@ impl Draft {
             most_cols: self.cols,
             longest_name: 20,
             device: "test".into(),
-            device_crc: elight::plan::identity_crc(&device()),
+            device_crc: device().identity_crc(),
         };
         let mut writer = ScheduleWriter::new(Vec::new(), &spec).unwrap();
         let mut memory = Memory::default();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use elight::level::{LevelMatrix, Quantizer};
 use elight::order::{Objective, Order, Reach};
-use elight::plan::{PlanOptions, value};
+use elight::plan::PlanOptions;
 use firmware_model::pcm::WriteCost;
 use proptest::prelude::*;
 
@@ -209,7 +209,7 @@ proptest! {
                 }
                 options.trade.objective = objective;
                 let outcome = plan(&network, &options).outcome;
-                let (bound, reached) = (outcome.objective_lower_bound, value(objective, &outcome.of(Order::Optimal).costs.per_inference));
+                let (bound, reached) = (outcome.objective_lower_bound, objective.figure(&outcome.of(Order::Optimal).costs.per_inference));
                 let at_most = |a: f64, b: f64| a <= b + 1e-9 * (1.0 + b.abs());
                 prop_assert!(at_most(bound, least), "{objective} {lane}: bound {bound}, least {least}");
                 prop_assert!(at_most(least, reached), "{objective} {lane}: least {least}, plan {reached}");

@@ -6,7 +6,7 @@ use elight::check::{self, Part};
 use elight::faults::{FaultEntry, FaultFile, Kind, Side};
 use elight::level::Quantizer;
 use elight::order::Reach;
-use elight::plan::{self, PlanError, PlanOptions, Unobserved, identity_crc};
+use elight::plan::{self, PlanError, PlanOptions, Unobserved};
 use elight::replay::{self, Promise};
 use elight::weights::Network;
 use proptest::prelude::*;
@@ -127,7 +127,7 @@ proptest! {
         let file = |faults: Vec<FaultEntry>| FaultFile {
             core: options.core.to_string(),
             device: "elight".to_owned(),
-            device_crc: identity_crc(&options.device),
+            device_crc: options.device.identity_crc(),
             faults,
             wear: None,
         };

@@ -1,7 +1,7 @@
 //! Plans for other objectives than writes, on every cost model: as good as promised, bounded, and replayed.
 
 use elight::order::{Objective, Order, Reach};
-use elight::plan::{ExtraSteps, value};
+use elight::plan::ExtraSteps;
 use firmware_model::pcm::{Price, WriteCost};
 use proptest::prelude::*;
 
@@ -48,7 +48,7 @@ proptest! {
         options.trade.objective = objective;
         let planned = plan(&network, &options);
         prop_assert!(planned.replay.writes_match && planned.replay.outputs_match);
-        let of = |planned: &Planned, order| value(objective, &planned.outcome.of(order).costs.per_inference);
+        let of = |planned: &Planned, order| objective.figure(&planned.outcome.of(order).costs.per_inference);
         let (reached, bound) = (of(&planned, Order::Optimal), planned.outcome.objective_lower_bound);
         // Prices are multiples of 1/4: no rounding but that of sums.
         let at_most = |a: f64, b: f64| a <= b * (1.0 + 1e-12);

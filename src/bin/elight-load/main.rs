@@ -13,7 +13,6 @@ use elight::level::DeviceProfile;
 use elight::link::line::{self, Line};
 use elight::link::target::Target;
 use elight::link::{LoadError, Loaded, Options, Schedule, faultless, load, sim};
-use elight::plan::identity_crc;
 use elight::report::{count, thousands};
 use firmware_model::link::host::Timing;
 
@@ -82,7 +81,7 @@ fn profile(cli: &Cli, schedule: &Schedule) -> anyhow::Result<DeviceProfile> {
     let name = cli.device.as_deref().unwrap_or(&schedule.device);
     let profile = DeviceProfile::load(name, Some(schedule.identity.bits))?;
     anyhow::ensure!(
-        identity_crc(&profile) == schedule.identity.device_crc,
+        profile.identity_crc() == schedule.identity.device_crc,
         "the schedule is for a device `{}` with other transmissions than `{name}`: give its profile with --device",
         schedule.device
     );

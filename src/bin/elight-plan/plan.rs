@@ -189,7 +189,7 @@ fn condition(
         // A core that is only worn is planned for like a new one, and turned.
         faults = faults.filter(|cores| cores.iter().any(|core| core.counts() != (0, 0)));
     }
-    Ok((Condition { cores, from, faults, turn: None }, budget.filter(|_| !args.wear.is_empty() || args.rotate > 1)))
+    Ok((Condition { cores, from, faults, rotation: None }, budget.filter(|_| !args.wear.is_empty() || args.rotate > 1)))
 }
 
 /// The output must be no file of the network, however its path is spelled.

@@ -1,6 +1,6 @@
 //! What a core row with faulty cells can hold, in how many steps, and the cheapest cut of a row for it.
 
-use crate::faults::CellRange;
+use crate::geometry::CellRange;
 
 /// What a write of a weak cell counts, against one of another cell.
 const WEAK: i64 = 64;

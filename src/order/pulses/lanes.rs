@@ -1,6 +1,6 @@
 //! What each cell serves with reach `lane`: the levels of its lane, row by row.
 
-use crate::order::timeline::EMPTY;
+use crate::geometry::EMPTY;
 use crate::order::visits::Visits;
 
 /// The levels in each lane of each row of a layer, and how many weights have them.
@@ -40,6 +40,12 @@ impl LaneRuns {
     pub const fn bytes(weights: usize, cells: usize) -> usize {
         // The runs here, the runs of the visits, and where both begin.
         weights * (8 + 12) + cells * 8
+    }
+
+    /// Output rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
     }
 
     fn of_cell(&self, row: usize, cell: usize) -> &[(i16, u32)] {

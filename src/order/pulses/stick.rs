@@ -6,9 +6,10 @@
 
 use rayon::prelude::*;
 
+use crate::geometry::EMPTY;
 use crate::order::direction::Closure;
 use crate::order::profile::Profiles;
-use crate::order::timeline::{EMPTY, Timeline};
+use crate::order::timeline::Timeline;
 use crate::order::visits::Visits;
 
 /// What a cell serves in a slot.

@@ -5,21 +5,18 @@ use rayon::prelude::*;
 use super::distance::{Nodes, State};
 use super::fits::Fits;
 use super::lane::{Closing, Lane, LanePlan};
-use super::layer::{Bundles, Columns, SharedLayer, Sharing};
-use super::row::{Group, Stage};
+use super::layer::{Columns, SharedLayer, Stage};
+use super::row::Group;
 use super::row_bound;
-use super::search::Effort;
-use crate::order::Reach;
+use super::search::{Advance, Effort};
+use crate::geometry::{Bundles, DARK, Reach, Wiring};
 use crate::order::direction::Closure;
-
-/// A lane that is dark at a step.
-pub const DARK: u32 = u32::MAX;
 
 /// Which column lights which lane at which step, for all layers of a segment.
 #[derive(Clone, Debug)]
 pub struct SharedArrangement {
     /// The core.
-    pub sharing: Sharing,
+    pub wiring: Wiring,
     layers: Vec<ArrangedLayer>,
     /// Level steps of all cells, with those between inferences (in a cycle) or to the given ends.
     pub writes: u64,
@@ -35,15 +32,15 @@ struct ArrangedLayer {
 }
 
 impl ArrangedLayer {
-    fn of(layer: &SharedLayer, sharing: Sharing) -> Self {
-        let needed = layer.cols.div_ceil(sharing.cells);
-        let places = sharing.places() / sharing.cores;
+    fn of(layer: &SharedLayer, wiring: Wiring) -> Self {
+        let needed = layer.cols.div_ceil(wiring.cells);
+        let places = wiring.row_groups() / wiring.cores;
         let tile_rows = layer.columns.chunks(places).flat_map(|bundles| {
             // Around faults it may take more steps, or fewer where columns are left out.
             let steps = bundles.iter().map(|columns| columns.fits.as_ref().map_or(needed, Fits::steps)).max();
             std::iter::repeat_n(steps.unwrap_or(needed).max(1), bundles.len())
         });
-        let columns = tile_rows.map(|steps| vec![DARK; steps * sharing.cells]).collect();
+        let columns = tile_rows.map(|steps| vec![DARK; steps * wiring.cells]).collect();
         Self { bundles: layer.bundles.clone(), columns }
     }
 }
@@ -58,49 +55,46 @@ impl SharedArrangement {
     /// Steps of a core in a tile row of a layer; 0 if it has nothing to do.
     #[must_use]
     pub fn steps(&self, layer: usize, tile_row: usize, core: usize) -> usize {
-        let places = self.sharing.places();
-        let first = tile_row * places + core * (places / self.sharing.cores);
-        self.layers[layer].columns.get(first).map_or(0, |columns| columns.len() / self.sharing.cells)
+        let places = self.wiring.row_groups();
+        let first = tile_row * places + core * (places / self.wiring.cores);
+        self.layers[layer].columns.get(first).map_or(0, |columns| columns.len() / self.wiring.cells)
     }
 
     /// Steps of a layer: of the core that has most, as the others wait for it.
     #[must_use]
     pub fn layer_steps(&self, layer: usize) -> usize {
-        let tile_rows = self.layers[layer].bundles.tile_rows(self.sharing);
+        let tile_rows = self.layers[layer].bundles.tile_rows(self.wiring);
         let of_core = |core| (0..tile_rows).map(|tile_row| self.steps(layer, tile_row, core)).sum();
-        (0..self.sharing.cores).map(of_core).max().unwrap_or(0)
+        (0..self.wiring.cores).map(of_core).max().unwrap_or(0)
     }
 
     /// Columns of the row group in which a core row is, in a tile row of a layer; step-major, `steps x cells`.
     #[must_use]
     pub fn columns(&self, layer: usize, tile_row: usize, core_row: usize) -> &[u32] {
-        let bundle = tile_row * self.sharing.places() + core_row / self.sharing.fanout;
+        let bundle = tile_row * self.wiring.row_groups() + core_row / self.wiring.fanout;
         &self.layers[layer].columns[bundle]
     }
 }
-
-/// Told of weights that are done, from any thread; answers whether to go on.
-pub type Advance<'a> = &'a (dyn Fn(u64) -> bool + Sync);
 
 /// Orders all columns. When `advance` says no, what comes back is of no use.
 #[must_use]
 pub fn arrange(
     layers: &[SharedLayer],
-    sharing: Sharing,
+    wiring: Wiring,
     reach: Reach,
     closure: &Closure,
     effort: Effort,
     seed: u64,
     advance: Advance<'_>,
 ) -> SharedArrangement {
-    let cells = sharing.cells;
-    let mut arranged: Vec<ArrangedLayer> = layers.iter().map(|layer| ArrangedLayer::of(layer, sharing)).collect();
+    let cells = wiring.cells;
+    let mut arranged: Vec<ArrangedLayer> = layers.iter().map(|layer| ArrangedLayer::of(layer, wiring)).collect();
     let (mut writes, mut bound) = (0, 0);
-    let groups: Vec<GroupPlan> = (0..sharing.places())
+    let groups: Vec<GroupPlan> = (0..wiring.row_groups())
         .into_par_iter()
         .map(|group| {
-            let stages = stages(layers, sharing, group);
-            let closing: Vec<Closing> = (0..cells).map(|lane| closing(closure, sharing, group, lane)).collect();
+            let stages = stages(layers, wiring, group);
+            let closing: Vec<Closing> = (0..cells).map(|lane| closing(closure, wiring, group, lane)).collect();
             let seed = seed ^ (group as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let plan = match reach {
                 Reach::Lane => by_lane(layers, cells, &stages, &closing, effort, seed, advance),
@@ -124,7 +118,7 @@ pub fn arrange(
             }
         }
     }
-    SharedArrangement { sharing, layers: arranged, writes, bound }
+    SharedArrangement { wiring, layers: arranged, writes, bound }
 }
 
 /// Columns by stage and lane, each lane's in their order.
@@ -213,33 +207,32 @@ fn by_row(
 }
 
 /// The bundles that run on a row group, in their order: layer and bundle. One of which all columns are left out does nothing.
-fn stages(layers: &[SharedLayer], sharing: Sharing, group: usize) -> Vec<(usize, usize)> {
-    let of_layer =
-        |(i, layer): (usize, &SharedLayer)| (group..layer.columns.len()).step_by(sharing.places()).map(move |b| (i, b));
+fn stages(layers: &[SharedLayer], wiring: Wiring, group: usize) -> Vec<(usize, usize)> {
+    let of_layer = |(i, layer): (usize, &SharedLayer)| {
+        (group..layer.columns.len()).step_by(wiring.row_groups()).map(move |b| (i, b))
+    };
     let all = layers.iter().enumerate().flat_map(of_layer);
     all.filter(|&(layer, bundle)| !layers[layer].columns[bundle].nodes.is_empty()).collect()
 }
 
 /// What comes before and after in one lane of a row group.
-fn closing(closure: &Closure, sharing: Sharing, group: usize, lane: usize) -> Closing {
+fn closing(closure: &Closure, wiring: Wiring, group: usize, lane: usize) -> Closing {
     let Closure::Part { start, end } = closure else {
         return Closing::Cycle;
     };
-    let cells = |core_row| (group * sharing.fanout + core_row) * sharing.cells + lane;
-    let code = |level| State::code(level, sharing.top);
+    let cells = |core_row| (group * wiring.fanout + core_row) * wiring.cells + lane;
+    let code = |level| State::code(level, wiring.top);
     let start = |r| start.as_ref().map(|levels| code(levels[cells(r)]));
     let end = |r| end.as_ref().and_then(|levels| levels[cells(r)]).map(code);
-    let rows = 0..sharing.fanout;
+    let rows = 0..wiring.fanout;
     Closing::Given { start: State(rows.clone().map(start).collect()), end: State(rows.map(end).collect()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faults::CellRange;
+    use crate::geometry::{CellRange, Damage, IDLE};
     use crate::level::{LevelMatrix, Scales};
-    use crate::order::program::IDLE;
-    use crate::order::shared::layer::Damage;
     use proptest::prelude::*;
 
     const CELLS: usize = 2;
@@ -322,7 +315,7 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let reach = if row { Reach::Row } else { Reach::Lane };
-            let sharing = Sharing { cores: 1, core_rows: CORE_ROWS, cells: CELLS, fanout, top: 3 };
+            let wiring = Wiring { cores: 1, core_rows: CORE_ROWS, cells: CELLS, fanout, top: 3 };
             let shared: Vec<SharedLayer> = layers
                 .iter()
                 .map(|rows| {
@@ -332,7 +325,7 @@ mod tests {
                         levels: rows.concat(),
                         scales: Scales::Layer(1.0),
                     };
-                    SharedLayer::of(&matrix, 1, sharing, reach, None)
+                    SharedLayer::of(&matrix, 1, wiring, reach, None)
                 })
                 .collect();
             let given = levels.as_ref().map(|levels| levels.split_at(CORE_ROWS * CELLS));
@@ -343,10 +336,10 @@ mod tests {
                     end: Some(end.iter().map(|&level| Some(level)).collect()),
                 },
             };
-            let plan = arrange(&shared, sharing, reach, &closure, Effort::Fast, seed, &|_| true);
+            let plan = arrange(&shared, wiring, reach, &closure, Effort::Fast, seed, &|_| true);
             let (mut optimum, mut writes) = (0, 0);
-            for group in 0..sharing.places() {
-                let stages = stages(&shared, sharing, group);
+            for group in 0..wiring.row_groups() {
+                let stages = stages(&shared, wiring, group);
                 let bundle = |&(layer, bundle): &(usize, usize)| -> Vec<&[i16]> {
                     shared[layer].bundles.rows(bundle).iter().map(|&row| &layers[layer][row as usize][..]).collect()
                 };
@@ -395,21 +388,21 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let reach = if row { Reach::Row } else { Reach::Lane };
-            let sharing = Sharing { cores: 1, core_rows: CORE_ROWS, cells: CELLS, fanout, top: 3 };
-            let damage = Damage { ranges: &ranges, weak: &[false; CORE_ROWS * CELLS] };
+            let wiring = Wiring { cores: 1, core_rows: CORE_ROWS, cells: CELLS, fanout, top: 3 };
+            let damage = Damage { ranges: ranges.clone(), weak: vec![false; CORE_ROWS * CELLS] };
             let held = |rows: &Vec<Vec<i16>>| {
                 let (cols, levels) = (rows[0].len(), rows.concat());
                 let mut matrix = LevelMatrix { rows: rows.len(), cols, levels, scales: Scales::Layer(1.0) };
-                crate::faults::hold(&mut matrix, 1, sharing, reach, &ranges, &[0.0, 1.0, 2.5, 4.0]);
+                crate::faults::hold(&mut matrix, 1, wiring, reach, &ranges, &[0.0, 1.0, 2.5, 4.0]);
                 matrix
             };
             let layers: Vec<LevelMatrix> = layers.iter().map(held).collect();
             let shared: Vec<SharedLayer> =
-                layers.iter().map(|matrix| SharedLayer::of(matrix, 1, sharing, reach, Some(damage))).collect();
-            let plan = arrange(&shared, sharing, reach, &Closure::Cycle, Effort::Good, seed, &|_| true);
+                layers.iter().map(|matrix| SharedLayer::of(matrix, 1, wiring, reach, Some(&damage))).collect();
+            let plan = arrange(&shared, wiring, reach, &Closure::Cycle, Effort::Good, seed, &|_| true);
             let (mut optimum, mut writes) = (0, 0);
-            for group in 0..sharing.places() {
-                let stages = stages(&shared, sharing, group);
+            for group in 0..wiring.row_groups() {
+                let stages = stages(&shared, wiring, group);
                 let rows = |&(layer, bundle): &(usize, usize)| -> Vec<&[i16]> {
                     shared[layer].bundles.rows(bundle).iter().map(|&row| layers[layer].row(row as usize)).collect()
                 };

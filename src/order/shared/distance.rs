@@ -17,6 +17,12 @@ pub struct Nodes {
 }
 
 impl Nodes {
+    /// Level steps along an order of some of the nodes.
+    #[must_use]
+    pub fn along(&self, order: &[u32]) -> i64 {
+        order.windows(2).map(|w| i64::from(self.distance(w[0] as usize, w[1] as usize))).sum()
+    }
+
     /// Takes the columns of some rows, all of `cols` levels in `-top..=top`.
     #[must_use]
     pub fn of(rows: &[&[i16]], cols: usize, top: i16) -> Self {

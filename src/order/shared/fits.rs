@@ -4,8 +4,7 @@
 //! lane if and only if there is a matching in which no lane has more than Q. The fewest steps are found column by column: where no lane with room can be
 //! reached by moving others on (an augmenting path), the columns so far need one step more, whatever follows.
 
-use super::layer::{Damage, Sharing};
-use crate::faults;
+use crate::geometry::{Damage, Wiring};
 
 /// The lanes of each node, and one way to share the nodes out in the fewest steps.
 #[derive(Clone, Debug)]
@@ -25,13 +24,13 @@ impl Fits {
     /// For the columns of a bundle in a row group: `rows` of `cols` levels, which the cells of one lane at least can hold, all of them. Lanes with weak cells
     /// rest where the others suffice in the same steps.
     #[must_use]
-    pub fn of(rows: &[&[i16]], cols: usize, sharing: Sharing, place: usize, damage: Damage<'_>) -> Self {
-        let lanes = sharing.cells;
-        let limits = faults::limits(damage.ranges, sharing, place, rows.len());
+    pub fn of(rows: &[&[i16]], cols: usize, wiring: Wiring, place: usize, damage: &Damage) -> Self {
+        let lanes = wiring.cells;
+        let limits = wiring.limited_cells(&damage.ranges, place, rows.len());
         let fits = |column: usize, lane: usize| {
             limits[lane].iter().all(|&(j, range)| range.holds(rows[j][column], rows[j][column]))
         };
-        let weak = |lane: usize, j: usize| damage.weak[(place * sharing.fanout + j) * lanes + lane];
+        let weak = |lane: usize, j: usize| damage.weak[(place * wiring.fanout + j) * lanes + lane];
         let weak: Vec<usize> = (0..lanes).filter(|&lane| (0..rows.len()).any(|j| weak(lane, j))).collect();
         Self::shared_out(cols, lanes, fits, &weak)
     }

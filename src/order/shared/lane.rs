@@ -171,7 +171,7 @@ impl<'a> Lane<'a> {
     fn writes(&self, orders: &[Vec<u32>]) -> i64 {
         let mut sum = 0;
         for (k, (nodes, order)) in self.clusters.iter().zip(orders).enumerate() {
-            sum += inside(nodes, order);
+            sum += nodes.along(order);
             if let Some(&first) = order.first() {
                 sum += i64::from(nodes.to_state(first as usize, &self.before(k, orders)));
             }
@@ -185,11 +185,6 @@ impl<'a> Lane<'a> {
         }
         sum
     }
-}
-
-/// Level steps within an order.
-pub fn inside(nodes: &Nodes, order: &[u32]) -> i64 {
-    order.windows(2).map(|w| i64::from(nodes.distance(w[0] as usize, w[1] as usize))).sum()
 }
 
 /// Finds a short path, on whatever distances there is room for.

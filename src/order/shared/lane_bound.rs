@@ -2,7 +2,6 @@
 
 use super::distance::{Distance, Matrix, Nodes, State};
 use super::held_karp::{Ascent, Chains, SCALE, Tree, ascend};
-use super::lane::inside;
 use super::seam::{Seam, nearest};
 use super::search::Effort;
 
@@ -36,7 +35,7 @@ fn closed(nodes: &Nodes, order: &[u32], effort: Effort) -> i64 {
     let rest = nodes.every(1, 1);
     let ways = nearest(&rest, &nodes.pick(&[0]), &[0]);
     let back = order.last().map_or(0, |&last| i64::from(nodes.distance(last as usize, order[0] as usize)));
-    let upper = SCALE * (inside(nodes, order) + back);
+    let upper = SCALE * (nodes.along(order) + back);
     let chains = Chains { count: 1, exact: true, ways: [&ways, &ways], closed: true, upper };
     let trees = effort.trees().iter().sum::<usize>() + effort.joint_trees();
     ascend(&rest, chains, vec![0; rest.len()], trees).total
@@ -68,7 +67,7 @@ impl Ascending<'_> {
                 };
                 let end = |ways: &[i32], node: Option<&u32>| node.map_or(0, |&i| i64::from(ways[i as usize]));
                 let ends = end(&from, self.orders[k].first()) + end(&to, self.orders[k].last());
-                let upper = SCALE * inside(nodes, &self.orders[k]) + ends;
+                let upper = SCALE * nodes.along(&self.orders[k]) + ends;
                 let chains = Chains { count: 1, exact: true, ways: [&from, &to], closed: false, upper };
                 let own = ascend(nodes, chains, std::mem::take(&mut multipliers[k]), trees);
                 (forests[k], multipliers[k]) = (own.forest, own.multipliers);
@@ -156,7 +155,7 @@ impl Ascending<'_> {
 
     /// What the known orders cost, in parts of a level step.
     fn upper(&self, tables: &[Seam]) -> i64 {
-        let paths = self.clusters.iter().zip(self.orders).map(|(nodes, order)| SCALE * inside(nodes, order));
+        let paths = self.clusters.iter().zip(self.orders).map(|(nodes, order)| SCALE * nodes.along(order));
         let seams = self.pairs().zip(tables).filter_map(|((k, next), table)| {
             Some(i64::from(table.cost(*self.orders[k].last()? as usize, *self.orders[next].first()? as usize)))
         });

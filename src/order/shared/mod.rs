@@ -39,5 +39,5 @@ mod swap;
 mod tour;
 
 pub use arrange::{SharedArrangement, arrange};
-pub use layer::{Bundles, Damage, SharedLayer, Sharing};
+pub use layer::SharedLayer;
 pub use search::Effort;

@@ -9,32 +9,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
-use super::arrange::Advance;
 use super::assignment::assign;
 use super::distance::{Nodes, State};
 use super::fits::Fits;
 use super::lane::{Closing, order_chain};
-use super::search::{Effort, Ends, shortest};
+use super::layer::Stage;
+use super::search::{Advance, Effort, Ends, shortest};
 use super::swap;
-
-/// The columns of one tile row in a row group.
-#[derive(Clone, Copy)]
-pub struct Stage<'a> {
-    /// Their levels.
-    pub nodes: &'a Nodes,
-    /// Which lanes each may go to; none: any.
-    pub fits: Option<&'a Fits>,
-    /// Steps of the tile row: no lane has more nodes.
-    pub steps: usize,
-}
-
-impl Stage<'_> {
-    /// Whether a node may go to a lane.
-    #[inline]
-    pub fn may(&self, node: u32, lane: usize) -> bool {
-        self.fits.is_none_or(|fits| fits.may(node, lane))
-    }
-}
 
 /// The lanes of one row group.
 pub struct Group<'a> {

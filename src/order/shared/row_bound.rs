@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::distance::{Nodes, distance};
 use super::held_karp::{self, Bound, Chains, SCALE, Tree, least};
-use super::row::Stage;
+use super::layer::Stage;
 use super::seam::{in_common, nearest};
 use super::search::Effort;
 

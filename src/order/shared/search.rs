@@ -8,6 +8,9 @@ use super::exact;
 use super::moves::{Queue, improve};
 use super::tour::{Neighbours, Tour};
 
+/// Told of weights that are done, from any thread; answers whether to go on.
+pub type Advance<'a> = &'a (dyn Fn(u64) -> bool + Sync);
+
 /// How much work goes into the search for an order: a budget of tries, never of time, so that results are the same everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]

@@ -1,8 +1,8 @@
 //! Exchanges of single columns between chains: the lengths of chains stay as they are.
 
 use super::distance::{Nodes, State};
+use super::layer::Stage;
 use super::moves::Queue;
-use super::row::Stage;
 use super::search::Effort;
 use super::tour::Neighbours;
 

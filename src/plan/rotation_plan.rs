@@ -1,10 +1,18 @@
-//! Plans for a long life: turned away from worn cells, and rotated from time to time ([`Turn`]).
+//! Plans for a long life: turned away from worn cells, and rotated from time to time ([`Rotation`]).
 
 use std::path::{Path, PathBuf};
 
-use super::{Condition, Observer, Outcome, PlanError, PlanOptions, Stimulus, Turn, core_path, plan, turn};
+use super::condition::{Condition, core_path};
+use super::error::PlanError;
+use super::options::PlanOptions;
+use super::outcome::Outcome;
+use super::pipeline::plan;
+use super::rotation::{self, Rotation};
+use crate::geometry::Reach;
 use crate::held::Held;
+use crate::observer::Observer;
 use crate::replay;
+use crate::stimulus::Stimulus;
 use crate::weights::Network;
 
 /// What a plan for a long life has to know.
@@ -49,7 +57,7 @@ pub fn rotation_path(output: &Path, number: usize, count: usize) -> PathBuf {
 /// Plans a network turned so that the most worn cell lasts longest, `count` times for a rotation; every plan but the first starts from what the one before it has left.
 ///
 /// # Errors
-/// Those of [`plan`]; [`PlanError::Turn`] where plans cannot be turned.
+/// Those of [`plan`]; [`PlanError::Rotation`] where plans cannot be rotated.
 pub fn plan_turns(
     network: &Network,
     options: &PlanOptions,
@@ -60,20 +68,20 @@ pub fn plan_turns(
 ) -> Result<Vec<Turned>, PlanError> {
     let cores = options.condition.cores;
     let size = (options.core.rows, options.core.cols);
-    let turned = |turn: Turn, from: Option<Vec<Held>>| PlanOptions {
-        condition: Condition { turn: Some(turn), from, ..options.condition.clone() },
+    let rotated = |rotation: Rotation, from: Option<Vec<Held>>| PlanOptions {
+        condition: Condition { rotation: Some(rotation), from, ..options.condition.clone() },
         ..options.clone()
     };
     let paths: Vec<PathBuf> = (0..worn.count).map(|number| rotation_path(output, number, worn.count)).collect();
-    let first = turned(Turn::default(), None);
-    let unturned = plan(network, &first, &paths[0], stimuli, observer)?;
+    let first = rotated(Rotation::default(), None);
+    let unrotated = plan(network, &first, &paths[0], stimuli, observer)?;
     let wear: Vec<[u64; 2]> =
-        unturned.optimal.per_inference_wear.iter().map(|pair| pair.worn(&options.device.cost)).collect();
+        unrotated.optimal.per_inference_wear.iter().map(|pair| pair.worn(&options.device.cost)).collect();
     let even = vec![[1.0; 2]; wear.len()];
-    let lanes = options.reach == crate::order::Reach::Row;
-    let turns = turn::choose(&wear, worn.budget.unwrap_or(&even), size, worn.count, lanes);
+    let lanes = options.reach == Reach::Row;
+    let rotations = rotation::choose(&wear, worn.budget.unwrap_or(&even), size, worn.count, lanes);
     let mut all: Vec<Turned> = Vec::with_capacity(worn.count);
-    for (number, (&turn, path)) in turns.iter().zip(&paths).enumerate() {
+    for (number, (&rotation, path)) in rotations.iter().zip(&paths).enumerate() {
         let from = match number.checked_sub(1) {
             None => None,
             Some(before) => {
@@ -81,9 +89,9 @@ pub fn plan_turns(
                 Some(held.collect::<Result<Vec<_>, _>>()?)
             }
         };
-        let options = turned(turn, from);
-        let outcome = if number == 0 && turn == Turn::default() {
-            unturned.clone()
+        let options = rotated(rotation, from);
+        let outcome = if number == 0 && rotation == Rotation::default() {
+            unrotated.clone()
         } else {
             plan(network, &options, path, stimuli, observer)?
         };
@@ -130,7 +138,7 @@ impl Life {
         }
     }
 
-    /// Of the first plan alone, unturned for ever.
+    /// Of the first plan alone, unrotated for ever.
     #[must_use]
     pub fn fixed(turned: &Turned, budget: Option<&[[f64; 2]]>) -> Self {
         let still = Turned { wear: [turned.wear[0].clone(), turned.wear[0].clone()], ..turned.clone() };

@@ -1,22 +1,13 @@
-//! Writes against time: what a plan minimises, and how many steps it may take.
+//! More steps than needed: how many, and how a plan uses them (docs/trade.md, sections 1 and 2).
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::order::fixed::{Fixed, fixed_levels};
-use crate::order::profile::Profiles;
-use crate::order::{Objective, Reach, slack};
+use thiserror::Error;
 
-use super::{CoreSize, PlanError, PlanOptions};
-
-/// What is traded for what. The default: the fewest writes in the fewest steps.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Trade {
-    /// More steps than needed; none: every weight, zeros too, has a place in the fewest steps.
-    pub extra_steps: Option<ExtraSteps>,
-    /// What the optimal order makes small.
-    pub objective: Objective,
-}
+use super::fixed::{Fixed, TooFewCells, fixed_levels};
+use super::profile::Profiles;
+use super::slack;
 
 /// Steps beyond the fewest, and weights of level 0 without a place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,17 +21,27 @@ pub enum ExtraSteps {
 /// Most percent of extra steps.
 pub const MOST_EXTRA_STEPS: f64 = 1000.0;
 
-impl FromStr for ExtraSteps {
-    type Err = PlanError;
+/// Extra steps that are no percentage.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "extra steps `{got}`: expected 0 to 1000 percent, as in --extra-steps 50%, or `fixed` for levels that never change"
+)]
+pub struct ExtraStepsError {
+    /// What was given.
+    pub got: String,
+}
 
-    fn from_str(text: &str) -> Result<Self, PlanError> {
+impl FromStr for ExtraSteps {
+    type Err = ExtraStepsError;
+
+    fn from_str(text: &str) -> Result<Self, ExtraStepsError> {
         if text == "fixed" {
             return Ok(Self::FixedLevels);
         }
         let percent = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>().ok();
         match percent.filter(|percent| (0.0..=MOST_EXTRA_STEPS).contains(percent)) {
             Some(percent) => Ok(Self::Percent(percent)),
-            None => Err(PlanError::ExtraSteps { got: text.to_owned() }),
+            None => Err(ExtraStepsError { got: text.to_owned() }),
         }
     }
 }
@@ -54,16 +55,6 @@ impl fmt::Display for ExtraSteps {
     }
 }
 
-/// What is missing for a plan in which steps are traded, if anything is.
-pub fn needs(options: &PlanOptions) -> Option<&'static str> {
-    match (&options.condition.faults, options.fanout, options.reach) {
-        (Some(_), ..) => Some("cores without --faults"),
-        (_, 2.., _) => Some("--fanout cell"),
-        (.., Reach::Lane) => Some("--reach row"),
-        _ => None,
-    }
-}
-
 /// How layers are planned with more steps.
 pub enum Relaxed {
     /// Each layer with its steps, weights of level 0 left out.
@@ -74,20 +65,17 @@ pub enum Relaxed {
 
 /// Finds the steps of each layer. A plan with fixed levels is taken as soon as its steps are granted, as none has fewer writes.
 /// `core_rows`: of all cores together.
-pub fn relax(layers: &[Profiles], core_rows: usize, core: CoreSize, extra: ExtraSteps) -> Result<Relaxed, PlanError> {
-    let cells = core.cols;
+///
+/// # Errors
+/// [`TooFewCells`] when fixed levels are asked for, and more occur than a core row has cells.
+pub fn relax(layers: &[Profiles], core_rows: usize, cells: usize, extra: ExtraSteps) -> Result<Relaxed, TooFewCells> {
     let fixed = fixed_levels(layers, core_rows, cells);
-    let percent = match (extra, fixed) {
-        (ExtraSteps::FixedLevels, Ok(fixed)) => return Ok(Relaxed::Fixed(fixed)),
-        (ExtraSteps::FixedLevels, Err(too_few)) => {
-            return Err(PlanError::FixedLevels { needed: too_few.needed, core });
-        }
-        (ExtraSteps::Percent(percent), Ok(fixed)) if fixed.steps <= budget(layers, core_rows, cells, percent) => {
-            return Ok(Relaxed::Fixed(fixed));
-        }
-        (ExtraSteps::Percent(percent), _) => percent,
-    };
-    Ok(Relaxed::Layers(slack::share(layers, core_rows, cells, budget(layers, core_rows, cells, percent))))
+    let ExtraSteps::Percent(percent) = extra else { return fixed.map(Relaxed::Fixed) };
+    let budget = budget(layers, core_rows, cells, percent);
+    match fixed {
+        Ok(fixed) if fixed.steps <= budget => Ok(Relaxed::Fixed(fixed)),
+        _ => Ok(Relaxed::Layers(slack::share(layers, core_rows, cells, budget))),
+    }
 }
 
 /// Steps of an inference with so many percent extra, rounded down.

@@ -2,10 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::trade::{self, ExtraSteps, Relaxed};
-use super::{Observer, PlanError, PlanOptions, Planner};
+use super::compatibility;
+use super::error::PlanError;
+use super::layers::Layers;
+use super::options::PlanOptions;
+use crate::observer::Observer;
 use crate::order::bound::RowBound;
 use crate::order::direction::Closure;
+use crate::order::extra_steps::{ExtraSteps, Relaxed, relax};
 use crate::order::profile::Profiles;
 use crate::order::quantile;
 use crate::weights::Network;
@@ -33,18 +37,15 @@ pub struct SweepPoint {
 /// # Errors
 /// [`PlanError`]: options for which steps cannot be traded, weights that cannot be read, an interruption.
 pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) -> Result<Vec<SweepPoint>, PlanError> {
-    if let Some(needs) = trade::needs(options) {
-        return Err(PlanError::ExtraStepsOrder { needs });
-    }
-    let mut planner = Planner::new(network, options, observer);
+    compatibility::check_curve(options)?;
     let all = 0..network.layers().len();
-    observer.begin("reading", planner.weights(all.clone()));
+    let reader = Layers::new(network, options, observer);
+    observer.begin("reading", reader.weights(all.clone()));
     let mut layers = Vec::new();
     for layer in all {
-        let (levels, ..) = planner.read(layer)?;
+        let levels = reader.read(layer)?.levels;
         layers.push(Profiles::of(&levels.levels, levels.rows, levels.cols, options.device.top_level()));
-        planner.keep(layer, levels);
-        planner.done(layer)?;
+        reader.done(layer)?;
     }
     observer.begin("sweeping", PERCENTS.len() as u64 + 2);
     let mut points = vec![arranged(&layers, options, None)];
@@ -57,7 +58,7 @@ pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) 
             ExtraSteps::Percent(percent) => Some(percent),
             ExtraSteps::FixedLevels => None,
         };
-        let fixed = match trade::relax(&layers, options.all_rows(), options.core, extra) {
+        let fixed = match relax(&layers, options.all_rows(), options.core.cols, extra) {
             Ok(Relaxed::Layers(relaxed)) => {
                 points.push(arranged(&relaxed, options, percent));
                 false
@@ -73,8 +74,8 @@ pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) 
                 });
                 true
             }
-            Err(PlanError::FixedLevels { .. }) => false,
-            Err(error) => return Err(error),
+            // Fixed levels do not fit the core.
+            Err(_) => false,
         };
         Ok(fixed)
     };

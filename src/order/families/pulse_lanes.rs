@@ -1,0 +1,59 @@
+//! Reach `lane` on devices that pay by the pulse: rows in their stored places, every cell's levels in the cheapest order (docs/trade.md,
+//! theorem 14).
+
+use super::level_runs::RunSlots;
+use super::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
+use crate::level::LevelMatrix;
+use crate::observer::Observer;
+use crate::order::direction::Closure;
+use crate::order::lanes::{LaneBound, LaneRanges};
+use crate::order::objective::Payment;
+use crate::order::pulses::{self, LaneRuns, PulseLaw};
+
+/// Plans in which every weight keeps its lane, for the least energy.
+pub struct PulseLanes<'a> {
+    problem: &'a Problem,
+    law: PulseLaw,
+    /// Parts of the law in a pJ.
+    parts: f64,
+    layers: Vec<LaneRuns>,
+    /// What no order of the layers so far costs less than, in parts of the law.
+    least: i64,
+    writes: LaneBound,
+}
+
+impl<'a> PulseLanes<'a> {
+    /// For an objective that pays by the pulse; none for another.
+    pub fn new(problem: &'a Problem) -> Option<Self> {
+        let Payment::Pulses { law, parts } = problem.payment() else { return None };
+        let writes = LaneBound::new(problem.wiring.core_rows, problem.wiring.cells);
+        Some(Self { problem, law, parts, layers: Vec::new(), least: 0, writes })
+    }
+}
+
+impl Family for PulseLanes<'_> {
+    fn bytes(&self, rows: usize, cols: usize) -> usize {
+        let wiring = self.problem.wiring;
+        let levels = 2 * (wiring.top as usize + 1);
+        memory_of_sweeps(wiring, rows) + LaneRuns::bytes(cols.min(wiring.cells * levels), wiring.cells) * rows
+    }
+
+    fn add(&mut self, levels: &LevelMatrix, _: usize) {
+        let (rows, cols, wiring) = (levels.rows, levels.cols, self.problem.wiring);
+        self.writes.add(&LaneRanges::of(&levels.levels, rows, cols, wiring.cells));
+        self.layers.push(LaneRuns::of(&levels.levels, rows, cols, wiring.cells, wiring.top));
+    }
+
+    fn arrange(&mut self, boundary: &Closure, observer: &dyn Observer) -> Result<Arranged, OrderError> {
+        observer.begin("ordering", 0);
+        let (layers, wiring) = (std::mem::take(&mut self.layers), self.problem.wiring);
+        let mut runs = LaneRuns::visits(&layers, wiring.core_rows, wiring.cells);
+        self.least += pulses::reorder(&mut runs, self.law, boundary).least;
+        let slots = RunSlots::new(runs, layers.iter().map(LaneRuns::rows), self.problem);
+        Ok(Arranged { slots: Box::new(slots), forced: vec![None; layers.len()] })
+    }
+
+    fn bound(&self) -> Bound {
+        Bound { writes: self.writes.writes(), objective: self.least as f64 / self.parts }
+    }
+}

@@ -1,0 +1,143 @@
+//! What reach `row` makes small besides writes: the order that an objective asks for, given an arrangement, and its bound, collected layer by layer.
+
+use firmware_model::pcm::{Move, WriteCost};
+
+use super::Problem;
+use crate::order::direction::{Arrangement, Closure, Start};
+use crate::order::even;
+use crate::order::latency::{self, Clock};
+use crate::order::objective::Payment;
+use crate::order::profile::Profiles;
+use crate::order::pulses::{self, PulseBound, PulseLaw, forced_changes};
+use crate::order::visits::Visits;
+
+/// What is made small, and what no plan goes below, so far.
+#[derive(Clone, Copy, Debug)]
+pub enum RowObjective {
+    /// Writes, or what is in proportion to them.
+    Writes(Payment),
+    /// Energy of a device that pays by the pulse; `parts` of the law are a pJ.
+    Energy { law: PulseLaw, parts: f64, bound: PulseBound },
+    /// Time; `stages`: those in which some cell has to change.
+    Latency { clock: Clock, stages: usize },
+    /// The most worn PCM cell; `bound`: pulses that wear, of a device that pays by them.
+    Wear { bound: Option<(PulseLaw, PulseBound)> },
+}
+
+impl RowObjective {
+    pub fn new(problem: &Problem) -> Self {
+        let wiring = problem.wiring;
+        let bound = |law| PulseBound::new(law, wiring.cells, wiring.top);
+        match problem.payment() {
+            Payment::Pulses { law, parts } => Self::Energy { law, parts, bound: bound(law) },
+            Payment::Time(clock) => Self::Latency { clock, stages: 0 },
+            Payment::WorstCell(law) => Self::Wear { bound: law.map(|law| (law, bound(law))) },
+            levels @ Payment::Levels { .. } => Self::Writes(levels),
+        }
+    }
+
+    /// What the cells serve, one level after the other, where the objective asks for another order than `arrangement`.
+    pub fn follow(
+        &self,
+        problem: &Problem,
+        layers: &[Profiles],
+        arrangement: &Arrangement,
+        closure: &Closure,
+    ) -> Option<Visits> {
+        let plain = || Visits::of(arrangement, layers);
+        match self {
+            Self::Writes(_) => None,
+            Self::Energy { law, .. } => {
+                let cheapest = |mut visits: Visits| (pulses::reorder(&mut visits, *law, closure).cost, visits);
+                let stuck = cheapest(pulses::stick(layers, &arrangement.timeline, closure));
+                let sorted = cheapest(plain());
+                Some(if stuck.0 < sorted.0 { stuck.1 } else { sorted.1 })
+            }
+            Self::Latency { clock, .. } => {
+                let start = match closure {
+                    Closure::Part { start, .. } => start.as_deref(),
+                    Closure::Cycle => None,
+                };
+                let stages: Vec<usize> = layers.iter().map(|l| l.rows().div_ceil(problem.wiring.core_rows)).collect();
+                let time = |visits: &Visits| clock.inference(visits, &stages, problem.rows_of_a_core());
+                let one_way = |rising| {
+                    let mut visits = plain();
+                    latency::one_way(&mut visits, rising);
+                    visits
+                };
+                let spells = latency::arrange(layers, &arrangement.timeline, *clock, start);
+                [plain(), one_way(true), one_way(false), spells].into_iter().min_by_key(time)
+            }
+            Self::Wear { bound } => {
+                let weigh = |from: i16, to: i16| {
+                    let m = Move::between(from, to);
+                    let wear = |i: usize| {
+                        let writes = u64::from(m.up[i] + m.down[i]);
+                        problem.cost.wear(writes, m.changes(i).into(), m.resets(i).into())
+                    };
+                    [wear(0), wear(1)]
+                };
+                let (mut sweeps, mut evened) = (plain(), even::arrange(layers, &arrangement.timeline));
+                match bound {
+                    None => direct(&mut evened, closure),
+                    Some((law, _)) => {
+                        for visits in [&mut sweeps, &mut evened] {
+                            pulses::reorder(visits, *law, closure);
+                        }
+                    }
+                }
+                // What has the fewest pulses in all may wear one cell more than the order with the fewest writes does.
+                [sweeps, evened, plain()].into_iter().min_by_key(|visits| even::worst(visits, &weigh))
+            }
+        }
+    }
+
+    /// Adds a layer to the bound.
+    pub fn add(&mut self, problem: &Problem, layer: &Profiles) {
+        match self {
+            Self::Writes(_) | Self::Wear { bound: None } => {}
+            Self::Energy { bound, .. } | Self::Wear { bound: Some((_, bound)) } => bound.add(layer),
+            Self::Latency { stages, .. } => {
+                let cells = problem.wiring.cells;
+                let steps = layer.steps(cells);
+                let forced = (0..layer.rows()).filter(|&row| forced_changes(layer, row, steps, cells) > 0).count();
+                *stages += forced.div_ceil(problem.wiring.core_rows);
+            }
+        }
+    }
+
+    /// What no plan goes below, given the same for writes.
+    pub fn lower_bound(&self, problem: &Problem, writes: u64) -> f64 {
+        // PCM cells of all cores.
+        let all = 2 * (problem.wiring.core_rows * problem.wiring.cells) as u64;
+        match self {
+            Self::Writes(payment) => payment.of_writes(writes),
+            Self::Energy { parts, bound, .. } => bound.cost() as f64 / parts,
+            Self::Latency { clock, stages, .. } => {
+                let forced = *stages as f64 * clock.least_change();
+                match problem.cost {
+                    WriteCost::PerLevel { up, down } => {
+                        let falls = (writes / 2).div_ceil(all) as f64;
+                        forced.max(falls * up.time_us.max(down.time_us))
+                    }
+                    _ => forced,
+                }
+            }
+            Self::Wear { bound: None } => writes.div_ceil(all).next_multiple_of(2) as f64,
+            Self::Wear { bound: Some((_, bound)) } => (bound.cost() as u64).div_ceil(all) as f64,
+        }
+    }
+}
+
+/// Sweeps ascending runs in the directions with the fewest writes.
+fn direct(visits: &mut Visits, closure: &Closure) {
+    let start = |at: usize| match closure {
+        Closure::Cycle => Start::Cycle,
+        Closure::Part { start, .. } => start.as_ref().map_or(Start::Free, |start| Start::At(start[at])),
+    };
+    let end = |at: usize| match closure {
+        Closure::Part { end: Some(end), .. } => end[at],
+        _ => None,
+    };
+    even::choose_directions(visits, &start, &end);
+}
