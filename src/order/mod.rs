@@ -24,6 +24,7 @@ pub mod lanes;
 pub mod latency;
 mod links;
 pub mod quantile;
+pub mod reach_core;
 pub mod rows;
 pub mod search;
 pub mod seats;

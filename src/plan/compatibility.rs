@@ -3,6 +3,7 @@
 use super::error::PlanError;
 use super::options::PlanOptions;
 use crate::geometry::{CoreSize, Reach};
+use crate::order::extra_steps::ExtraSteps;
 use crate::order::objective::Payment;
 use crate::order::pulses::MOST_LEVELS;
 use crate::order::{Objective, Order, Rows};
@@ -14,6 +15,7 @@ pub fn check(network: &Network, options: &PlanOptions) -> Result<(), PlanError> 
     check_order(options)?;
     check_rotation(options)?;
     check_trade(options)?;
+    check_reach_core(options)?;
     check_objective(options)
 }
 
@@ -67,6 +69,19 @@ fn check_trade(options: &PlanOptions) -> Result<(), PlanError> {
         _ => Some("--order optimal"),
     };
     needs.map_or(Ok(()), |needs| Err(PlanError::ExtraStepsOrder { needs }))
+}
+
+fn check_reach_core(options: &PlanOptions) -> Result<(), PlanError> {
+    let needs = match (options.reach, options.trade.extra_steps) {
+        (Reach::Lane | Reach::Row, _) => return Ok(()),
+        _ if options.order != Order::Optimal => "--order optimal",
+        _ if options.fanout > 1 => "--fanout cell: an input of its own for every weight cell",
+        _ if options.condition.faults.is_some() => "cores without --faults",
+        (_, None) => "--extra-steps fixed: nothing is written after the first load",
+        (_, Some(ExtraSteps::Percent(_))) => "--extra-steps fixed",
+        (_, Some(ExtraSteps::FixedLevels)) => return Ok(()),
+    };
+    Err(PlanError::ReachCore { needs })
 }
 
 fn check_order(options: &PlanOptions) -> Result<(), PlanError> {

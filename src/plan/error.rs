@@ -72,6 +72,12 @@ pub enum PlanError {
         /// The options that it needs.
         needs: &'static str,
     },
+    /// Reach `core` with options that it does not go with.
+    #[error("--reach core needs {needs}")]
+    ReachCore {
+        /// What it needs.
+        needs: &'static str,
+    },
     /// An objective that cannot be followed with the other options.
     #[error("--objective {objective} on the device `{device}` needs {needs}: leave it out for the fewest writes")]
     Objective {
@@ -84,7 +90,7 @@ pub enum PlanError {
     },
     /// Fixed levels on a core with too few cells in a row.
     #[error(
-        "--extra-steps fixed: the network has {needed} levels without 0, each needs a cell of its own in every core row, and the core is {core}: use a core of at least {needed} columns, fewer bits, or a percentage"
+        "--extra-steps fixed: the network has {needed} levels without 0, each needs a cell of its own (with --reach row in every core row), and the core is {core}: use --reach core, a larger core, fewer bits, or a percentage"
     )]
     FixedLevels {
         /// Levels that occur.

@@ -170,6 +170,7 @@ fn conclusions(out: &mut String, report: &Report, device: &DeviceProfile) -> std
         None => "no statement about the gap".to_owned(),
     };
     let among = match (report.reach, report.fanout, &report.extra_steps) {
+        (Reach::Core, ..) => "no plan",
         (Reach::Row, 1, None) => "no plan",
         (Reach::Row, 1, Some(_)) => "no plan of as many steps in each layer",
         (Reach::Row, ..) => "no plan that keeps rows",
@@ -304,7 +305,7 @@ fn faults(out: &mut String, report: &Report, faults: &FaultReport) -> std::fmt::
         ),
         None => {
             let better = match (report.reach, report.fanout) {
-                (Reach::Row, _) => "",
+                (Reach::Row | Reach::Core, _) => "",
                 (Reach::Lane, 1) => "; with --reach row all would be exact",
                 (Reach::Lane, _) => "; with --reach row columns may move to better lanes",
             };
@@ -376,6 +377,7 @@ fn reach(report: &Report) -> &'static str {
         (Reach::Lane, 1) if report.rows == Rows::Any => "lane (a weight keeps its lane, rows may sit anywhere)",
         (Reach::Lane, 1) => "lane (a weight keeps its lane)",
         (Reach::Row, 1) => "row (a weight may sit in any lane)",
+        (Reach::Core, _) => "core (a weight may sit in any cell)",
         (Reach::Lane, _) => "lane (a column keeps its lane)",
         (Reach::Row, _) => "row (a column may sit in any lane)",
     }

@@ -7,6 +7,7 @@
 //! The planner asks [`choose`] for the family that serves a [`Problem`] and from then on knows the two traits alone, [`Family`] and
 //! [`Slots`]. A new family is a file here and a line in [`FAMILIES`].
 
+mod any_cell;
 mod around_faults;
 mod bundles;
 mod lanes;
@@ -142,7 +143,8 @@ impl From<TooFewCells> for OrderError {
 type Begin = for<'a> fn(&'a Problem) -> Option<Box<dyn Family + 'a>>;
 
 /// All families but the last; the first that serves a problem plans it.
-const FAMILIES: [Begin; 4] = [
+const FAMILIES: [Begin; 5] = [
+    |problem| Some(Box::new(any_cell::AnyCell::new(problem)?)),
     |problem| Some(Box::new(bundles::Bundled::new(problem)?)),
     |problem| Some(Box::new(around_faults::AroundFaults::new(problem)?)),
     |problem| Some(Box::new(sorted_rows::SortedRows::new(problem)?)),

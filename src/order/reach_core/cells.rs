@@ -63,6 +63,12 @@ impl Cells {
         usize::from(self.level[self.at(pattern, core_row, column)])
     }
 
+    /// Level of a cell; `row` counts core rows of all patterns.
+    #[must_use]
+    pub fn level_in_row(&self, row: usize, column: usize) -> usize {
+        usize::from(self.level[row * self.columns + column])
+    }
+
     /// Levels of a pattern, core row by core row.
     #[must_use]
     pub fn pattern(&self, pattern: usize) -> &[u16] {
@@ -87,6 +93,12 @@ impl Cells {
     #[must_use]
     pub fn cells_at(&self, pattern: usize, level: usize) -> u32 {
         (0..self.core_rows).map(|row| self.count(pattern * self.core_rows + row, level) as u32).sum()
+    }
+
+    /// Sorts the levels of each core row in every pattern: then the cells of a core row step least from one pattern to the next, of all ways to say which
+    /// cell holds which level.
+    pub fn sort_rows(&mut self) {
+        self.level.chunks_exact_mut(self.columns).for_each(<[u16]>::sort_unstable);
     }
 
     /// Gives a cell another level.

@@ -37,6 +37,9 @@ pub struct Cover {
     total: i64,
 }
 
+/// Slots that are looked through one by one, instead of all entries.
+const FEW_SLOTS: usize = 24;
+
 const NOWHERE: u32 = u32::MAX;
 
 impl Cover {
@@ -84,6 +87,12 @@ impl Cover {
         cover
     }
 
+    /// The pattern of its first phase.
+    #[must_use]
+    pub fn first_pattern(&self) -> usize {
+        self.first_pattern
+    }
+
     /// Steps of the layer.
     #[must_use]
     pub fn steps(&self) -> u32 {
@@ -111,6 +120,12 @@ impl Cover {
     /// Entries that a core row serves in a phase, one for each step.
     pub fn served(&self, phase: usize, core_row: usize) -> impl ExactSizeIterator<Item = u32> + '_ {
         self.of_kind[phase * self.core_rows + core_row].iter().map(|&slot| self.owner[slot as usize])
+    }
+
+    /// Row of the patterns that a core row has in a phase.
+    #[must_use]
+    pub fn pattern_row(&self, cells: &Cells, phase: usize, core_row: usize) -> usize {
+        self.row(cells, phase * self.core_rows + core_row)
     }
 
     /// Row of the patterns that a kind has.
@@ -289,7 +304,7 @@ impl Cover {
     fn visitors(&self, kind: usize, mut f: impl FnMut(usize, i16)) {
         let visits = &self.visits[kind * self.entries..][..self.entries];
         let slots = &self.of_kind[kind];
-        if slots.len() < self.entries {
+        if slots.len() < self.entries.min(FEW_SLOTS) {
             for (i, &slot) in slots.iter().enumerate() {
                 let entry = self.owner[slot as usize];
                 let times = visits[entry as usize] as i16;
@@ -363,7 +378,8 @@ impl Cover {
     /// Entries that are looked at for the change of a cell, about.
     #[must_use]
     pub fn visitors_of_a_row(&self) -> usize {
-        self.entries.min(self.of_kind.first().map_or(0, Vec::len))
+        let slots = self.of_kind.first().map_or(0, Vec::len);
+        if slots < self.entries.min(FEW_SLOTS) { slots } else { self.entries }
     }
 
     /// Entries that a layer has.

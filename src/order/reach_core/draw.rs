@@ -59,6 +59,22 @@ impl Odds {
         Self { of, unit }
     }
 
+    /// The same odds where every unit costs so much.
+    #[must_use]
+    pub fn scaled(&self, price: i32) -> Self {
+        let of = (0..self.of.len()).map_while(|cost| {
+            self.of.get(cost * (price / self.unit).max(1) as usize).copied()
+        });
+        Self { of: of.collect(), unit: 1 }
+    }
+
+    /// Whether a change that costs so much is ever taken.
+    #[inline(always)]
+    #[must_use]
+    pub fn possible(&self, cost: i32) -> bool {
+        cost <= 0 || ((cost / self.unit) as usize) < self.of.len()
+    }
+
     /// Whether to take a change that costs so much.
     #[inline(always)]
     pub fn accept(&self, cost: i32, draw: &mut Draw) -> bool {

@@ -10,7 +10,7 @@ use super::cells::Cells;
 use super::cover::Cover;
 use super::demand::Demand;
 use super::draw::{Draw, Odds};
-use super::joint::Joint;
+use super::joint::{FULL_PACE, Joint};
 use super::{Problem, Watch, Work};
 
 /// A plan without writes.
@@ -37,8 +37,8 @@ const COLD: u32 = 30_000_000;
 
 /// Rounds of an annealing, each a little colder.
 const ROUNDS: usize = 40;
-/// Slots of all layers together while cells are searched for, about.
-const SEARCHED_SLOTS: u64 = 60_000;
+/// Work for each slot while cells are searched for: with more slots, some outputs stand for all.
+const WORK_A_SLOT: u64 = 1_500;
 /// Outputs of a layer that stand for all of them, at least.
 const SAMPLE: usize = 24;
 /// Part of the steps that a try takes away: one in so many.
@@ -53,7 +53,7 @@ pub fn solve(problem: &Problem, seed: u64, work: Work, watch: &Watch<'_>) -> Opt
     let loads: Vec<Load> = problem.layers.iter().map(|l| Load::of(l, &problem.levels, rows, columns)).collect();
     let share = allot(&loads, problem.levels.len(), rows * columns)?;
     let cells = Cells::new(rows, columns, problem.levels.blocks(), &side_by_side(&share), 1);
-    let sample = Sample::of(problem, &loads);
+    let sample = Sample::of(problem, &loads, work.joint / WORK_A_SLOT);
     let mut search = Search { seed, stream: 0, left: work.joint, watch };
     let cells = search.cells(&sample.layers, &sample.steps(&cells, &loads), cells)?;
     // The visits of all outputs, layer by layer.
@@ -92,16 +92,16 @@ struct Sample {
 }
 
 impl Sample {
-    fn of(problem: &Problem, loads: &[Load]) -> Self {
+    fn of(problem: &Problem, loads: &[Load], most: u64) -> Self {
         let rows = problem.core_rows as u64;
         let slots: u64 = loads.iter().map(|load| load.least * rows).sum();
         let mut sample = Self { layers: Vec::new(), whole: Vec::new(), entries: Vec::new() };
         for layer in &problem.layers {
             let entries = layer.entries();
-            let wanted = if slots <= SEARCHED_SLOTS {
+            let wanted = if slots <= most {
                 entries
             } else {
-                (entries as u64 * SEARCHED_SLOTS / slots) as usize
+                (entries as u64 * most / slots) as usize
             };
             let some = wanted.max(SAMPLE).min(entries);
             sample.layers.push(if some == entries { layer.clone() } else { layer.sample(some) });
@@ -137,14 +137,15 @@ impl Search<'_> {
 
     /// Chooses the cells, with visits of these layers.
     fn cells(&mut self, layers: &[Demand], steps: &[u32], cells: Cells) -> Option<FixedPlan> {
+        let work = self.left;
         let covers = layers.iter().zip(steps).map(|(layer, &steps)| Cover::new(layer, &cells, 0, &[steps])).collect();
-        let mut best = self.attempt(FixedPlan { cells, covers }, HOT, 4)?;
+        let mut best = self.attempt(FixedPlan { cells, covers }, HOT, work / 3)?;
         let (mut bite, mut failed) = ((best.steps() / BITE).max(1), 0);
         while self.left > 0 {
             let mut next = best.clone();
             let mut draw = self.draw();
             take_away(&mut next, bite, &mut draw);
-            let next = self.attempt(next, WARM, 1)?;
+            let next = self.attempt(next, WARM, work / 12)?;
             if std::env::var("VERBOSE").is_ok() {
                 eprintln!("bite {bite}: {} -> {} left {}", best.steps(), next.steps(), self.left);
             }
@@ -161,9 +162,10 @@ impl Search<'_> {
     }
 
     /// Anneals visits and cells together, then adds the steps that are missing.
-    fn attempt(&mut self, plan: FixedPlan, from: u32, pace: u64) -> Option<FixedPlan> {
+    fn attempt(&mut self, plan: FixedPlan, from: u32, work: u64) -> Option<FixedPlan> {
         let streams = (0..plan.covers.len()).map(|_| self.draw()).collect();
         let mut joint = Joint::new(plan, streams, self.draw());
+        let pace = (work * FULL_PACE / (ROUNDS as u64 * joint.full_round()).max(1)).clamp(1, if from == HOT { FULL_PACE } else { FULL_PACE / 4 });
         for round in 0..ROUNDS {
             // Odds fall by equal factors of their logarithm's size: the temperature is geometric.
             let odds = Odds::new(cooled(from, COLD, round, ROUNDS));

@@ -16,12 +16,16 @@ pub struct Joint {
     touched: Vec<(u32, i16)>,
 }
 
-/// Moves of visits in a round, for each slot.
-const VISITS: u64 = 8;
-/// Changes of cells in a round, for each cell.
-const CHANGES: u64 = 4;
-/// Least changes of cells in a round.
-const LEAST_CHANGES: u64 = 2_000;
+/// Moves of visits in a round at full pace, for each slot.
+const VISITS: u64 = 16;
+/// Changes of cells in a round at full pace, for each cell.
+const CHANGES: u64 = 16;
+/// Least changes of cells in a round at full pace.
+const LEAST_CHANGES: u64 = 64_000;
+/// Full pace.
+pub const FULL_PACE: u64 = 64;
+/// Outputs that are looked at in the time of one move of a visit.
+const LOOKS: u64 = 16;
 
 impl Joint {
     /// `draws`: for each layer one.
@@ -39,11 +43,22 @@ impl Joint {
         self.covers.iter().map(Cover::total).sum()
     }
 
+    fn changes(&self) -> u64 {
+        ((self.cells.core_rows() * self.cells.columns()) as u64 * CHANGES).max(LEAST_CHANGES)
+    }
+
+    /// Work of a round at full pace.
+    pub fn full_round(&self) -> u64 {
+        let slots: u64 = self.covers.iter().map(|cover| cover.slots() as u64).sum();
+        let looks: u64 = self.covers.iter().map(|cover| cover.visitors_of_a_row() as u64).sum();
+        slots * VISITS + self.changes() * (1 + looks / LOOKS)
+    }
+
     /// Visits of all layers, side by side, then cells; returns the work done.
     pub fn round(&mut self, odds: &Odds, pace: u64) -> u64 {
         let cells = &self.cells;
         let visits = |(cover, draw): (&mut Cover, &mut Draw)| {
-            let moves = cover.slots() as u64 * VISITS * pace;
+            let moves = cover.slots() as u64 * VISITS * pace / FULL_PACE + 20;
             crate::simd::simd(
                 #[inline(always)]
                 || cover.improve(cells, draw, moves, odds),
@@ -51,7 +66,7 @@ impl Joint {
             moves
         };
         let moves: u64 = self.covers.par_iter_mut().zip(&mut self.draws).map(visits).sum();
-        let changes = ((cells.core_rows() * cells.columns()) as u64 * CHANGES).max(LEAST_CHANGES) * pace;
+        let changes = self.changes() * pace / FULL_PACE + 20;
         let touched = crate::simd::simd(
             #[inline(always)]
             || self.change_cells(changes, odds),
@@ -59,7 +74,7 @@ impl Joint {
         moves + changes + touched
     }
 
-    /// Changes of cells; returns how many outputs were looked at, eight of which count as one move.
+    /// Changes of cells; returns how many outputs were looked at, many of which count as one move.
     #[inline(always)]
     fn change_cells(&mut self, changes: u64, odds: &Odds) -> u64 {
         let (rows, columns, levels) = (self.cells.core_rows(), self.cells.columns(), self.cells.blocks() * 16);
@@ -110,7 +125,7 @@ impl Joint {
                 }
             }
         }
-        changes * per_change as u64 / 8
+        changes * per_change as u64 / LOOKS
     }
 
     #[inline(always)]

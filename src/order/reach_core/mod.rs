@@ -7,7 +7,10 @@ pub mod demand;
 pub mod draw;
 pub mod fixed;
 mod joint;
+pub mod phases;
+pub mod slots;
 
+use super::shared::Effort;
 use demand::{Demand, Levels};
 
 /// A core and what it is asked for.
@@ -33,4 +36,18 @@ pub struct Work {
     pub joint: u64,
     /// For each layer after that.
     pub trim: u64,
+}
+
+impl Work {
+    /// For a network of so many weights. Small networks get more for each weight: they cost little, and are harder to fit.
+    #[must_use]
+    pub fn of(effort: Effort, weights: u64) -> Self {
+        let (least, per_weight) = match effort {
+            Effort::Fast => (10_000_000, 5),
+            Effort::Good => (100_000_000, 20),
+            Effort::Best => (800_000_000, 200),
+        };
+        let joint = (weights * per_weight).max(least);
+        Self { joint, trim: joint / 10 }
+    }
 }

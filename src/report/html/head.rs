@@ -12,6 +12,7 @@ impl Page<'_> {
         let reach = match r.reach {
             Reach::Row => "a weight may sit in any lane of its row",
             Reach::Lane => "a weight keeps its lane",
+            Reach::Core => "a weight may sit in any cell of the core",
         };
         let inputs = if r.fanout == 1 {
             "every weight cell has its own input".to_owned()
