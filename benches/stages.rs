@@ -6,12 +6,12 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use elight::level::{DeviceProfile, LevelMatrix, Quantizer, Reparam, ScaleMode};
-use elight::order::direction::{Arrangement, Closure};
-use elight::order::profile::Profiles;
-use elight::order::program::Program;
+use elight::order::Effort;
+use elight::order::chain::directions::{Arrangement, Closure};
+use elight::order::cost::tally::Counter;
 use elight::order::quantile;
-use elight::order::shared::Effort;
-use elight::order::tally::Counter;
+use elight::order::rows::profile::Profiles;
+use elight::order::slots::program::Program;
 use elight::plan::{self, CoreSize, PlanOptions, Quantization, Unobserved};
 use elight::replay::SimBuffers;
 use elight::schedule::records::{Encoder, Memory, RecordFormat, Records, Survey, walk};

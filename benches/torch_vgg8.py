@@ -37,7 +37,7 @@ def torch_rate(model, optimizer, x, y, steps=7):
 
 
 def elight_rates():
-    out = subprocess.run(["cargo", "bench", "-q", "--bench", "train_step", "--", "7", "plain", "l2-row", "quantile"],
+    out = subprocess.run(["cargo", "bench", "-q", "-p", "elight-train", "--bench", "train_step", "--", "7", "plain", "l2-row", "quantile"],
                          check=True, capture_output=True, text=True).stdout
     return {name: float(rate) for name, rate in re.findall(r"^(\S+): ([\d.]+) samples/s", out, re.M)}
 

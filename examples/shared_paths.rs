@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
-use elight::order::shared::Effort;
-use elight::order::shared::distance::Nodes;
-use elight::order::shared::lane::{Closing, Lane};
+use elight::order::Effort;
+use elight::order::bundles::lane::{Closing, Lane};
+use elight::order::tour::nodes::Nodes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};

@@ -36,10 +36,4 @@ pub mod inspect;
 
 pub mod report;
 
-pub mod nn;
-
-pub mod train;
-
-pub mod sim;
-
-mod simd;
+pub mod simd;

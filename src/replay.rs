@@ -15,11 +15,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use thiserror::Error;
 
+use super::order::cost::tally::{PairWear, Totals, counts_resets};
 use crate::geometry::CellRange;
 use crate::geometry::CoreSize;
 use crate::level::{DeviceProfile, Quantizer};
 use crate::observer::{Observer, Unobserved};
-use crate::order::tally::{PairWear, Totals, counts_resets};
 use crate::stimulus::Stimulus;
 use crate::weights::Network;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
 use elight::order::Order;
-use elight::order::tally::ElightAccounting;
+use elight::order::cost::tally::ElightAccounting;
 use elight::plan::{self, CoreSize, PlanOptions, Quantization, Unobserved};
 use elight::weights::{Filter, Layout, Network};
 use serde_json::Value;

@@ -39,7 +39,7 @@ def check_golden(case, bits):
         want = info["loss_f64"][name]
         assert abs(loss.item() - want) <= 3e-6 * max(want, 1e-3), f"{case} {name}: {loss.item()} instead of {want}"
         # Left out: elements where the reference's own rounding decides the sign, those where it differentiates the wrong
-        # array, and then the largest weights, whose gradient sums over all (see tests/train_golden.rs).
+        # array, and then the largest weights, whose gradient sums over all (see src/train/tests/golden.rs).
         out = torch.zeros_like(w, dtype=torch.bool)
         if name.endswith("l1"):
             out |= unblock(vectors[f"l1_fragile_{name[:-3]}"]) == 1
@@ -54,7 +54,7 @@ def check_golden(case, bits):
 
 
 def check_quantile():
-    # The weights of tests/train_golden.rs.
+    # The weights of src/train/tests/golden.rs.
     i = torch.arange(12 * 90)
     w = (((i * 7919 % 1009) / 1009 - 0.5) * (1 + (i // 90) / 12)).reshape(12, 90).requires_grad_()
     pcm, losses = elight_torch.Pcm(4, reparam="tanh", scale="layer"), []

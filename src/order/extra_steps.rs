@@ -6,8 +6,8 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::fixed::{Fixed, TooFewCells, fixed_levels};
-use super::profile::Profiles;
-use super::slack;
+use super::rows::profile::Profiles;
+use super::step_budget;
 
 /// Steps beyond the fewest, and weights of level 0 without a place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,13 +74,13 @@ pub fn relax(layers: &[Profiles], core_rows: usize, cells: usize, extra: ExtraSt
     let budget = budget(layers, core_rows, cells, percent);
     match fixed {
         Ok(fixed) if fixed.steps <= budget => Ok(Relaxed::Fixed(fixed)),
-        _ => Ok(Relaxed::Layers(slack::share(layers, core_rows, cells, budget))),
+        _ => Ok(Relaxed::Layers(step_budget::share(layers, core_rows, cells, budget))),
     }
 }
 
 /// Steps of an inference with so many percent extra, rounded down.
 fn budget(layers: &[Profiles], core_rows: usize, cells: usize, percent: f64) -> u64 {
-    let least = slack::total_steps(layers, core_rows, &slack::least_steps(layers, cells));
+    let least = step_budget::total_steps(layers, core_rows, &step_budget::least_steps(layers, cells));
     least + (least as f64 * percent / 100.0).floor() as u64
 }
 

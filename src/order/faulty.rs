@@ -4,19 +4,17 @@
 //! (stuck elsewhere), or none. Any weight of a row may sit in any cell, so a faulty cell takes what it can hold, and the others the rest:
 //!
 //! 1. For every layer: how many steps a row needs on each core row, and which core rows are worth using (`Crew`).
-//! 2. Rows are dealt out and trade places as on an intact core ([`super::rows`], [`super::search`]).
-//! 3. Every row is cut for the cells of its core row, exactly, between what lies before and after it (`shape.rs`).
-//! 4. Each cell's directions are chosen exactly ([`super::direction`]).
+//! 2. Rows are dealt out and trade places as on an intact core ([`super::rows::path`], [`super::rows::exchange`]).
+//! 3. Every row is cut for the cells of its core row, exactly, between what lies before and after it ([`super::cut::ranges`]).
+//! 4. Each cell's directions are chosen exactly ([`super::chain::directions`]).
 
-use super::direction::{Arrangement, Closure, choose_directions};
-use super::profile::Profiles;
-use super::rows::{Path, Signatures, deal};
-use super::search::{Span, improve};
-use super::timeline::{Chunks, Ends, Timeline};
+use super::chain::directions::{Arrangement, Closure, choose_directions};
+use super::chain::timeline::{Chunks, Ends, Timeline};
+use super::cut::ranges::{CellCosts, Ranges, Shape};
+use super::rows::exchange::{Span, improve};
+use super::rows::path::{Path, Signatures, deal};
+use super::rows::profile::Profiles;
 use crate::geometry::{CellRange, EMPTY};
-use shape::{CellCosts, Ranges, Shape};
-
-mod shape;
 
 /// Rounds of cutting again.
 const RECUTS: usize = 3;
@@ -242,7 +240,7 @@ impl Work<'_> {
     fn place(&mut self, crews: &[Crew]) -> Vec<Path> {
         let cells = self.faulty.cells;
         let mut ends: Vec<Option<Vec<u8>>> = vec![None; self.faulty.rows.len()];
-        let (mut cut, mut sorted) = (super::chunk::Cut::default(), Vec::new());
+        let (mut cut, mut sorted) = (super::cut::Cut::default(), Vec::new());
         let mut paths = Vec::new();
         for ((layer, span), crew) in self.layers.iter().zip(&self.spans).zip(crews) {
             let signatures = Signatures::new(layer, cells.min(64));

@@ -3,8 +3,8 @@
 //! On each core row some cells hold each level that occurs, and every row deals its weights of a level out to the cells of that level; weights of level 0 are
 //! left out. A row then takes as many steps as its busiest cell, and a stage as many as its longest row.
 
-use super::profile::Profiles;
-use super::visits::Visits;
+use super::rows::profile::Profiles;
+use super::slots::level_runs::Visits;
 use crate::geometry::EMPTY;
 
 /// A plan with fixed levels.

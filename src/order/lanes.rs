@@ -6,10 +6,10 @@
 
 use rayon::prelude::*;
 
-use super::direction::{Arrangement, Closure, choose_directions};
-use super::rows::{Path, Signatures, deal};
-use super::search::{Span, improve};
-use super::timeline::{Chunks, Timeline, distance};
+use super::chain::directions::{Arrangement, Closure, choose_directions};
+use super::chain::timeline::{Chunks, Timeline, distance};
+use super::rows::exchange::{Span, improve};
+use super::rows::path::{Path, Signatures, deal};
 use crate::geometry::IDLE;
 
 /// What each lane of each row of a layer must visit: one interval per row and cell.

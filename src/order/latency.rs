@@ -6,9 +6,9 @@
 
 use firmware_model::pcm::{Move, Slowest, WriteCost};
 
-use super::profile::Profiles;
-use super::timeline::Timeline;
-use super::visits::{Run, Visits};
+use super::chain::timeline::Timeline;
+use super::rows::profile::Profiles;
+use super::slots::level_runs::{Run, Visits};
 use crate::geometry::EMPTY;
 
 /// Shares of the longest possible spell that are tried, in eighths.
@@ -367,8 +367,8 @@ mod tests {
                 layer.relax(17usize.div_ceil(cells) + extra);
             }
             let layers = [layer];
-            let closure = super::super::direction::Closure::Cycle;
-            let arrangement = super::super::quantile::arrange(&layers, core_rows, cells, &closure, super::super::shared::Effort::Good, 1);
+            let closure = crate::order::chain::directions::Closure::Cycle;
+            let arrangement = crate::order::quantile::arrange(&layers, core_rows, cells, &closure, crate::order::Effort::Good, 1);
             let price = |time_us| Price { energy_pj: 1.0, time_us };
             let clock = Clock::of(WriteCost::PerLevel { up: price(1.0), down: price(4.0) });
             let visits = arrange(&layers, &arrangement.timeline, clock, None);

@@ -1,43 +1,31 @@
 //! 4. Levels to an order: which weight sits in which cell at which step.
 
-mod frontier;
-mod line;
-mod moves;
-pub mod objective;
-pub mod profile;
-pub mod pulses;
-pub mod timeline;
-
-pub mod program;
-pub mod tally;
-
-mod assign;
 pub mod bound;
-pub mod chunk;
-pub mod direction;
-pub mod even;
+pub mod bundles;
+pub mod chain;
+pub mod core_row_assignment;
+pub mod cost;
+pub mod cut;
 pub mod extra_steps;
 pub mod families;
 pub mod faulty;
 pub mod fixed;
 pub mod lanes;
 pub mod latency;
-mod links;
+pub mod pulses;
 pub mod quantile;
 pub mod reach_core;
 pub mod rows;
-pub mod search;
-pub mod seats;
-pub mod shared;
-pub mod slack;
 pub mod slots;
-pub mod sweep;
-pub mod visits;
+pub mod step_budget;
+pub mod tour;
+pub mod wear_levelling;
 
 pub use crate::geometry::Reach;
+pub use cost::objective::Objective;
 pub use extra_steps::ExtraSteps;
-pub use objective::Objective;
 use serde::{Deserialize, Serialize};
+pub use tour::iterated_local_search::Effort;
 
 /// The orders on offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]

@@ -1,21 +1,21 @@
 //! The order for per-cell inputs with reach `row`: sorted rows cut into chunks, similar rows one after the other.
 //!
-//! 1. Each row is sorted and cut into a chunk for each cell ([`super::chunk`]).
-//! 2. Rows are dealt to the core rows along a short path through their quantiles ([`super::rows`]).
-//! 3. Rows trade places while that saves writes ([`super::search`]).
+//! 1. Each row is sorted and cut into a chunk for each cell ([`super::cut`]).
+//! 2. Rows are dealt to the core rows along a short path through their quantiles ([`super::rows::path`]).
+//! 3. Rows trade places while that saves writes ([`super::rows::exchange`]).
 //! 4. Rows with idle places are cut again, now knowing what lies before and after them.
-//! 5. Each cell's directions are chosen exactly ([`super::direction`]).
+//! 5. Each cell's directions are chosen exactly ([`super::chain::directions`]).
 
 use rayon::prelude::*;
 
-use super::chunk::Cut;
-use super::direction::{Arrangement, Closure, choose_directions};
+use super::Effort;
+use super::chain::directions::{Arrangement, Closure, choose_directions};
+use super::chain::timeline::{Chunks, Timeline};
+use super::cut::Cut;
 use super::fixed;
-use super::profile::Profiles;
-use super::rows::{Path, Signatures, deal};
-use super::search::{Span, improve};
-use super::shared::Effort;
-use super::timeline::{Chunks, Timeline};
+use super::rows::exchange::{Span, improve};
+use super::rows::path::{Path, Signatures, deal};
+use super::rows::profile::Profiles;
 use crate::geometry::EMPTY;
 
 /// Rounds of cutting again, before and after the search.

@@ -3,7 +3,10 @@
 //! A *stage* is a tile row of every core, side by side; a *slot* is one core row in one stage, in which it computes one output row or rests. Whoever
 //! counts or writes a plan asks for its slots one by one and needs not know which family proposed them.
 
-use super::program::Program;
+pub mod level_runs;
+pub mod program;
+
+use self::program::Program;
 
 /// One slot of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

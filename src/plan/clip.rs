@@ -22,7 +22,7 @@ pub fn calibrate(network: &mut Network, quantizer: &Quantizer) -> Result<(), Wei
 fn of_layer(network: &Network, layer: usize, quantizer: &Quantizer) -> Result<Limits, WeightsError> {
     let info = &network.layers()[layer];
     let (rows, cols) = (info.rows, info.cols);
-    let band_rows = BAND.div_ceil(cols).next_multiple_of(info.band());
+    let band_rows = BAND.div_ceil(cols);
     let bands: Vec<_> = (0..rows).step_by(band_rows).map(|first| first..(first + band_rows).min(rows)).collect();
     let read = |weights: &mut Vec<f32>, band: &std::ops::Range<usize>| network.read_rows(layer, band.clone(), weights);
     let limits = match quantizer.scale_mode() {

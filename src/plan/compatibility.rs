@@ -3,8 +3,8 @@
 use super::error::PlanError;
 use super::options::PlanOptions;
 use crate::geometry::{CoreSize, Reach};
+use crate::order::cost::objective::Payment;
 use crate::order::extra_steps::ExtraSteps;
-use crate::order::objective::Payment;
 use crate::order::pulses::MOST_LEVELS;
 use crate::order::{Objective, Order, Rows};
 use crate::weights::{LayerKind, Network};

@@ -6,7 +6,7 @@
 
 use super::condition::Condition;
 use super::options::PlanOptions;
-use crate::order::tally::{Cost, Costs, Counter, ElightAccounting, RowTally, Totals};
+use crate::order::cost::tally::{Cost, Costs, Counter, ElightAccounting, RowTally, Totals};
 
 /// The counters of one order, one for each core.
 pub struct Counters(Vec<Counter>);

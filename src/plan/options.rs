@@ -9,8 +9,8 @@ use super::condition::Condition;
 use super::error::PlanError;
 use crate::geometry::{CoreSize, Reach, Wiring};
 use crate::level::{DeviceProfile, Reparam, ScaleMode};
+use crate::order::Effort;
 use crate::order::families::Problem;
-use crate::order::shared::Effort;
 use crate::order::{ExtraSteps, Objective, Order, Rows};
 
 /// Everything that a plan depends on, besides the weights.

@@ -6,7 +6,7 @@ use firmware_model::wire::End;
 
 use crate::faults::Loss;
 use crate::order::Order;
-use crate::order::tally::Totals;
+use crate::order::cost::tally::Totals;
 
 /// One layer of a finished plan.
 #[derive(Clone, Debug, PartialEq)]

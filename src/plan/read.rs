@@ -12,7 +12,7 @@ const BAND: usize = 1 << 15;
 pub fn quantize(network: &Network, layer: usize, quantizer: &Quantizer) -> Result<(LevelMatrix, f64), WeightsError> {
     let info = &network.layers()[layer];
     let (rows, cols) = (info.rows, info.cols);
-    let band_rows = BAND.div_ceil(cols).next_multiple_of(info.band());
+    let band_rows = BAND.div_ceil(cols);
     let bands = || (0..rows.div_ceil(band_rows)).into_par_iter();
     let band = |i: usize| i * band_rows..((i + 1) * band_rows).min(rows);
 

@@ -3,7 +3,7 @@
 //! Cells wear unevenly: some chunks move in every tile row, others never. A plan that is rotated by some rows and lanes wears other cells, so rotations
 //! even out what a core bears over its life, or spare cells that are worn already.
 
-use crate::order::program::Program;
+use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots};
 
 /// By how many core rows and lanes a plan is rotated, round the edges of the core.

@@ -95,8 +95,9 @@ pub fn plan_turns(
         } else {
             plan(network, &options, path, stimuli, observer)?
         };
-        let worn =
-            |pairs: &[crate::order::tally::PairWear]| pairs.iter().map(|p| p.worn(&options.device.cost)).collect();
+        let worn = |pairs: &[crate::order::cost::tally::PairWear]| {
+            pairs.iter().map(|p| p.worn(&options.device.cost)).collect()
+        };
         let wear = [worn(&outcome.optimal.per_inference_wear), worn(&outcome.optimal.first_load_wear)];
         let first_writes = outcome.optimal.costs.first_load.writes;
         all.push(Turned { options, output: path.clone(), outcome, wear, first_writes });

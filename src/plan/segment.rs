@@ -10,7 +10,7 @@ use super::outcome::LayerOutcome;
 use super::rotation::RotatedSlots;
 use crate::faults::{FaultError, Loss};
 use crate::order::Order;
-use crate::order::direction::Closure;
+use crate::order::chain::directions::Closure;
 use crate::order::families::{Family, OrderError, StoredSlots, Within};
 use crate::order::slots::Slots;
 use crate::weights::LayerInfo;

@@ -7,11 +7,11 @@ use super::error::PlanError;
 use super::layers::Layers;
 use super::options::PlanOptions;
 use crate::observer::Observer;
-use crate::order::bound::RowBound;
-use crate::order::direction::Closure;
+use crate::order::bound::rows::RowBound;
+use crate::order::chain::directions::Closure;
 use crate::order::extra_steps::{ExtraSteps, Relaxed, relax};
-use crate::order::profile::Profiles;
 use crate::order::quantile;
+use crate::order::rows::profile::Profiles;
 use crate::weights::Network;
 
 /// Extra steps that are tried, percent.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ByOrder;
 use crate::inspect;
-use crate::order::tally::{PairWear, Totals};
+use crate::order::cost::tally::{PairWear, Totals};
 use crate::plan::{CoreSize, Outcome};
 
 /// Fields along one side of a wear map: larger cores are shown in blocks of cells.

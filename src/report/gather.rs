@@ -6,7 +6,7 @@ use firmware_model::pcm::WriteCost;
 
 use crate::faults::CoreFaults;
 use crate::level::{Reparam, ScaleMode};
-use crate::order::tally::Totals;
+use crate::order::cost::tally::Totals;
 use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, Turned};
 use crate::replay::Replay;
 use crate::weights::Network;
@@ -45,6 +45,8 @@ impl Report {
             rows: info.rows,
             cols: info.cols,
             groups: info.groups,
+            certainty: info.certainty,
+            vectors: info.vectors,
             weights: info.weights() as u64,
             tiles: layer.tiles,
             steps: layer.steps,

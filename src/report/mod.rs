@@ -14,15 +14,19 @@ pub mod html;
 
 pub mod compare;
 
+mod network;
+
 mod table;
 
 use serde::{Deserialize, Serialize};
 
-use crate::order::tally::{Cost, Costs, ElightAccounting};
+use super::order::cost::tally::{Cost, Costs, ElightAccounting};
 use crate::order::{Objective, Order, Reach, Rows};
 use crate::plan::SweepPoint;
+use crate::weights::Certainty;
 
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
+pub use network::network;
 pub use number::{count, thousands};
 pub(crate) use table::plain_table;
 pub use table::print;
@@ -151,6 +155,12 @@ pub struct LayerReport {
     pub cols: usize,
     /// Groups of inputs.
     pub groups: usize,
+    /// How sure it is that the layer is what it was taken for.
+    #[serde(default)]
+    pub certainty: Certainty,
+    /// Input vectors an inference; none when not known.
+    #[serde(default)]
+    pub vectors: Option<u64>,
     /// Weights.
     pub weights: u64,
     /// Tiles.

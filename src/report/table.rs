@@ -12,7 +12,7 @@ use super::number::count;
 use super::number::{energy, factor, short, thousands, time};
 use super::{FaultReport, Report};
 use crate::level::DeviceProfile;
-use crate::order::tally::Costs;
+use crate::order::cost::tally::Costs;
 use crate::order::{Objective, Order, Reach, Rows};
 
 /// Skipped tensors named in a short report.

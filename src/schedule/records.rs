@@ -7,7 +7,7 @@ use firmware_model::wire::{Lists, Reach, shared_bits, shared_choices, window_bas
 
 use super::bits::{BitString, rice_len};
 use crate::geometry::IDLE;
-use crate::order::program::Program;
+use crate::order::slots::program::Program;
 use crate::simd::simd;
 
 /// How the records of a schedule are written: what the header says of it.

@@ -31,6 +31,14 @@ impl Adc {
     }
 }
 
+/// A layer's converters.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Converters {
+    pub adc: Option<Adc>,
+    /// Bits, smallest and largest input.
+    pub dac: Option<(u8, f32, f32)>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

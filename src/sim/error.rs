@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::faults::FaultError;
-use crate::level::DeviceError;
-use crate::train::config::ConfigError;
-use crate::train::trainer::TrainError;
+use elight::faults::FaultError;
+use elight::level::DeviceError;
+use elight_train::TrainError;
+use elight_train::config::ConfigError;
 
 use super::noise::NoiseError;
 

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::converter::Adc;
 use super::steps::StepProgram;
-use crate::nn::core_layer::{Extent, Multiplier};
-use crate::nn::input_quant::InputQuantizer;
-use crate::nn::{Ctx, Tensor};
+use elight_train::nn::input_quant::InputQuantizer;
+use elight_train::nn::product::{Extent, Multiplier};
+use elight_train::nn::{Ctx, Tensor};
 
 /// A layer on the core.
 #[derive(Debug)]

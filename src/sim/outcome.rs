@@ -19,8 +19,8 @@ pub struct Score {
     pub cross_entropy: f64,
 }
 
-impl From<crate::nn::loss::Score> for Score {
-    fn from(s: crate::nn::loss::Score) -> Self {
+impl From<elight_train::nn::loss::Score> for Score {
+    fn from(s: elight_train::nn::loss::Score) -> Self {
         let n = s.samples.max(1) as f64;
         Self {
             correct: s.correct,

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::error::SimError;
+use super::networks::Networks;
 use super::noise::{Draw, NoiseModel};
 use super::programmed::{Cells, Stuck, StuckCell};
 use super::recording::{LayerRecord, Recording, ScheduleFile, plain};
-use super::run::{Networks, Simulation};
-use crate::faults::{FaultFile, Kind, Side};
-use crate::geometry::CoreSize;
-use crate::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
-use crate::nn::core_layer::Extent;
-use crate::nn::model::build_for_core;
-use crate::train::eval::{self, Opened, Recipe};
-use crate::train::trainer::TrainError;
+use elight::faults::{FaultFile, Kind, Side};
+use elight::geometry::CoreSize;
+use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
+use elight_train::TrainError;
+use elight_train::eval::{self, Opened, Recipe};
+use elight_train::nn::model::build_for_core;
+use elight_train::nn::product::Extent;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -83,12 +83,12 @@ impl Planned {
     }
 }
 
-impl Simulation {
+impl Planned {
     /// Opens everything, and proves that schedule, weights and model belong together.
     ///
     /// # Errors
     /// [`SimError`]: what cannot be read, or what does not fit together, naming both sides.
-    pub fn open(settings: Settings) -> Result<Self, SimError> {
+    pub fn open(settings: Settings) -> Result<(Self, Networks), SimError> {
         let opened = eval::open(&settings.weights, &settings.recipe, settings.data.as_deref())?;
         let of = opened.model_and_data();
         let Opened { file: weights, mut spec, set, norm, pcm } = opened;
@@ -97,7 +97,7 @@ impl Simulation {
         weights.load_into(&mut network).map_err(|e| TrainError::from(e.of(&of)))?;
         spec.pcm = None;
         let mut float = build_for_core(&spec).map_err(TrainError::from)?;
-        let again = crate::train::checkpoint::File::open(&settings.weights).map_err(TrainError::from)?;
+        let again = elight_train::checkpoint::File::open(&settings.weights).map_err(TrainError::from)?;
         again.load_into(&mut float).map_err(TrainError::from)?;
 
         let schedule = ScheduleFile::open(&settings.schedule)?;
@@ -108,17 +108,17 @@ impl Simulation {
             _ => Reparam::None,
         };
         let quantizer = Quantizer::new(&device, reparam, ScaleMode::Row);
-        let shapes = network.all_cores().into_iter().map(|c| (c.name, c.layer.extent()));
+        let shapes = network.all_cores().into_iter().map(|c| (c.name, c.extent));
         let shapes: BTreeMap<String, Extent> = shapes.collect();
         let expected = shapes.iter().map(|(name, e)| (name.clone(), (e.rows(), e.cols()))).collect();
         let recording = schedule.record(&settings.schedule, &settings.weights, &expected)?;
 
         // What the levels stand for is what floating point multiplies with.
         for core in float.all_cores() {
-            core.layer.weight.value.iter_mut().for_each(|w| *w = reparam.target(*w) as f32);
+            core.weight.value.iter_mut().for_each(|w| *w = reparam.target(*w) as f32);
         }
         let mut targets: BTreeMap<String, Vec<f32>> =
-            float.all_cores().into_iter().map(|c| (c.name, c.layer.weight.value.clone())).collect();
+            float.all_cores().into_iter().map(|c| (c.name, c.weight.value.clone())).collect();
         let mut extents = Vec::new();
         let mut planned = Vec::new();
         for layer in &recording.layers {
@@ -154,7 +154,7 @@ impl Simulation {
             trained_input_bits,
             stuck,
         };
-        Ok(Self { planned, networks: Networks { float, network, model: spec.name, set, norm, batch } })
+        Ok((planned, Networks { float, network, model: spec.name, set, norm, batch }))
     }
 }
 

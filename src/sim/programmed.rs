@@ -51,7 +51,7 @@ impl Stuck {
 /// What all layers have in common: the levels' states, the noise, the faults.
 #[derive(Clone, Debug)]
 pub struct Cells<'a> {
-    /// State of each level, 0 to 1: [`crate::level::Quantizer::unit_values`].
+    /// State of each level, 0 to 1: [`elight::level::Quantizer::unit_values`].
     pub states: &'a [f64],
     /// Noise.
     pub draw: Draw<'a>,
@@ -130,7 +130,7 @@ fn add(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::noise::NoiseModel;
+    use crate::noise::NoiseModel;
 
     fn model(text: &str) -> NoiseModel {
         NoiseModel::from_toml_str(&format!("name='x'\ntitle='y'\nsource='z'\n{text}"), "a test").unwrap()

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use firmware_model::photonic_core::Identity;
 use firmware_model::sim::{Fault, SimConfig};
 
+use super::converter::Converters;
 use super::error::SimError;
+use super::networks::{Multipliers, Networks, front};
 use super::outcome::Proof;
 use super::planned::Planned;
 use super::programmed::Cells;
 use super::recording::LayerRecord;
-use super::run::{Converters, Multipliers, Networks, front};
 use super::stepped::{Stepped, Work};
-use crate::nn::Tensor;
-use crate::nn::core_layer::{Keeping, Multiplier};
-use crate::nn::input_quant::InputQuantizer;
-use crate::replay::SimBuffers;
-use crate::train::data::Split;
+use elight::replay::SimBuffers;
+use elight_train::data::Split;
+use elight_train::nn::Tensor;
+use elight_train::nn::input_quant::InputQuantizer;
+use elight_train::nn::product::{Keeping, Multiplier};
 
 /// Largest difference between the fast and the stepped outputs of a layer, in units of its largest output.
 const TOLERANCE: f32 = 1e-4;
@@ -38,7 +39,7 @@ pub(super) fn prove(
     let keeping: Vec<Arc<Keeping>> =
         core.iter().map(|c| Arc::new(Keeping { inner: Some(c.clone()), ..Keeping::default() })).collect();
     let one = front(test, 1);
-    networks.run_on_core(planned, &one, |i| Some(keeping[i].clone() as Arc<dyn Multiplier>));
+    networks.run_on_core(&planned.recording, &one, |i| Some(keeping[i].clone() as Arc<dyn Multiplier>));
     let mut work = Vec::new();
     let mut kept = Vec::new();
     for (i, k) in keeping.iter().enumerate() {

@@ -12,7 +12,7 @@ use firmware_model::photonic_core::{Core, Identity, Output};
 use firmware_model::wire::{self, MAX_HEADER};
 
 use super::error::SimError;
-use crate::schedule::header::header;
+use elight::schedule::header::header;
 
 /// Where and how a weight is multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

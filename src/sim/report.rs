@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::noise::NoiseModel;
 use super::outcome::{Outcome, Score};
-use crate::report::count;
+use elight::report::count;
 
 /// Layers of the table of losses, unless all are asked for.
 const WORST: usize = 8;

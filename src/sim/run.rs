@@ -2,92 +2,39 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::converter::Adc;
+use super::converter::{Adc, Converters};
 use super::error::SimError;
+use super::networks::{Kind, Multipliers, Networks, Watch, front};
 use super::on_core::{OnCore, Ranging};
 use super::outcome::{LayerOutcome, Outcome, Proof, Score};
-use super::planned::Planned;
+use super::planned::{Planned, Settings};
 use super::programmed::{Cells, Stuck};
 use super::prove::prove;
-use super::recording::{LayerRecord, Recording, plain};
+use super::recording::LayerRecord;
 use super::steps::StepProgram;
-use crate::nn::core_layer::Multiplier;
-use crate::nn::input_quant::InputQuantizer;
-use crate::nn::{Sequential, loss};
-use crate::train::data::{Dataset, Normalization, Split};
-use crate::train::eval::evaluate;
+use elight_train::nn::input_quant::InputQuantizer;
+use elight_train::nn::product::Multiplier;
 
 /// Training images over which ranges of converters are taken.
 const RANGE_IMAGES: usize = 64;
 
-/// Told how far a simulation is.
-pub trait Watch {
-    /// So many images begin.
-    fn begin(&mut self, what: &str, images: usize);
-    /// So many of them are done.
-    fn done(&mut self, images: usize);
-}
-
 /// An open simulation.
 #[derive(Debug)]
 pub struct Simulation {
-    pub(super) planned: Planned,
-    pub(super) networks: Networks,
-}
-
-/// The network twice, and the images.
-#[derive(Debug)]
-pub(super) struct Networks {
-    /// Everything in floating point: no input quantizers.
-    pub float: Sequential,
-    /// With the input quantizers that the weights were trained with.
-    pub network: Sequential,
-    /// Architecture.
-    pub model: String,
-    pub set: Dataset,
-    pub norm: Normalization,
-    pub batch: usize,
-}
-
-/// The multipliers of all planned layers.
-pub(super) type Multipliers = Vec<Arc<OnCore>>;
-
-impl Networks {
-    /// Runs images through the network as it was trained, with the given multipliers for the planned layers.
-    pub fn run_on_core(
-        &mut self,
-        planned: &Planned,
-        split: &Arc<Split>,
-        of: impl Fn(usize) -> Option<Arc<dyn Multiplier>>,
-    ) -> loss::Score {
-        put(&mut self.network, &planned.recording, of);
-        evaluate(&mut self.network, split, &self.norm, self.batch, |_| {})
-    }
-
-    fn score(
-        &mut self,
-        planned: &Planned,
-        what: &str,
-        split: &Arc<Split>,
-        kind: Kind<'_>,
-        watch: &mut dyn Watch,
-    ) -> Score {
-        watch.begin(what, split.len());
-        let dynamic = |core: &Arc<OnCore>| core.clone() as Arc<dyn Multiplier>;
-        let network = match kind {
-            Kind::All(_) => &mut self.network,
-            Kind::Float | Kind::Alone(..) => &mut self.float,
-        };
-        put(network, &planned.recording, |i| match kind {
-            Kind::Float => None,
-            Kind::Alone(core, layer) => (i == layer).then(|| dynamic(&core[i])),
-            Kind::All(core) => Some(dynamic(&core[i])),
-        });
-        evaluate(network, split, &self.norm, self.batch, |done| watch.done(done)).into()
-    }
+    planned: Planned,
+    networks: Networks,
 }
 
 impl Simulation {
+    /// Opens everything, and proves that schedule, weights and model belong together.
+    ///
+    /// # Errors
+    /// [`SimError`]: what cannot be read, or what does not fit together, naming both sides.
+    pub fn open(settings: Settings) -> Result<Self, SimError> {
+        let (planned, networks) = Planned::open(settings)?;
+        Ok(Self { planned, networks })
+    }
+
     /// Runs everything.
     ///
     /// # Errors
@@ -101,8 +48,8 @@ impl Simulation {
         let nothing_stuck = Stuck::default();
         let exact = multipliers(&planned, &planned.cells(&nothing_stuck, None, 0));
 
-        let float = networks.score(&planned, "floating point", &test, Kind::Float, watch);
-        let quantized = networks.score(&planned, "quantized", &test, Kind::All(&exact), watch);
+        let float = networks.score(&planned.recording, "floating point", &test, Kind::Float, watch);
+        let quantized = networks.score(&planned.recording, "quantized", &test, Kind::All(&exact), watch);
         let converters = converters(&planned, &mut networks, &exact, &planned.cells(&nothing_stuck, None, 0));
 
         let noise = settings.noise.as_ref();
@@ -124,7 +71,7 @@ impl Simulation {
             core_scores.push(if same {
                 quantized
             } else {
-                networks.score(&planned, &format!("core, seed {seed}"), &test, Kind::All(&core), watch)
+                networks.score(&planned.recording, &format!("core, seed {seed}"), &test, Kind::All(&core), watch)
             });
             first.get_or_insert(core);
         }
@@ -195,7 +142,7 @@ fn converters(planned: &Planned, networks: &mut Networks, exact: &Multipliers, c
         .map(|(core, l)| Arc::new(Ranging::new(core.clone(), program(l))))
         .collect();
     let some = front(&networks.set.train, RANGE_IMAGES);
-    networks.run_on_core(planned, &some, |i| Some(ranging[i].clone() as Arc<dyn Multiplier>));
+    networks.run_on_core(&planned.recording, &some, |i| Some(ranging[i].clone() as Arc<dyn Multiplier>));
     ranging
         .iter()
         .map(|r| {
@@ -217,13 +164,13 @@ fn layers(
 ) -> (Vec<LayerOutcome>, Option<Score>) {
     let images = planned.settings.layer_images.min(networks.set.test.len());
     let test = front(&networks.set.test, images);
-    let float =
-        (images > 0).then(|| networks.score(planned, "floating point, fewer images", &test, Kind::Float, watch));
+    let float = (images > 0)
+        .then(|| networks.score(&planned.recording, "floating point, fewer images", &test, Kind::Float, watch));
     let mut out = Vec::new();
     for i in 0..core.len() {
         let name = planned.recording.layers[i].name.clone();
-        let alone =
-            float.map(|_| networks.score(planned, &format!("{name} alone"), &test, Kind::Alone(core, i), watch));
+        let alone = float
+            .map(|_| networks.score(&planned.recording, &format!("{name} alone"), &test, Kind::Alone(core, i), watch));
         let weights = match &core[i].steps {
             None => core[i].weights.clone(),
             Some((program, _)) => program.weights(),
@@ -238,22 +185,6 @@ fn layers(
     (out, float)
 }
 
-/// Which arithmetic.
-#[derive(Clone, Copy)]
-enum Kind<'a> {
-    Float,
-    All(&'a Multipliers),
-    Alone(&'a Multipliers, usize),
-}
-
-/// A layer's converters.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Converters {
-    pub adc: Option<Adc>,
-    /// Bits, smallest and largest input.
-    pub dac: Option<(u8, f32, f32)>,
-}
-
 /// The weights that the core multiplies with, scaled.
 fn scaled(layer: &LayerRecord, cells: &Cells<'_>) -> Vec<f32> {
     let gain = f64::from(cells.compensation(layer));
@@ -262,19 +193,6 @@ fn scaled(layer: &LayerRecord, cells: &Cells<'_>) -> Vec<f32> {
         out.extend(unit.iter().map(|u| (u * f64::from(*scale) * gain) as f32));
     }
     out
-}
-
-/// Gives every planned layer its multiplier.
-fn put(network: &mut Sequential, recording: &Recording, of: impl Fn(usize) -> Option<Arc<dyn Multiplier>>) {
-    for core in network.all_cores() {
-        let planned = recording.layers.iter().position(|l| plain(&l.name) == core.name);
-        core.layer.multiplier = planned.and_then(&of);
-    }
-}
-
-/// The first images.
-pub(super) fn front(split: &Arc<Split>, images: usize) -> Arc<Split> {
-    if images >= split.len() { split.clone() } else { Arc::new(split.subset(|i| i < images)) }
 }
 
 /// `||q - t|| / ||t||`.

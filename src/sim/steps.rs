@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 use super::converter::Adc;
 use super::recording::{LayerRecord, UNPLACED};
-use crate::nn::core_layer::Extent;
-use crate::nn::par::simd;
-use crate::nn::{Ctx, Tensor};
+use elight_train::nn::par::simd;
+use elight_train::nn::product::Extent;
+use elight_train::nn::{Ctx, Tensor};
 
 /// Output pixels that are computed side by side.
 const PIXELS: usize = 32;

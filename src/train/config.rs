@@ -4,8 +4,8 @@ use super::data::Augment;
 use super::optim::OptimizerConfig;
 use super::schedule::Course;
 use super::write_loss::{Core, Method};
-use crate::level::{DeviceError, DeviceProfile, Reparam, ScaleMode};
 use crate::nn::pcm::PcmSettings;
+use elight::level::{DeviceError, DeviceProfile, Reparam, ScaleMode};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 use super::checkpoint::{self, LoadReport};
 use super::config::{ConfigError, PcmConfig};
 use super::data::{Augment, Batches, Dataset, Normalization, Order, Split};
-use super::trainer::TrainError;
+use super::error::TrainError;
 use crate::nn::loss::{Score, cross_entropy};
 use crate::nn::model::{ModelSpec, build};
 use crate::nn::{Ctx, Layer, Mode, Sequential};
@@ -110,7 +110,7 @@ pub fn open(path: &Path, recipe: &Recipe, data: Option<&Path>) -> Result<Opened,
     // Files at hand speak louder than the data set that the weights were trained on.
     let dataset = recipe.dataset.clone().or(recognised).or_else(|| meta.get("elight.dataset").cloned());
     let dataset = dataset.ok_or_else(|| {
-        let names = crate::train::data::DATASETS.map(|(n, _)| n).join(", ");
+        let names = crate::data::DATASETS.map(|(n, _)| n).join(", ");
         let files =
             data.map_or("the metadata of the weights".to_owned(), |dir| format!("the files in {}", dir.display()));
         missing("--dataset", &format!("is not given, and {files} do not say it; choose one of {names}"))

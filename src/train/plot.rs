@@ -1,6 +1,6 @@
 //! The curves of a run as an SVG file.
 
-use super::trainer::Epoch;
+use super::epoch::Epoch;
 use std::fmt::Write;
 
 const WIDTH: f64 = 720.0;

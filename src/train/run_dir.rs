@@ -12,8 +12,9 @@
 use super::checkpoint::{self, CheckpointError};
 use super::config::Config;
 use super::data::Normalization;
+use super::epoch::Epoch;
+use super::error::TrainError;
 use super::plot;
-use super::trainer::{Epoch, TrainError};
 use crate::nn::model::ModelSpec;
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -4,83 +4,25 @@
 //! number of the step and the sums of the epoch so far. Order and changes of the images, dropout and quantization noise are
 //! functions of seed and step. So a resumed run computes bit for bit what the uninterrupted one would have computed.
 
-use super::checkpoint::{self, CheckpointError};
+use super::checkpoint;
 use super::config::{Config, ConfigError};
-use super::data::{Batches, DataError, Dataset, Normalization, Order};
+use super::data::{Batches, Dataset, Normalization, Order};
+use super::epoch::Epoch;
+use super::error::TrainError;
 use super::eval::evaluate;
 use super::optim::{Optimizer, clip_gradients};
 use super::run_dir;
 use super::write_loss::{self, Core};
 use super::writes::{self, Writes};
-use crate::level::LevelMatrix;
 use crate::nn::loss::cross_entropy;
-use crate::nn::model::{ModelError, ModelSpec, build};
+use crate::nn::model::{ModelSpec, build};
 use crate::nn::{Ctx, Layer, Mode, Sequential, init};
+use elight::level::LevelMatrix;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-
-/// Why a run cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum TrainError {
-    /// Configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Data.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// Architecture.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// Files.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The run directory.
-    #[error("{path}: {problem}")]
-    RunDir {
-        /// The directory or file.
-        path: PathBuf,
-        /// What is wrong with it, and what to do.
-        problem: String,
-    },
-    /// The loss is no number any more.
-    #[error("the loss became {loss} at step {step} (epoch {epoch}): lower optimizer.lr, or set train.clip")]
-    Diverged {
-        /// The loss.
-        loss: f64,
-        /// Step of the run, from 0.
-        step: u64,
-        /// Epoch, from 1.
-        epoch: u64,
-    },
-}
-
-/// The figures of one epoch.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Epoch {
-    /// Number, from 1.
-    pub epoch: u64,
-    /// Learning rate of the last step.
-    pub lr: f64,
-    /// Mean cross entropy of the training images, as they were when the network learned from them.
-    pub train_loss: f64,
-    /// Mean write-aware loss, not weighted.
-    pub write_loss: f64,
-    /// Part of the training images answered correctly, likewise.
-    pub train_accuracy: f64,
-    /// Mean cross entropy of the test images.
-    pub test_loss: f64,
-    /// Part of the test images answered correctly.
-    pub test_accuracy: f64,
-    /// Writes per inference of the present weights.
-    pub writes: Writes,
-    /// Wall-clock seconds of training, without evaluation.
-    pub seconds: f64,
-    /// Training images per second.
-    pub samples_per_second: f64,
-}
 
 /// What the loop reports while it works.
 #[derive(Debug)]

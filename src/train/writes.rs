@@ -5,11 +5,11 @@
 //! write counted. Padding is not written.
 
 use super::write_loss::Core;
-use crate::level::LevelMatrix;
-use crate::order::direction::Closure;
-use crate::order::profile::Profiles;
-use crate::order::quantile;
-use crate::order::shared::Effort;
+use elight::level::LevelMatrix;
+use elight::order::Effort;
+use elight::order::chain::directions::Closure;
+use elight::order::quantile;
+use elight::order::rows::profile::Profiles;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +76,7 @@ fn both(layers: &[&LevelMatrix], core: Core, sorted: bool) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::level::Scales;
+    use elight::level::Scales;
 
     #[test]
     fn by_hand() {
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn equals_the_reference() {
         // `noreorder` and `reorder` of fixtures/golden/b4_p2_q3_k9.json, from its own level arrays.
-        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden");
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/golden");
         let bytes = std::fs::read(dir.join("b4_p2_q3_k9.safetensors")).unwrap();
         let t = safetensors::SafeTensors::deserialize(&bytes).unwrap();
         let blocks: Vec<i16> =

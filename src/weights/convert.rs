@@ -17,16 +17,28 @@ pub enum WeightType {
     F16,
     /// bfloat16: the upper half of a 32-bit float
     Bf16,
+    /// 8-bit float with 4 bits of exponent and no infinity
+    F8E4m3,
+    /// 8-bit float with 5 bits of exponent
+    F8E5m2,
+    /// Whole numbers, -128 to 127: weights only with a scale
+    I8,
+    /// Whole numbers, 0 to 255: weights only with a scale
+    U8,
 }
 
 impl WeightType {
-    /// The weight type of a safetensors type; `None` for integers, booleans, 8-bit floats and whatever comes.
+    /// The weight type of a safetensors type; `None` for wider integers, booleans, packed floats and whatever comes.
     pub(super) fn of(dtype: Dtype) -> Option<WeightType> {
         match dtype {
             Dtype::F64 => Some(WeightType::F64),
             Dtype::F32 => Some(WeightType::F32),
             Dtype::F16 => Some(WeightType::F16),
             Dtype::BF16 => Some(WeightType::Bf16),
+            Dtype::F8_E4M3 => Some(WeightType::F8E4m3),
+            Dtype::F8_E5M2 => Some(WeightType::F8E5m2),
+            Dtype::I8 => Some(WeightType::I8),
+            Dtype::U8 => Some(WeightType::U8),
             _ => None,
         }
     }
@@ -37,7 +49,13 @@ impl WeightType {
             WeightType::F64 => 8,
             WeightType::F32 => 4,
             WeightType::F16 | WeightType::Bf16 => 2,
+            WeightType::F8E4m3 | WeightType::F8E5m2 | WeightType::I8 | WeightType::U8 => 1,
         }
+    }
+
+    /// Whether numbers of this type are weights only with a scale.
+    pub fn needs_scale(self) -> bool {
+        matches!(self, WeightType::I8 | WeightType::U8)
     }
 }
 
@@ -48,6 +66,10 @@ impl std::fmt::Display for WeightType {
             WeightType::F32 => "F32",
             WeightType::F16 => "F16",
             WeightType::Bf16 => "BF16",
+            WeightType::F8E4m3 => "F8_E4M3",
+            WeightType::F8E5m2 => "F8_E5M2",
+            WeightType::I8 => "I8",
+            WeightType::U8 => "U8",
         })
     }
 }
@@ -83,7 +105,41 @@ fn convert_run(dtype: WeightType, stored: &[u8], run: &mut [f32]) {
         WeightType::F32 => fill(stored, run, f32::from_le_bytes),
         WeightType::F16 => fill_f16(stored, run),
         WeightType::Bf16 => fill(stored, run, |bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)),
+        WeightType::F8E4m3 => fill(stored, run, |[bits]: [u8; 1]| F8_E4M3[usize::from(bits)]),
+        WeightType::F8E5m2 => fill(stored, run, |[bits]: [u8; 1]| F8_E5M2[usize::from(bits)]),
+        WeightType::I8 => fill(stored, run, |bytes| f32::from(i8::from_le_bytes(bytes))),
+        WeightType::U8 => fill(stored, run, |[value]: [u8; 1]| f32::from(value)),
     }
+}
+
+/// The values of 8-bit floats (OCP 8-bit floating point specification, 2023): E4M3 has no infinity, and one NaN of each sign.
+static F8_E4M3: [f32; 256] = eight_bit_floats(4, false);
+static F8_E5M2: [f32; 256] = eight_bit_floats(5, true);
+
+/// All values with so many bits of exponent; the rest but the sign is mantissa.
+const fn eight_bit_floats(exponent_bits: u32, infinity: bool) -> [f32; 256] {
+    let mut values = [0.0; 256];
+    let mantissa_bits = 7 - exponent_bits;
+    let top = (1 << exponent_bits) - 1;
+    let mut bits = 0;
+    while bits < 256 {
+        let exponent = (bits as u32 >> mantissa_bits) & top;
+        let mantissa = bits as u32 & ((1 << mantissa_bits) - 1);
+        let whole = 1 << mantissa_bits;
+        // An exponent of 0 means subnormal: the least exponent, and no hidden bit.
+        let (significand, power) = if exponent == 0 { (mantissa, 1) } else { (whole + mantissa, exponent) };
+        let power = power as i32 - (top as i32 >> 1) - mantissa_bits as i32;
+        let magnitude = if infinity && exponent == top {
+            if mantissa == 0 { f32::INFINITY } else { f32::NAN }
+        } else if !infinity && exponent == top && mantissa == whole - 1 {
+            f32::NAN
+        } else {
+            significand as f32 * f32::from_bits(((power + 127) as u32) << 23)
+        };
+        values[bits] = if bits >= 128 { -magnitude } else { magnitude };
+        bits += 1;
+    }
+    values
 }
 
 /// One weight from each `N` bytes.
@@ -137,14 +193,36 @@ mod tests {
             WeightType::F32 => f32::from_le_bytes(bytes.try_into().unwrap()),
             WeightType::F16 => half::f16::from_le_bytes(bytes.try_into().unwrap()).to_f32(),
             WeightType::Bf16 => half::bf16::from_le_bytes(bytes.try_into().unwrap()).to_f32(),
+            // One more bit of exponent, and the bits below, make a half float of E5M2.
+            WeightType::F8E5m2 => half::f16::from_le_bytes([0, bytes[0]]).to_f32(),
+            WeightType::F8E4m3 => {
+                let (sign, exponent, mantissa) = (bytes[0] >> 7, i32::from(bytes[0] >> 3 & 15), bytes[0] & 7);
+                let magnitude = match (exponent, mantissa) {
+                    (15, 7) => f32::NAN,
+                    (0, _) => f32::from(mantissa) / 8.0 * 2f32.powi(-6),
+                    _ => (1.0 + f32::from(mantissa) / 8.0) * 2f32.powi(exponent - 7),
+                };
+                if sign == 1 { -magnitude } else { magnitude }
+            }
+            WeightType::I8 => f32::from(bytes[0] as i8),
+            WeightType::U8 => f32::from(bytes[0]),
         }
     }
 
-    const TYPES: [WeightType; 4] = [WeightType::F64, WeightType::F32, WeightType::F16, WeightType::Bf16];
+    const TYPES: [WeightType; 8] = [
+        WeightType::F64,
+        WeightType::F32,
+        WeightType::F16,
+        WeightType::Bf16,
+        WeightType::F8E4m3,
+        WeightType::F8E5m2,
+        WeightType::I8,
+        WeightType::U8,
+    ];
 
     proptest! {
         #[test]
-        fn agrees_with_the_naive_twin(bytes in prop::collection::vec(any::<u8>(), 0..20_000), skip in 0usize..8, which in 0usize..4) {
+        fn agrees_with_the_naive_twin(bytes in prop::collection::vec(any::<u8>(), 0..20_000), skip in 0usize..8, which in 0usize..8) {
             let dtype = TYPES[which];
             let bytes = bytes.get(skip..).unwrap_or(&[]); // any alignment
             let bytes = &bytes[..bytes.len() / dtype.bytes() * dtype.bytes()];
@@ -167,6 +245,18 @@ mod tests {
                 let expected = one(dtype, &bytes);
                 assert_eq!(convert(dtype, &bytes, &mut out).is_ok(), expected.is_finite(), "{dtype} {bits:#06x}");
                 assert!(!expected.is_finite() || out[0].to_bits() == expected.to_bits(), "{dtype} {bits:#06x}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_eight_bit_float() {
+        for dtype in [WeightType::F8E4m3, WeightType::F8E5m2] {
+            for bits in 0..=u8::MAX {
+                let mut out = [0.0];
+                let expected = one(dtype, &[bits]);
+                assert_eq!(convert(dtype, &[bits], &mut out).is_ok(), expected.is_finite(), "{dtype} {bits:#04x}");
+                assert!(!expected.is_finite() || out[0].to_bits() == expected.to_bits(), "{dtype} {bits:#04x}");
             }
         }
     }

@@ -111,6 +111,34 @@ pub enum WeightsError {
         /// The name in the key.
         tensor: String,
     },
+    /// A description of a network cannot be read.
+    #[error("{origin}: not a description of a network: {problem}")]
+    Description {
+        /// The file, or where in the metadata.
+        origin: String,
+        /// What is wrong, and where.
+        problem: String,
+    },
+    /// A described layer does not fit the tensors.
+    #[error("{}: layer `{layer}`: {problem}; correct it in the description of the network (--network)", path.display())]
+    Layer {
+        /// The model.
+        path: PathBuf,
+        /// The layer.
+        layer: String,
+        /// What does not fit.
+        problem: String,
+    },
+    /// A tensor of doubles vanishes when it is rounded to f32.
+    #[error("{}: the largest weight of tensor `{tensor}` is {largest:e}, which is below the range of 32-bit floats (1.2e-38): scale the tensor up, and the outputs down", path.display())]
+    TooSmall {
+        /// The file (of a sharded set: the shard).
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// Its largest magnitude.
+        largest: f64,
+    },
     /// Nothing is left to plan.
     #[error("{}: no layer to plan with layout `{layout}`: {why}", path.display())]
     NoLayers {

@@ -3,10 +3,14 @@
 //! ```text
 //! file.rs, index.rs   bytes, checked once: names, types, shapes, byte ranges
 //! order.rs            tensors in the order in which the network runs them
+//! description/        what the network is: a table of layers, as a file or recognised
 //! names.rs            what a tensor's name says (a weight, a bias, a lookup table)
-//! recognise.rs        shapes -> rows, columns, groups
+//! recognise.rs        names and shapes -> a description
+//! view.rs             a described layer -> where the weight of each row and column lies
+//! layer.rs            what the rest of the program sees of a layer
 //! filter.rs           what the user wants of them
 //! convert.rs          bytes -> finite f32
+//! scaling.rs          8-bit numbers and scales -> weights
 //! network.rs          all of it behind `Network`: open, list, read one layer
 //! ```
 //!
@@ -21,22 +25,29 @@ mod index;
 
 mod order;
 
+pub mod description;
+
 mod names;
 mod recognise;
+
+mod layer;
+mod view;
 
 mod filter;
 
 mod convert;
+mod scaling;
 
 mod network;
 
 mod error;
 
 pub use convert::WeightType;
+pub use description::{Certainty, Description};
 pub use error::WeightsError;
 pub use filter::Filter;
-pub use network::{Limits, Matrix, Network, Skipped};
-pub use recognise::{LayerInfo, LayerKind};
+pub use layer::{LayerInfo, LayerKind};
+pub use network::{DESCRIPTION_KEY, Limits, Matrix, Network, Reading, Skipped};
 
 /// How tensors become matrices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]

@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::convert::{self, BadValue};
+use super::description::{Axis, Description, Layer, LeftOut, OrderSource};
 use super::file::{Bytes, Tensor, WeightsFile};
 use super::filter::Verdict;
-use super::recognise::{self, Recogniser};
-use super::{Filter, LayerInfo, LayerKind, Layout, WeightType, WeightsError, index, names, order};
+use super::scaling::{self, Scaling};
+use super::view::View;
+use super::{Filter, LayerInfo, LayerKind, Layout, WeightType, WeightsError, index, order, recognise};
 
 /// A tensor that is no layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     /// The tensor's name.
     pub name: String,
-    /// Why, as half a sentence: `I64 is no weight type (F64, F32, F16 and BF16 are)`.
+    /// Why, as half a sentence: `it is 1-dimensional, no matrix`.
     pub reason: String,
 }
 
@@ -30,17 +33,49 @@ pub struct Matrix {
     pub data: Vec<f32>,
 }
 
+/// How a weights file is to be read.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// How tensors become matrices where nobody has described the network.
+    pub layout: Layout,
+    /// Which tensors.
+    pub filter: Filter,
+    /// The description of the network; none: that of the metadata, or recognised.
+    pub description: Option<Description>,
+    /// Takes the most likely reading of layers that are unknown, too.
+    pub assume: bool,
+}
+
 /// A network on disk, opened. It holds maps of the files and their checked headers; no weights until they are read.
 /// Can be shared by threads.
 pub struct Network {
     files: Vec<WeightsFile>,
     layers: Vec<LayerInfo>,
-    /// Where each layer's weights are: file and bytes, both valid.
-    places: Vec<(usize, Range<usize>)>,
+    /// Where each layer's weights are.
+    places: Vec<Place>,
     skipped: Vec<Skipped>,
     metadata: BTreeMap<String, String>,
+    description: Description,
     /// Where weights are cut off, by layer; none: nowhere.
     limits: Vec<Limits>,
+}
+
+/// Where a layer's weights are, all of it valid.
+struct Place {
+    file: usize,
+    /// The tensor's bytes.
+    bytes: Range<usize>,
+    view: View,
+    scaling: Option<Scaling>,
+    /// The lengths of weight normalization; their scaling is made when it is first needed.
+    weight_norm: Option<WeightNorm>,
+}
+
+/// Weight normalization, `w = g v / |v|`.
+struct WeightNorm {
+    lengths: Vec<f32>,
+    dims: Vec<(usize, usize)>,
+    scaling: OnceLock<Scaling>,
 }
 
 /// Where a layer's weights are cut off.
@@ -70,12 +105,17 @@ impl Network {
     /// layers. Reads headers only. Fails on any header that does not fit its file, on an index that does not fit its
     /// shards, on an include pattern that matches nothing, and when no layer is left.
     pub fn open(path: &Path, layout: Layout, filter: &Filter) -> Result<Network, WeightsError> {
+        Network::open_as(path, &Reading { layout, filter: filter.clone(), ..Reading::default() })
+    }
+
+    /// As [`Network::open`], with a description of the network, or more that is said about its reading.
+    pub fn open_as(path: &Path, reading: &Reading) -> Result<Network, WeightsError> {
         let is_index = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let (files, unlisted) = match is_index {
             true => index::open(path)?,
             false => (vec![WeightsFile::open(path)?], Vec::new()),
         };
-        let mut network = Network::from_files(path, files, layout, filter)?;
+        let mut network = Network::from_files(path, files, reading)?;
         network.skipped.extend(unlisted.into_iter().map(|tensor| {
             let reason = format!("the index does not take it from the shard `{}`", tensor.shard);
             Skipped { name: tensor.name, reason }
@@ -85,8 +125,13 @@ impl Network {
 
     /// As [`Network::open`], from the bytes of one `.safetensors` file. `name` stands for the path in errors.
     pub fn from_bytes(name: &str, bytes: Vec<u8>, layout: Layout, filter: &Filter) -> Result<Network, WeightsError> {
+        Network::from_bytes_as(name, bytes, &Reading { layout, filter: filter.clone(), ..Reading::default() })
+    }
+
+    /// As [`Network::open_as`], from the bytes of one `.safetensors` file.
+    pub fn from_bytes_as(name: &str, bytes: Vec<u8>, reading: &Reading) -> Result<Network, WeightsError> {
         let path = Path::new(name);
-        Network::from_files(path, vec![WeightsFile::check(path, Bytes::Owned(bytes))?], layout, filter)
+        Network::from_files(path, vec![WeightsFile::check(path, Bytes::Owned(bytes))?], reading)
     }
 
     /// The layers, in the model's order.
@@ -97,6 +142,11 @@ impl Network {
     /// The tensors that are no layers, in the model's order.
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
+    }
+
+    /// What the network is taken for; every reader of the same files and this description has the same layers.
+    pub fn description(&self) -> &Description {
+        &self.description
     }
 
     /// The files' `__metadata__`; of a sharded set all together, the first shard's value where they differ.
@@ -113,22 +163,29 @@ impl Network {
         Ok(Matrix { rows: info.rows, cols: info.cols, data })
     }
 
-    /// Like [`Network::read`], but only some rows, into memory that is used again: in blocks layout whole block rows, so that
-    /// `rows` must begin and end at multiples of [`LayerInfo::band`].
+    /// Like [`Network::read`], but only some rows, into memory that is used again.
     pub fn read_rows(&self, layer: usize, rows: Range<usize>, data: &mut Vec<f32>) -> Result<(), WeightsError> {
         let info = self.info(layer)?;
-        let (file, place) = &self.places[layer];
-        let row_bytes = info.cols * info.dtype.bytes();
-        let place = place.start + rows.start * row_bytes..place.start + rows.end * row_bytes;
-        let stored = &self.files[*file].bytes;
-        let bytes = &stored[place.clone()];
+        let place = &self.places[layer];
+        let stored = &self.files[place.file].bytes;
         data.resize(rows.len() * info.cols, 0.0);
-        match info.kind {
-            LayerKind::Blocks { q, k, .. } => read_blocks(info.dtype, bytes, q, k, data),
-            _ => convert::convert(info.dtype, bytes, data),
+        place
+            .convert(stored, info.dtype, rows.clone(), data)
+            .map_err(|bad| place.bad_value(info, BadValue { at: bad.at + rows.start * info.cols, ..bad }))?;
+        if info.dtype == WeightType::F64 && data.iter().all(|w| !w.is_normal()) {
+            place.not_too_small(stored, info)?;
         }
-        .map_err(|bad| bad_value(info, BadValue { at: bad.at + rows.start * info.cols, ..bad }))?;
-        stored.release(place);
+        let norm = place.weight_norm.as_ref().map(|norm| norm.scaling(place, stored, info)).transpose()?;
+        for scaling in norm.into_iter().chain(&place.scaling) {
+            let cols: Vec<usize> = (0..info.cols).map(|col| scaling.number(place.view.col(col))).collect();
+            for (row, data) in rows.clone().zip(data.chunks_mut(info.cols)) {
+                scaling.apply(scaling.number(place.view.row(row)), &cols, data);
+            }
+            if let Some(at) = data.iter().position(|weight| !weight.is_finite()) {
+                let bad = BadValue { at: at + rows.start * info.cols, value: f64::from(data[at]) };
+                return Err(place.bad_value(info, bad));
+            }
+        }
         if let Some(limits) = self.limits.get(layer) {
             for (row, limit) in data.chunks_mut(info.cols.max(1)).zip(&limits.rows[rows]) {
                 row.iter_mut().for_each(|w| *w = w.clamp(-limit, *limit));
@@ -157,12 +214,7 @@ impl Network {
         self.layers.get(layer).ok_or(WeightsError::NoSuchLayer { layer, count: self.layers.len() })
     }
 
-    fn from_files(
-        path: &Path,
-        mut files: Vec<WeightsFile>,
-        layout: Layout,
-        filter: &Filter,
-    ) -> Result<Network, WeightsError> {
+    fn from_files(path: &Path, mut files: Vec<WeightsFile>, reading: &Reading) -> Result<Network, WeightsError> {
         let mut metadata = BTreeMap::new();
         let mut tensors: Vec<(usize, Tensor)> = Vec::new();
         for (number, file) in files.iter_mut().enumerate() {
@@ -171,77 +223,227 @@ impl Network {
                 metadata.entry(key).or_insert(value);
             }
         }
-        order::sort_to_model_order(&mut tensors);
-        check_names(path, filter, &metadata, &tensors)?;
-
-        let mut network = Network { files, layers: vec![], places: vec![], skipped: vec![], metadata, limits: vec![] };
-        network.sort_out(tensors, layout, filter)?;
+        let source = order::sort_to_model_order(&mut tensors);
+        check_names(path, &reading.filter, &metadata, &tensors)?;
+        let description = describe(&tensors, &metadata, reading, source)?;
+        let mut network =
+            Network { files, layers: vec![], places: vec![], skipped: vec![], metadata, description, limits: vec![] };
+        network.resolve(path, &tensors, &reading.filter)?;
         match network.layers.is_empty() {
-            true => Err(WeightsError::NoLayers { path: path.to_owned(), layout, why: reasons(&network.skipped) }),
+            true => Err(WeightsError::NoLayers {
+                path: path.to_owned(),
+                layout: reading.layout,
+                why: reasons(&network.skipped),
+            }),
             false => Ok(network),
         }
     }
 
-    /// Tells layers from skipped tensors; `tensors` come in the model's order.
-    fn sort_out(&mut self, tensors: Vec<(usize, Tensor)>, layout: Layout, filter: &Filter) -> Result<(), WeightsError> {
-        let mut recogniser = Recogniser::new(layout, &self.metadata);
-        for (file, Tensor { name, dtype, shape, range }) in tensors {
-            let verdict = filter.verdict(&name);
-            let dtype = match layer_type(&name, dtype, &shape, layout, verdict == Verdict::Named) {
-                Ok(dtype) => dtype,
-                Err(reason) => {
-                    self.skipped.push(Skipped { name, reason });
-                    continue;
-                }
-            };
-            // Unwanted layers are recognised too: they show the groups of those behind them.
-            let (kind, groups) = recogniser.next(&name, &shape)?;
-            if let Verdict::Unwanted(reason) = verdict {
-                self.skipped.push(Skipped { name, reason });
+    /// Finds the weights of every layer that is described and wanted.
+    fn resolve(&mut self, path: &Path, tensors: &[(usize, Tensor)], filter: &Filter) -> Result<(), WeightsError> {
+        let by_name: BTreeMap<&str, &(usize, Tensor)> = tensors.iter().map(|t| (t.1.name.as_str(), t)).collect();
+        let described = std::mem::take(&mut self.description);
+        let mut named: std::collections::HashSet<&str> = described.left_out.iter().map(|l| l.tensor.as_str()).collect();
+        let mut kept = Vec::with_capacity(described.layers.len());
+        let mut left_out = described.left_out.clone();
+        for layer in &described.layers {
+            let helpers = [&layer.scale, &layer.zero_point, &layer.weight_norm].into_iter().flatten();
+            named.extend(helpers.map(String::as_str).chain([layer.tensor()]));
+            if let Verdict::Unwanted(reason) = filter.verdict(layer.tensor()) {
+                left_out.push(LeftOut { tensor: layer.name.clone(), reason });
                 continue;
             }
-            let (rows, cols) = match kind {
-                LayerKind::Blocks { p, q, k } => (p * k, q * k),
-                _ => (shape[0], shape[1..].iter().product()),
-            };
-            let path = self.files[file].path.clone();
-            self.layers.push(LayerInfo { name, kind, rows, cols, groups, shape, dtype, file: path });
-            self.places.push((file, range));
+            let (info, place) = self.locate(path, layer, &by_name)?;
+            self.layers.push(info);
+            self.places.push(place);
+            kept.push(layer.clone());
+        }
+        let forgotten = tensors.iter().filter(|(_, tensor)| !named.contains(tensor.name.as_str()));
+        left_out.extend(forgotten.map(|(_, tensor)| LeftOut {
+            tensor: tensor.name.clone(),
+            reason: "the description of the network does not name it".into(),
+        }));
+        let skipped = |left_out: &LeftOut| Skipped { name: left_out.tensor.clone(), reason: left_out.reason.clone() };
+        self.skipped = left_out.iter().map(skipped).collect();
+        self.description = Description { layers: kept, left_out, ..described };
+        Ok(())
+    }
+
+    fn locate(
+        &self,
+        path: &Path,
+        layer: &Layer,
+        tensors: &BTreeMap<&str, &(usize, Tensor)>,
+    ) -> Result<(LayerInfo, Place), WeightsError> {
+        let refuse = |problem: String| WeightsError::Layer {
+            path: path.to_owned(),
+            layer: layer.name.escape_debug().to_string(),
+            problem,
+        };
+        let find = |name: &str| {
+            let found = tensors.get(name).copied();
+            found.ok_or_else(|| refuse(format!("there is no tensor `{}`", name.escape_debug())))
+        };
+        let (file, tensor) = find(layer.tensor())?;
+        let Some(dtype) = WeightType::of(tensor.dtype) else {
+            return Err(refuse(format!("{} is no type of weights", tensor.dtype)));
+        };
+        let view = View::new(layer, &tensor.shape).map_err(refuse)?;
+        let values = |name: &String| -> Result<(Vec<usize>, Vec<f32>), WeightsError> {
+            let (file, tensor) = find(name)?;
+            let dtype = WeightType::of(tensor.dtype);
+            let dtype = dtype.ok_or_else(|| refuse(format!("{} is no type of scales (`{name}`)", tensor.dtype)))?;
+            let mut values = vec![0.0; tensor.shape.iter().product()];
+            convert::convert(dtype, &self.files[*file].bytes[tensor.range.clone()], &mut values)
+                .map_err(|bad| refuse(format!("its scale `{}` is {}", name.escape_debug(), bad.value)))?;
+            Ok((tensor.shape.clone(), values))
+        };
+        let blocks = |shape: &[usize]| {
+            let axes = layer.axes();
+            let blocks = scaling::blocks(&tensor.shape, shape, &axes, &layer.block).map_err(refuse)?;
+            // Rows and columns share no dimension, so that numbers of scales add up; groups of a transposed layer split one.
+            let split = view.groups > 1 && layer.kind.is_transposed();
+            let cut = |dim: usize, block: usize| block > 1 && block < tensor.shape[dim];
+            match split && blocks.iter().enumerate().any(|(dim, (block, _))| cut(dim, *block)) {
+                true => Err(refuse("its blocks of scales cut through its groups".into())),
+                false => Ok(blocks),
+            }
+        };
+        let scaling = match &layer.scale {
+            None if dtype.needs_scale() => return Err(refuse(format!("{dtype} weights need a `scale`"))),
+            None => None,
+            Some(name) => {
+                let (shape, scales) = values(name)?;
+                let zero_points = layer.zero_point.as_ref().map(values).transpose()?.map_or(Vec::new(), |(_, z)| z);
+                if !matches!(zero_points.len(), 0 | 1) && zero_points.len() != scales.len() {
+                    let (zeros, scales) = (zero_points.len(), scales.len());
+                    return Err(refuse(format!("it has {scales} scales, but {zeros} zero points")));
+                }
+                Some(Scaling::new(tensor.shape.clone(), blocks(&shape)?, scales, zero_points))
+            }
+        };
+        let weight_norm = match &layer.weight_norm {
+            None => None,
+            Some(name) => {
+                let (shape, lengths) = values(name)?;
+                Some(WeightNorm { lengths, dims: blocks(&shape)?, scaling: OnceLock::new() })
+            }
+        };
+        let axes = layer.axes();
+        let info = LayerInfo {
+            name: layer.name.clone(),
+            kind: LayerKind::of(layer, &tensor.shape, view.groups),
+            rows: view.row_count,
+            cols: view.col_count,
+            groups: view.groups,
+            taps: axes.size(Axis::Tap, &tensor.shape),
+            vectors: layer.vectors,
+            certainty: layer.certainty,
+            shape: tensor.shape.clone(),
+            dtype,
+            file: self.files[*file].path.clone(),
+        };
+        Ok((info, Place { file: *file, bytes: tensor.range.clone(), view, scaling, weight_norm }))
+    }
+}
+
+impl Place {
+    /// Some rows as they are stored, but in the order of the matrix.
+    fn convert(&self, stored: &Bytes, dtype: WeightType, rows: Range<usize>, data: &mut [f32]) -> Result<(), BadValue> {
+        let (size, cols) = (dtype.bytes(), self.view.col_count);
+        let tensor = &stored[self.bytes.clone()];
+        if self.view.plain {
+            let start = self.view.row(rows.start) * size;
+            let end = start + rows.len() * cols * size;
+            convert::convert(dtype, &tensor[start..end], data)?;
+            stored.release(self.bytes.start + start..self.bytes.start + end);
+            return Ok(());
+        }
+        // Weights of a column lie together where a matrix is stored the other way round: so column by column.
+        let starts: Vec<usize> = rows.clone().map(|row| self.view.row(row) * size).collect();
+        let mut gathered = vec![0; data.len() * size];
+        for col in 0..cols {
+            let from = self.view.col(col) * size;
+            for (row, start) in starts.iter().enumerate() {
+                let to = (row * cols + col) * size;
+                gathered[to..to + size].copy_from_slice(&tensor[start + from..start + from + size]);
+            }
+        }
+        convert::convert(dtype, &gathered, data)?;
+        if rows.end == self.view.row_count {
+            stored.release(self.bytes.clone());
+        }
+        Ok(())
+    }
+
+    /// The error for a value, counted in the matrix.
+    fn bad_value(&self, info: &LayerInfo, bad: BadValue) -> WeightsError {
+        let flat = self.view.row(bad.at / info.cols) + self.view.col(bad.at % info.cols);
+        let (path, tensor, value) = (info.file.clone(), info.name.escape_debug().to_string(), bad.value);
+        let index = multi_index(flat, &info.shape);
+        match value.is_finite() {
+            true => WeightsError::TooLarge { path, tensor, flat, index, value },
+            false => WeightsError::NotFinite { path, tensor, flat, index, value },
+        }
+    }
+
+    /// A tensor of doubles may not vanish as a whole when it is rounded.
+    fn not_too_small(&self, stored: &Bytes, info: &LayerInfo) -> Result<(), WeightsError> {
+        let weights =
+            stored[self.bytes.clone()].as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes).abs());
+        let largest = weights.fold(0.0, f64::max);
+        if largest > 0.0 && largest < f64::from(f32::MIN_POSITIVE) {
+            let (path, tensor) = (info.file.clone(), info.name.escape_debug().to_string());
+            return Err(WeightsError::TooSmall { path, tensor, largest });
         }
         Ok(())
     }
 }
 
-/// The weight type of a tensor that makes a layer in this layout, or why it makes none. A tensor that the user named in
-/// full is not judged by its name.
-fn layer_type(
-    name: &str,
-    dtype: safetensors::Dtype,
-    shape: &[usize],
-    layout: Layout,
-    named: bool,
-) -> Result<WeightType, String> {
-    const MOST: usize = 5; // a 3-D convolution's
-    if shape.len() < 2 {
-        return Err(format!("it is {}-dimensional, no matrix", shape.len()));
-    }
-    let Some(weight_type) = WeightType::of(dtype) else {
-        return Err(format!("{dtype} is no weight type (F64, F32, F16 and BF16 are)"));
-    };
-    if shape.contains(&0) {
-        return Err(format!("it is empty: its shape is {shape:?}"));
-    }
-    match (layout, shape) {
-        (Layout::Blocks, [_, _, rows, cols]) if rows == cols => Ok(weight_type),
-        (Layout::Blocks, _) => Err(format!("its shape {shape:?} is not that of blocks, [P, Q, k, k]")),
-        (Layout::Matrix, _) => Ok(weight_type),
-        (Layout::Auto, _) if shape.len() > MOST => {
-            Err(format!("it has {} dimensions, more than a 3-D convolution's {MOST}; try --layout matrix", shape.len()))
+impl WeightNorm {
+    /// `g / |v|`; the lengths of v are taken over all the weights that share a g.
+    fn scaling(&self, place: &Place, stored: &Bytes, info: &LayerInfo) -> Result<&Scaling, WeightsError> {
+        if let Some(scaling) = self.scaling.get() {
+            return Ok(scaling);
         }
-        (Layout::Auto, _) if named => Ok(weight_type),
-        (Layout::Auto, _) => names::why_not_a_matrix(name, shape).map_or(Ok(weight_type), Err),
+        let mut data = Vec::new();
+        let numbers = Scaling::new(info.shape.clone(), self.dims.clone(), self.lengths.clone(), Vec::new());
+        let mut squares = vec![0.0f64; self.lengths.len()];
+        let cols: Vec<usize> = (0..info.cols).map(|col| numbers.number(place.view.col(col))).collect();
+        for row in 0..info.rows {
+            data.resize(info.cols, 0.0);
+            place
+                .convert(stored, info.dtype, row..row + 1, &mut data)
+                .map_err(|bad| place.bad_value(info, BadValue { at: bad.at + row * info.cols, ..bad }))?;
+            let row = numbers.number(place.view.row(row));
+            for (weight, col) in data.iter().zip(&cols) {
+                squares[row + col] += f64::from(*weight).powi(2);
+            }
+        }
+        let scales = self.lengths.iter().zip(squares).map(|(g, square)| (f64::from(*g) / square.sqrt()) as f32);
+        let scaling = Scaling::new(info.shape.clone(), self.dims.clone(), scales.collect(), Vec::new());
+        Ok(self.scaling.get_or_init(|| scaling))
     }
 }
+
+/// The description that these tensors are read by.
+fn describe(
+    tensors: &[(usize, Tensor)],
+    metadata: &BTreeMap<String, String>,
+    reading: &Reading,
+    order: OrderSource,
+) -> Result<Description, WeightsError> {
+    match (&reading.description, metadata.get(DESCRIPTION_KEY)) {
+        (Some(description), _) => Ok(description.clone()),
+        (None, Some(json)) if reading.layout == Layout::Auto => {
+            Description::from_json(&format!("metadata `{DESCRIPTION_KEY}`"), json)
+        }
+        _ => recognise::recognise(tensors, metadata, reading, order),
+    }
+}
+
+/// The metadata key that holds a description.
+pub const DESCRIPTION_KEY: &str = "elight.network";
 
 /// Every include pattern, and every tensor that the metadata names, must exist.
 fn check_names(
@@ -253,11 +455,11 @@ fn check_names(
     let path = path.to_owned();
     let names = tensors.iter().map(|(_, tensor)| tensor.name.as_str());
     if let Some(glob) = filter.idle_include(names.clone()) {
-        let examples = names.take(5).collect::<Vec<_>>().join(", ");
+        let examples = names.take(5).map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
         return Err(WeightsError::NoMatch { glob: glob.to_owned(), path, examples });
     }
     match recognise::groups_of_nothing(metadata, names) {
-        Some(tensor) => Err(WeightsError::GroupsOfNothing { path, tensor: tensor.to_owned() }),
+        Some(tensor) => Err(WeightsError::GroupsOfNothing { path, tensor: tensor.escape_debug().to_string() }),
         None => Ok(()),
     }
 }
@@ -268,30 +470,10 @@ fn reasons(skipped: &[Skipped]) -> String {
     if skipped.is_empty() {
         return "the file has no tensors".into();
     }
-    let shown: Vec<_> = skipped.iter().take(SHOWN).map(|s| format!("`{}`: {}", s.name, s.reason)).collect();
+    let shown: Vec<_> =
+        skipped.iter().take(SHOWN).map(|s| format!("`{}`: {}", s.name.escape_debug(), s.reason)).collect();
     let more = skipped.len() - shown.len();
     shown.join("; ") + &if more > 0 { format!("; and {more} more") } else { String::new() }
-}
-
-/// Blocks `[p, q, k, k]` to rows: stored row `r` of block `(i, j)` is part `j` of matrix row `i*k + r`.
-fn read_blocks(dtype: WeightType, bytes: &[u8], q: usize, k: usize, data: &mut [f32]) -> Result<(), BadValue> {
-    for (number, stored) in bytes.chunks_exact(k * dtype.bytes()).enumerate() {
-        let (block, r) = (number / k, number % k);
-        let (i, j) = (block / q, block % q);
-        let start = ((i * k + r) * q + j) * k;
-        convert::convert(dtype, stored, &mut data[start..start + k])
-            .map_err(|bad| BadValue { at: number * k + bad.at, ..bad })?;
-    }
-    Ok(())
-}
-
-fn bad_value(info: &LayerInfo, bad: BadValue) -> WeightsError {
-    let (path, tensor, flat, value) = (info.file.clone(), info.name.clone(), bad.at, bad.value);
-    let index = multi_index(flat, &info.shape);
-    match value.is_finite() {
-        true => WeightsError::TooLarge { path, tensor, flat, index, value },
-        false => WeightsError::NotFinite { path, tensor, flat, index, value },
-    }
 }
 
 /// One index per dimension for a position in row-major order; no dimension is 0.
@@ -319,25 +501,5 @@ mod tests {
         assert_eq!(multi_index(0, &[2, 3, 4]), [0, 0, 0]);
         assert_eq!(multi_index(23, &[2, 3, 4]), [1, 2, 3]);
         assert_eq!(multi_index(17, &[2, 3, 4]), [1, 1, 1]);
-    }
-
-    #[test]
-    fn blocks_land_in_rows() {
-        // P = 2, Q = 3, k = 2: the value tells its place in the matrix, 10 * row + column.
-        let (p, q, k) = (2, 3, 2);
-        let mut stored = Vec::new();
-        for i in 0..p {
-            for j in 0..q {
-                for r in 0..k {
-                    for c in 0..k {
-                        stored.extend((10.0 * (i * k + r) as f32 + (j * k + c) as f32).to_le_bytes());
-                    }
-                }
-            }
-        }
-        let mut data = vec![0.0; p * k * q * k];
-        read_blocks(WeightType::F32, &stored, q, k, &mut data).unwrap();
-        let expected: Vec<f32> = (0..4).flat_map(|row| (0..6).map(move |col| (10 * row + col) as f32)).collect();
-        assert_eq!(data, expected);
     }
 }

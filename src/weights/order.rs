@@ -11,16 +11,19 @@
 
 use std::cmp::Ordering;
 
+use super::description::OrderSource;
 use super::file::Tensor;
 use super::names::{parts, words};
 
 /// Sorts `(file, tensor)` pairs, which come in the order of files and of data within each, into the model's order.
 /// Only when every file was sorted by its writer do names decide; one unsorted shard shows that places have meaning.
-pub(super) fn sort_to_model_order(tensors: &mut [(usize, Tensor)]) {
+pub(super) fn sort_to_model_order(tensors: &mut [(usize, Tensor)]) -> OrderSource {
     let sorted = tensors.chunk_by(|a, b| a.0 == b.0).all(sorted_by_writer);
-    if sorted {
-        tensors.sort_by_cached_key(|(_, tensor)| name_key(&tensor.name));
+    if !sorted {
+        return OrderSource::Stored;
     }
+    tensors.sort_by_cached_key(|(_, tensor)| name_key(&tensor.name));
+    OrderSource::Names
 }
 
 /// Whether a file's tensors lie in the order of their names, over all or within each type.

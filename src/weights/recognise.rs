@@ -4,102 +4,76 @@
 //! (see [`infer_groups`] for the rule and where it fails), and the metadata key `elight.groups.<tensor>` overrules it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
+use super::description::{Axes, Axis, Certainty, Description, Layer, LeftOut, Operation, OrderSource, VERSION};
+use super::file::Tensor;
+use super::filter::Verdict;
 use super::names::parts;
-use super::{Layout, WeightType, WeightsError};
-
-/// What a layer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LayerKind {
-    /// `[out, in]`: a matrix as it is.
-    Linear,
-    /// `[out, in, k..]`: a convolution over `dims` dimensions.
-    Conv {
-        /// 1, 2 or 3.
-        dims: u8,
-    },
-    /// `[out, in/groups, k..]`, several channels in each group.
-    GroupedConv {
-        /// 1, 2 or 3.
-        dims: u8,
-    },
-    /// `[out, 1, k..]`: each output reads one input channel.
-    DepthwiseConv {
-        /// 1, 2 or 3.
-        dims: u8,
-    },
-    /// ELight's `[p, q, k, k]`.
-    Blocks {
-        /// Block rows (of k outputs each).
-        p: usize,
-        /// Block columns (of k inputs each).
-        q: usize,
-        /// Size of a block; it must fit the core.
-        k: usize,
-    },
-}
-
-impl std::fmt::Display for LayerKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            LayerKind::Linear => write!(f, "linear"),
-            LayerKind::Conv { dims } => write!(f, "conv{dims}d"),
-            LayerKind::GroupedConv { dims } => write!(f, "grouped conv{dims}d"),
-            LayerKind::DepthwiseConv { dims } => write!(f, "depthwise conv{dims}d"),
-            LayerKind::Blocks { p, q, k } => write!(f, "blocks {p}x{q} of {k}x{k}"),
-        }
-    }
-}
-
-/// A layer: what is known of it without reading its weights.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayerInfo {
-    /// The tensor's name.
-    pub name: String,
-    /// What it is.
-    pub kind: LayerKind,
-    /// Outputs. At least 1.
-    pub rows: usize,
-    /// Inputs of one row: `in / groups * kernel taps`. At least 1.
-    pub cols: usize,
-    /// Groups of rows that read different inputs; divides `rows`; 1 but for grouped and depthwise convolution.
-    pub groups: usize,
-    /// The tensor's shape in the file.
-    pub shape: Vec<usize>,
-    /// The weights' type in the file.
-    pub dtype: WeightType,
-    /// The file that holds it (of a sharded set: the shard).
-    pub file: PathBuf,
-}
-
-impl LayerInfo {
-    /// Rows that lie together in the file: parts of a layer are read in multiples of it.
-    pub fn band(&self) -> usize {
-        match self.kind {
-            LayerKind::Blocks { k, .. } => k,
-            _ => 1,
-        }
-    }
-
-    /// Number of weights, `rows * cols`.
-    pub fn weights(&self) -> usize {
-        self.rows * self.cols
-    }
-
-    /// Length of the layer's whole (unfolded) input vector, `groups * cols`.
-    pub fn inputs(&self) -> usize {
-        self.groups * self.cols
-    }
-
-    /// The first of the `cols` inputs that `row` reads.
-    pub fn input_base(&self, row: usize) -> usize {
-        row / (self.rows / self.groups) * self.cols
-    }
-}
+use super::{LayerKind, Layout, Reading, WeightType, WeightsError, names};
 
 /// The metadata key that states a tensor's groups.
 const GROUPS_KEY: &str = "elight.groups.";
+
+/// Describes the network from names and shapes; `tensors` come in the model's order.
+pub(super) fn recognise(
+    tensors: &[(usize, Tensor)],
+    metadata: &BTreeMap<String, String>,
+    reading: &Reading,
+    order: OrderSource,
+) -> Result<Description, WeightsError> {
+    let mut recogniser = Recogniser::new(reading.layout, metadata);
+    let mut description = Description { version: VERSION, order, ..Description::default() };
+    for (_, Tensor { name, dtype, shape, .. }) in tensors {
+        let named = reading.filter.verdict(name) == Verdict::Named;
+        if let Err(reason) = layer_type(name, *dtype, shape, reading.layout, named) {
+            description.left_out.push(LeftOut { tensor: name.clone(), reason });
+            continue;
+        }
+        let (kind, groups) = recogniser.next(name, shape)?;
+        let kind = match kind {
+            LayerKind::Blocks { .. } => Operation::Blocks,
+            _ if reading.layout == Layout::Matrix => Operation::Linear,
+            _ => Operation::conv(shape.len() - 2, false),
+        };
+        let axes = (reading.layout == Layout::Matrix)
+            .then(|| Axes::new([Axis::Out].into_iter().chain(std::iter::repeat_n(Axis::In, shape.len() - 1))));
+        let certainty = if reading.layout == Layout::Auto { Certainty::Assumed } else { Certainty::Stated };
+        let groups = (groups > 1).then_some(groups);
+        description.layers.push(Layer { name: name.clone(), kind, axes, groups, certainty, ..Layer::default() });
+    }
+    Ok(description)
+}
+
+/// The weight type of a tensor that makes a layer in this layout, or why it makes none. A tensor that the user named in
+/// full is not judged by its name.
+fn layer_type(
+    name: &str,
+    dtype: safetensors::Dtype,
+    shape: &[usize],
+    layout: Layout,
+    named: bool,
+) -> Result<WeightType, String> {
+    const MOST: usize = 5; // a 3-D convolution's
+    if shape.len() < 2 {
+        return Err(format!("it is {}-dimensional, no matrix", shape.len()));
+    }
+    let Some(weight_type) = WeightType::of(dtype).filter(|weight_type| weight_type.bytes() > 1) else {
+        return Err(format!("{dtype} is no weight type (F64, F32, F16 and BF16 are)"));
+    };
+    if shape.contains(&0) {
+        return Err(format!("it is empty: its shape is {shape:?}"));
+    }
+    match (layout, shape) {
+        (Layout::Blocks, [_, _, rows, cols]) if rows == cols => Ok(weight_type),
+        (Layout::Blocks, _) => Err(format!("its shape {shape:?} is not that of blocks, [P, Q, k, k]")),
+        (Layout::Matrix, _) => Ok(weight_type),
+        (Layout::Auto, _) if shape.len() > MOST => {
+            Err(format!("it has {} dimensions, more than a 3-D convolution's {MOST}; try --layout matrix", shape.len()))
+        }
+        (Layout::Auto, _) if named => Ok(weight_type),
+        (Layout::Auto, _) => names::why_not_a_matrix(name, shape).map_or(Ok(weight_type), Err),
+    }
+}
 
 /// Recognises layers in the model's order; remembers them, since groups show only in the layer before.
 pub(super) struct Recogniser<'a> {
@@ -317,22 +291,5 @@ mod tests {
         for bad in ["0", "3", "-1", "many", ""] {
             assert!(matches!(next(bad), Err(WeightsError::BadGroups { rows: 64, .. })), "{bad}");
         }
-    }
-
-    #[test]
-    fn input_bases_of_a_grouped_layer() {
-        let layer = LayerInfo {
-            name: "g".into(),
-            kind: GroupedConv { dims: 2 },
-            rows: 6,
-            cols: 18,
-            groups: 3,
-            shape: vec![6, 2, 3, 3],
-            dtype: WeightType::F32,
-            file: PathBuf::new(),
-        };
-        let bases: Vec<_> = (0..6).map(|row| layer.input_base(row)).collect();
-        assert_eq!(bases, [0, 0, 18, 18, 36, 36]);
-        assert_eq!((layer.inputs(), layer.weights()), (54, 108));
     }
 }

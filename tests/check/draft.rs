@@ -3,7 +3,7 @@
 use elight::check::{CheckError, Findings, Options, check_schedule};
 use elight::geometry::IDLE;
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode, Scales};
-use elight::order::program::Program;
+use elight::order::slots::program::Program;
 use elight::schedule::records::{Encoder, Memory, Records, Survey, walk};
 use elight::schedule::writer::{LayerSpec, RowSlot, ScheduleSpec, ScheduleWriter};
 use elight::weights::{Filter, Layout, Network};

@@ -9,7 +9,7 @@ mod computed;
 use draft::*;
 use elight::check::{Counted, Options, check_schedule};
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
-use elight::order::tally::{Cost, PairWear};
+use elight::order::cost::tally::{Cost, PairWear};
 use elight::order::{Order, Reach};
 use elight::plan::{CoreSize, PlanOptions, Quantization, Unobserved, plan};
 

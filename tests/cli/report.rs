@@ -30,6 +30,8 @@ const KEYS: &[(&str, &str)] = &[
     ("layers[].rows", "integer"),
     ("layers[].cols", "integer"),
     ("layers[].groups", "integer"),
+    ("layers[].certainty", "string"),
+    ("layers[].vectors", "integer?"),
     ("layers[].weights", "integer"),
     ("layers[].tiles", "integer"),
     ("layers[].steps", "integer"),

@@ -6,11 +6,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use elight::faults::{CoreFaults, FaultFile};
 use elight::level::{DeviceProfile, Reparam, ScaleMode};
-use elight::order::shared::Effort;
+use elight::order::Effort;
 use elight::order::{Objective, Order, Reach, Rows};
 use elight::plan::{Condition, CoreSize, ExtraSteps, Fanout, Quantization, QuantizationRequest};
 use elight::report::count;
-use elight::weights::{Filter, Layout, Network};
+use elight::weights::{Description, Filter, Layout, Network, Reading};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
 /// the controller, and a replay that proves it.
@@ -41,6 +41,23 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Put two plans side by side.
     Compare(CompareArgs),
+    /// Say what a weights file is taken for: layers, shapes, orientation, groups, and how sure that is.
+    Layers(LayersArgs),
+}
+
+/// Options of the listing of layers.
+#[derive(Debug, Args)]
+pub struct LayersArgs {
+    /// Weights: a `.safetensors` file, or the `.index.json` of a sharded set.
+    pub weights: PathBuf,
+
+    /// Write what the network is taken for into a file, to be corrected and given back with --network.
+    #[arg(short, long, value_name = "NET.toml")]
+    pub output: Option<PathBuf>,
+
+    /// What tensors are read.
+    #[command(flatten)]
+    pub tensors: TensorArgs,
 }
 
 /// Options of the comparison.
@@ -271,6 +288,22 @@ pub struct ReadingArgs {
     #[arg(long)]
     pub calibrate: bool,
 
+    /// Which tensors are layers.
+    #[command(flatten)]
+    pub tensors: TensorArgs,
+}
+
+/// Which tensors are layers, and which.
+#[derive(Debug, Args)]
+pub struct TensorArgs {
+    /// What the network is, as `elight-plan layers -o` writes it [default: what the weights file says, or what its names and shapes show].
+    #[arg(long, value_name = "NET.toml")]
+    pub network: Option<PathBuf>,
+
+    /// Take the most likely reading of layers that nothing proves and nothing suggests.
+    #[arg(long)]
+    pub assume: bool,
+
     /// How tensors are read: as layers, as plain matrices, or as ELight's [P, Q, k, k] blocks.
     #[arg(long, default_value = "auto")]
     pub layout: Layout,
@@ -284,11 +317,22 @@ pub struct ReadingArgs {
     pub exclude: Vec<String>,
 }
 
+impl TensorArgs {
+    /// How the weights are to be read.
+    pub fn reading(&self) -> anyhow::Result<Reading> {
+        Ok(Reading {
+            layout: self.layout,
+            filter: Filter::new(&self.include, &self.exclude)?,
+            description: self.network.as_deref().map(Description::read).transpose()?,
+            assume: self.assume,
+        })
+    }
+}
+
 impl ReadingArgs {
     /// Opens the weights, and decides device and quantization.
     pub fn open(&self, weights: &Path) -> anyhow::Result<(Network, DeviceProfile, Quantization)> {
-        let filter = Filter::new(&self.include, &self.exclude)?;
-        let network = Network::open(weights, self.layout, &filter)?;
+        let network = Network::open_as(weights, &self.tensors.reading()?)?;
         let request = QuantizationRequest {
             device: self.device.clone(),
             bits: self.bits,

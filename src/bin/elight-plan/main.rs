@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod compare;
 mod inspect;
+mod layers;
 mod pages;
 mod plan;
 mod progress;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         (Some(Command::Check(args)), _) => check::run(args),
         (Some(Command::Inspect(args)), _) => inspect::run(args),
         (Some(Command::Compare(args)), _) => compare::run(args),
+        (Some(Command::Layers(args)), _) => layers::run(args),
         (None, _) => plan::run(&cli.plan),
     };
     match done {

@@ -6,7 +6,7 @@ use super::{Arranged, Bound, Family, OrderError, Problem};
 use crate::geometry::{IDLE, Reach};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
-use crate::order::direction::Closure;
+use crate::order::chain::directions::Closure;
 use crate::order::reach_core::demand::{Demand, Levels};
 use crate::order::reach_core::slots::CoreSlots;
 use crate::order::reach_core::{self, Work, fixed};

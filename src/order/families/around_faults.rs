@@ -4,11 +4,11 @@ use super::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use crate::geometry::{EMPTY, Reach};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
-use crate::order::direction::Closure;
+use crate::order::chain::directions::Closure;
 use crate::order::faulty::{self, FaultyArrangement, FaultyRows};
-use crate::order::profile::Profiles;
-use crate::order::program::Program;
 use crate::order::quantile;
+use crate::order::rows::profile::Profiles;
+use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots};
 
 /// Steps more than needed that are tried, a tile row each, where faults would cost writes otherwise.

@@ -4,9 +4,10 @@ use super::{Arranged, Bound, Family, OrderError, Problem};
 use crate::geometry::Wiring;
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
-use crate::order::direction::Closure;
-use crate::order::program::Program;
-use crate::order::shared::{self, SharedArrangement, SharedLayer};
+use crate::order::bundles;
+use crate::order::bundles::{SharedArrangement, SharedLayer};
+use crate::order::chain::directions::Closure;
+use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots};
 
 /// Plans for shared inputs.
@@ -45,7 +46,7 @@ impl Family for Bundled<'_> {
             !observer.interrupted()
         };
         let Problem { wiring, reach, effort, seed, .. } = *problem;
-        let arrangement = shared::arrange(&layers, wiring, reach, boundary, effort, seed, &advance);
+        let arrangement = bundles::arrange(&layers, wiring, reach, boundary, effort, seed, &advance);
         if observer.interrupted() {
             return Err(OrderError::Interrupted);
         }

@@ -5,9 +5,9 @@ use super::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::Rows;
-use crate::order::direction::Closure;
+use crate::order::chain::directions::Closure;
+use crate::order::core_row_assignment;
 use crate::order::lanes::{LaneBound, LaneRanges, RangeBound, arrange, arrange_freely};
-use crate::order::seats;
 
 /// Plans in which every weight keeps its lane.
 pub struct Lanes<'a> {
@@ -69,7 +69,7 @@ impl Family for Lanes<'_> {
         };
         // Weights fitted to the cells of their places stay there.
         if let (Some(origin), true, None) = (&problem.origin, boundary.begins(), &problem.damage) {
-            seats::settle(&mut arrangement, boundary, origin, problem.rows_of_a_core());
+            core_row_assignment::settle(&mut arrangement, boundary, origin, problem.rows_of_a_core());
         }
         let steps = std::mem::take(&mut self.steps);
         let slots = SweptSlots::new(arrangement, layers.iter().map(LaneRanges::rows), steps, problem);

@@ -2,9 +2,9 @@
 
 use super::Problem;
 use crate::geometry::{EMPTY, Reach};
-use crate::order::program::Program;
+use crate::order::slots::level_runs::Visits;
+use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots, Stages};
-use crate::order::visits::Visits;
 
 /// Layers whose cells have lists of level runs.
 pub struct RunSlots {

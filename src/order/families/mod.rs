@@ -21,11 +21,11 @@ mod swept;
 use firmware_model::pcm::WriteCost;
 use thiserror::Error;
 
-use super::direction::Closure;
+use super::Effort;
+use super::chain::directions::Closure;
+use super::cost::objective::{Objective, Payment};
 use super::extra_steps::ExtraSteps;
 use super::fixed::TooFewCells;
-use super::objective::{Objective, Payment};
-use super::shared::Effort;
 use super::slots::Slots;
 use super::{Reach, Rows};
 use crate::geometry::{Damage, Wiring};

@@ -5,10 +5,11 @@ use super::level_runs::RunSlots;
 use super::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
-use crate::order::direction::Closure;
+use crate::order::chain::directions::Closure;
+use crate::order::cost::objective::Payment;
+use crate::order::cost::pulse_cost::PulseLaw;
 use crate::order::lanes::{LaneBound, LaneRanges};
-use crate::order::objective::Payment;
-use crate::order::pulses::{self, LaneRuns, PulseLaw};
+use crate::order::pulses::{self, LaneRuns};
 
 /// Plans in which every weight keeps its lane, for the least energy.
 pub struct PulseLanes<'a> {

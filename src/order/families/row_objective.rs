@@ -3,13 +3,15 @@
 use firmware_model::pcm::{Move, WriteCost};
 
 use super::Problem;
-use crate::order::direction::{Arrangement, Closure, Start};
-use crate::order::even;
+use crate::order::bound::pulse::{PulseBound, forced_changes};
+use crate::order::chain::directions::{Arrangement, Closure, Start};
+use crate::order::cost::objective::Payment;
+use crate::order::cost::pulse_cost::PulseLaw;
 use crate::order::latency::{self, Clock};
-use crate::order::objective::Payment;
-use crate::order::profile::Profiles;
-use crate::order::pulses::{self, PulseBound, PulseLaw, forced_changes};
-use crate::order::visits::Visits;
+use crate::order::pulses;
+use crate::order::rows::profile::Profiles;
+use crate::order::slots::level_runs::Visits;
+use crate::order::wear_levelling;
 
 /// What is made small, and what no plan goes below, so far.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +79,7 @@ impl RowObjective {
                     };
                     [wear(0), wear(1)]
                 };
-                let (mut sweeps, mut evened) = (plain(), even::arrange(layers, &arrangement.timeline));
+                let (mut sweeps, mut evened) = (plain(), wear_levelling::arrange(layers, &arrangement.timeline));
                 match bound {
                     None => direct(&mut evened, closure),
                     Some((law, _)) => {
@@ -87,7 +89,7 @@ impl RowObjective {
                     }
                 }
                 // What has the fewest pulses in all may wear one cell more than the order with the fewest writes does.
-                [sweeps, evened, plain()].into_iter().min_by_key(|visits| even::worst(visits, &weigh))
+                [sweeps, evened, plain()].into_iter().min_by_key(|visits| wear_levelling::worst(visits, &weigh))
             }
         }
     }
@@ -139,5 +141,5 @@ fn direct(visits: &mut Visits, closure: &Closure) {
         Closure::Part { end: Some(end), .. } => end[at],
         _ => None,
     };
-    even::choose_directions(visits, &start, &end);
+    wear_levelling::choose_directions(visits, &start, &end);
 }

@@ -8,13 +8,13 @@ use super::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use crate::geometry::Reach;
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
-use crate::order::bound::RowBound;
-use crate::order::direction::Closure;
+use crate::order::bound::rows::RowBound;
+use crate::order::chain::directions::Closure;
+use crate::order::core_row_assignment;
 use crate::order::extra_steps::{Relaxed, relax};
-use crate::order::profile::Profiles;
 use crate::order::quantile;
-use crate::order::seats;
-use crate::order::visits::Visits;
+use crate::order::rows::profile::Profiles;
+use crate::order::slots::level_runs::Visits;
 
 /// Plans in which a weight may sit in any cell of its row.
 pub struct SortedRows<'a> {
@@ -85,7 +85,7 @@ impl Family for SortedRows<'_> {
         }
         let mut arrangement = quantile::arrange(&layers, core_rows, cells, boundary, problem.effort, problem.seed);
         if let (Some(origin), true) = (&problem.origin, boundary.begins()) {
-            seats::settle(&mut arrangement, boundary, origin, problem.rows_of_a_core());
+            core_row_assignment::settle(&mut arrangement, boundary, origin, problem.rows_of_a_core());
         }
         let followed = self.objective.follow(problem, &layers, &arrangement, boundary);
         // Stages of relaxed layers differ in their steps.

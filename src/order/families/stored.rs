@@ -1,7 +1,7 @@
 //! The orders for comparison: weights where they are stored, and ELight's, which sorts every cell of every tile row.
 
 use crate::geometry::{Bundles, Wiring};
-use crate::order::program::Program;
+use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots};
 
 /// Rows in their stored places, on any wiring.

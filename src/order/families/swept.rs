@@ -2,8 +2,8 @@
 
 use super::Problem;
 use crate::geometry::{EMPTY, Reach};
-use crate::order::direction::Arrangement;
-use crate::order::program::Program;
+use crate::order::chain::directions::Arrangement;
+use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots, Stages};
 
 /// Layers whose rows all take the same steps, on cells that sweep.

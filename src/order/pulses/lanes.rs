@@ -1,7 +1,7 @@
 //! What each cell serves with reach `lane`: the levels of its lane, row by row.
 
 use crate::geometry::EMPTY;
-use crate::order::visits::Visits;
+use crate::order::slots::level_runs::Visits;
 
 /// The levels in each lane of each row of a layer, and how many weights have them.
 #[derive(Clone, Debug)]

@@ -1,29 +1,24 @@
 //! Orders for devices that pay by the pulse: a change of a level costs the same however far it goes.
 //!
 //! ```text
-//! law.rs     what a change costs, and the cheapest way through one set of levels
-//! chain.rs   set after set on one cell, exactly
-//! bound.rs   what no plan of reach `row` goes below
-//! stick.rs   parts of rows for reach `row`
-//! lanes.rs   what each cell serves with reach `lane`
+//! hold_level.rs  parts of rows for reach `row`: cells stay at the level that they hold
+//! lanes.rs       what each cell serves with reach `lane`
 //! ```
+//!
+//! What a change costs is in `cost::pulse_cost`, the exact order of one cell in `chain::n_state`, the bound in `bound::pulse`.
 
-mod bound;
-mod chain;
+mod hold_level;
 mod lanes;
-mod law;
-mod stick;
 
 use rayon::prelude::*;
 
-use super::direction::{Closure, Start};
-use super::visits::Visits;
+use super::chain::directions::{Closure, Start};
+use super::chain::n_state::Chain;
+use super::cost::pulse_cost::PulseLaw;
+use super::slots::level_runs::Visits;
 
-pub use bound::{PulseBound, forced_changes};
-pub use chain::Chain;
+pub use hold_level::stick;
 pub use lanes::LaneRuns;
-pub use law::PulseLaw;
-pub use stick::stick;
 
 /// Most levels of a weight cell for which there are these orders: 5 bits.
 pub const MOST_LEVELS: usize = 63;

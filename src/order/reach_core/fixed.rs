@@ -11,24 +11,8 @@ use super::cover::Cover;
 use super::demand::Demand;
 use super::draw::{Draw, Odds};
 use super::joint::{FULL_PACE, Joint};
+use super::plan::FixedPlan;
 use super::{Problem, Watch, Work};
-
-/// A plan without writes.
-#[derive(Clone, Debug)]
-pub struct FixedPlan {
-    /// The one pattern.
-    pub cells: Cells,
-    /// Visits of each layer.
-    pub covers: Vec<Cover>,
-}
-
-impl FixedPlan {
-    /// Steps of an inference.
-    #[must_use]
-    pub fn steps(&self) -> u64 {
-        self.covers.iter().map(|cover| u64::from(cover.steps())).sum()
-    }
-}
 
 /// Odds of a change that leaves one weight more without a cell, of 2^32: where annealing begins, and where it ends.
 const HOT: u32 = 3_000_000_000;
@@ -146,9 +130,6 @@ impl Search<'_> {
             let mut draw = self.draw();
             take_away(&mut next, bite, &mut draw);
             let next = self.attempt(next, WARM, work / 12)?;
-            if std::env::var("VERBOSE").is_ok() {
-                eprintln!("bite {bite}: {} -> {} left {}", best.steps(), next.steps(), self.left);
-            }
             if next.steps() < best.steps() {
                 (best, failed) = (next, 0);
                 continue;
@@ -179,7 +160,6 @@ impl Search<'_> {
             }
         }
         let (plan, draws) = joint.end();
-        if std::env::var("VERBOSE").is_ok() { eprintln!("  missing {}", plan.covers.iter().map(Cover::total).sum::<i64>()); }
         let cells = &plan.cells;
         let covers: Vec<(Cover, u64)> =
             plan.covers.into_par_iter().zip(draws).map(|(cover, mut draw)| complete(cover, cells, &mut draw)).collect();

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::cells::Cells;
 use super::cover::Cover;
 use super::draw::{Draw, Odds};
-use super::fixed::FixedPlan;
+use super::plan::FixedPlan;
 
 /// A plan while visits and cells change.
 pub struct Joint {

@@ -7,10 +7,11 @@ pub mod demand;
 pub mod draw;
 pub mod fixed;
 mod joint;
+pub mod plan;
 pub mod phases;
 pub mod slots;
 
-use super::shared::Effort;
+use super::tour::iterated_local_search::Effort;
 use demand::{Demand, Levels};
 
 /// A core and what it is asked for.

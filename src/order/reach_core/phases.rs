@@ -9,27 +9,8 @@ use super::allot::Load;
 use super::cells::Cells;
 use super::cover::Cover;
 use super::draw::{Draw, Odds};
-use super::fixed::FixedPlan;
+use super::plan::{FixedPlan, PhasedPlan};
 use super::{Problem, Watch};
-
-/// A plan with writes between its phases.
-#[derive(Clone, Debug)]
-pub struct PhasedPlan {
-    /// A pattern for each phase of each layer, round the inference.
-    pub cells: Cells,
-    /// Visits of each layer.
-    pub covers: Vec<Cover>,
-    /// Level steps of an inference.
-    pub writes: u64,
-}
-
-impl PhasedPlan {
-    /// Steps of an inference.
-    #[must_use]
-    pub fn steps(&self) -> u64 {
-        self.covers.iter().map(|cover| u64::from(cover.steps())).sum()
-    }
-}
 
 /// Most phases of a layer.
 const PHASES: u32 = 8;
@@ -65,7 +46,6 @@ pub fn few_writes(
             (10 - at * 6 / 100, STEP * (16 + at))
         };
         let used = state.round(temperature, price, per_round);
-        if std::env::var("VERBOSE").is_ok() && round % 10 == 0 { eprintln!("  {round}: missing {} writes {}", state.total(), state.writes()); }
         if !watch(used) {
             return None;
         }

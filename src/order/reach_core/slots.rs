@@ -6,7 +6,7 @@
 use super::cells::Cells;
 use super::cover::Cover;
 use super::demand::{Demand, Levels};
-use crate::order::program::Program;
+use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots};
 
 /// Visits of one output to one core row, step after step.

@@ -23,13 +23,13 @@ use serde::Serialize;
 use super::checkpoint::{self, File};
 use super::config::ConfigError;
 use super::data::{Augment, Batches, Normalization, Order, Split};
+use super::error::TrainError;
 use super::eval::{self, Opened, Recipe};
 use super::run_dir;
-use super::trainer::TrainError;
-use crate::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
-use crate::nn::core_layer::{Extent, Keeping};
 use crate::nn::model::{ModelSpec, build_for_core};
+use crate::nn::product::{Extent, Keeping};
 use crate::nn::{Ctx, Layer, Mode, Sequential};
+use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 
 use moments::{Moments, Statistics};
 
@@ -103,7 +103,7 @@ pub fn calibrate(
     File::open(weights)?.load_into(&mut calibrated)?;
 
     let images = some(&set.train, options.images);
-    let layers: Vec<(String, Extent)> = original.all_cores().into_iter().map(|c| (c.name, c.layer.extent())).collect();
+    let layers: Vec<(String, Extent)> = original.all_cores().into_iter().map(|c| (c.name, c.extent)).collect();
     let norms = norms(&mut calibrated, &layers);
     let mut done = Vec::new();
     for (i, (name, extent)) in layers.iter().enumerate() {
@@ -172,7 +172,7 @@ fn observe(
     let keep = |model: &mut Sequential| {
         let keeping = Arc::new(Keeping::default());
         for core in model.all_cores() {
-            core.layer.multiplier = (core.name == name).then(|| keeping.clone() as _);
+            *core.multiplier = (core.name == name).then(|| keeping.clone() as _);
         }
         keeping
     };

@@ -4,8 +4,8 @@
 use rayon::prelude::*;
 
 use crate::nn::Tensor;
-use crate::nn::core_layer::Extent;
 use crate::nn::par::gemm;
+use crate::nn::product::Extent;
 use crate::nn::tensor::{matrix, matrix_mut};
 
 /// Rows of a second moment that one task computes.

@@ -14,7 +14,7 @@
 
 use rayon::prelude::*;
 
-use crate::level::{LevelMatrix, Quantizer, ScaleMode, Scales};
+use elight::level::{LevelMatrix, Quantizer, ScaleMode, Scales};
 
 /// Scales that are tried, in units of the largest weight.
 const SCALES: [f64; 15] = [1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.66, 0.62, 0.58, 0.54, 0.5, 0.45, 0.4, 1.05];
@@ -356,7 +356,7 @@ fn single(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::level::{DeviceProfile, Reparam};
+    use elight::level::{DeviceProfile, Reparam};
     use rand::Rng;
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::SeedableRng;

@@ -1,6 +1,8 @@
 //! CIFAR's binary version: records of one label byte (CIFAR-100: coarse, then fine), then 1,024 red, green and blue bytes.
 
-use super::{DataError, Split, read};
+use super::error::DataError;
+use super::file::read;
+use super::split::Split;
 use crate::nn::Shape;
 use std::path::Path;
 

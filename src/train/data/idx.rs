@@ -1,6 +1,8 @@
 //! IDX, the format of MNIST: a magic number `00 00 08 d` (unsigned bytes, `d` dimensions), `d` big-endian sizes, the bytes.
 
-use super::{DataError, Split, read, unpack};
+use super::error::DataError;
+use super::file::{read, unpack};
+use super::split::Split;
 use crate::nn::Shape;
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! Batches: in which order, how changed, how scaled; prepared by a thread while the network works on the previous one.
 
-use super::Split;
+use super::error::DataError;
+use super::split::Split;
 use crate::nn::ctx::mix;
 use crate::nn::{Shape, Tensor};
-use crate::train::config::ConfigError;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -48,10 +48,9 @@ impl Normalization {
     ///
     /// # Errors
     /// Lists of different lengths, a deviation that is not above 0.
-    pub fn given(mean: Vec<f32>, std: Vec<f32>) -> Result<Self, ConfigError> {
+    pub fn given(mean: Vec<f32>, std: Vec<f32>) -> Result<Self, DataError> {
         if mean.len() != std.len() || std.iter().any(|s| *s <= 0.0 || !s.is_finite()) {
-            let problem = "and --std: expected as many numbers in both, deviations above 0".to_owned();
-            return Err(ConfigError::Value { key: "--mean", problem });
+            return Err(DataError::Normalization);
         }
         Ok(Self { mean, std })
     }

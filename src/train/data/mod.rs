@@ -7,80 +7,18 @@
 //! | `cifar10`, `cifar100` | 60,000 32x32 colour images | the binary version |
 
 mod cifar;
+mod error;
+mod file;
 mod idx;
 mod loader;
+mod split;
 
+pub use error::{DATASETS, DataError};
 pub use loader::{Augment, Batch, Batches, Normalization, Order};
+pub use split::Split;
 
-use crate::nn::Shape;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-/// Names of the data sets, with a line on each.
-pub const DATASETS: [(&str, &str); 5] = [
-    ("digits", "1,797 8x8 digits, shipped: needs no files"),
-    ("mnist", "70,000 28x28 digits: {train,t10k}-{images-idx3,labels-idx1}-ubyte[.gz]"),
-    ("fashion-mnist", "70,000 28x28 pieces of clothing, same files as mnist"),
-    ("cifar10", "60,000 32x32 colour images, 10 classes: data_batch_{1..5}.bin, test_batch.bin"),
-    ("cifar100", "60,000 32x32 colour images, 100 classes: train.bin, test.bin"),
-];
-
-/// What is wrong with a data set's files.
-#[derive(Debug, thiserror::Error)]
-pub enum DataError {
-    /// No such data set.
-    #[error("data set `{0}` is not known: choose one of {list}", list = DATASETS.map(|(n, _)| n).join(", "))]
-    Unknown(String),
-    /// A data set that has files was named without a directory.
-    #[error("data set `{0}` needs the directory of its files: set data.dir in the config, or give --data DIR")]
-    NoDirectory(String),
-    /// The data set that has no files was named with a directory.
-    #[error(
-        "data set `{name}` is shipped with the program and reads no files, but {dir} was given: leave --data (or data.dir in the config) out, or \
-         say which data set lies there with --dataset (or data.name)"
-    )]
-    NoFiles {
-        /// The data set.
-        name: String,
-        /// The directory.
-        dir: PathBuf,
-    },
-    /// A file cannot be read.
-    #[error("{path}: {cause}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: std::io::Error,
-    },
-    /// None of the names under which a file may be stored exists.
-    #[error("{dir}: found none of {names}")]
-    Missing {
-        /// The directory searched.
-        dir: PathBuf,
-        /// The names tried.
-        names: String,
-    },
-    /// A file's contents break its format.
-    #[error("{path}: {problem}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What was found and what was expected.
-        problem: String,
-    },
-}
-
-/// Images and their labels. Every label is below the data set's number of classes, and there is one label per image.
-#[derive(Clone, Debug)]
-pub struct Split {
-    /// Rows, columns and channels of an image; `n` is the number of images.
-    pub shape: Shape,
-    /// Pixels, `[n, h, w, c]`.
-    pub images: Vec<u8>,
-    /// Classes.
-    pub labels: Vec<u16>,
-}
 
 /// A data set in memory.
 #[derive(Clone, Debug)]
@@ -156,55 +94,10 @@ fn digits() -> Result<Split, DataError> {
     idx::parse((images, Path::new("digits-images")), (labels, Path::new("digits-labels")), 10)
 }
 
-impl Split {
-    /// Number of images.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there is no image.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// The images whose index fulfils a condition.
-    pub fn subset(&self, keep: impl Fn(usize) -> bool) -> Self {
-        let kept: Vec<usize> = (0..self.len()).filter(|i| keep(*i)).collect();
-        let sample = self.shape.sample();
-        Self {
-            shape: Shape { n: kept.len(), ..self.shape },
-            images: kept.iter().flat_map(|i| &self.images[i * sample..(i + 1) * sample]).copied().collect(),
-            labels: kept.iter().map(|i| self.labels[*i]).collect(),
-        }
-    }
-}
-
-/// Reads a file whole, unpacking it when it is gzipped.
-fn read(path: &Path) -> Result<Vec<u8>, DataError> {
-    let bytes = std::fs::read(path).map_err(|cause| DataError::Read { path: path.to_owned(), cause })?;
-    unpack(&bytes, path)
-}
-
-/// Undoes gzip when the bytes begin with its magic number.
-fn unpack(bytes: &[u8], path: &Path) -> Result<Vec<u8>, DataError> {
-    use std::io::Read;
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes.to_vec());
-    }
-    let mut out = Vec::new();
-    // The largest of these sets unpacks to 150 MB; whatever claims more is not one of them.
-    let limit = 1 << 30;
-    let read = flate2::read::GzDecoder::new(bytes).take(limit).read_to_end(&mut out);
-    read.map_err(|cause| DataError::Read { path: path.to_owned(), cause })?;
-    if out.len() as u64 == limit {
-        return Err(DataError::Format { path: path.to_owned(), problem: "unpacks to 1 GiB or more".into() });
-    }
-    Ok(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::Shape;
 
     #[test]
     fn digits_are_shipped() {

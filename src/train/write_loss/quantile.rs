@@ -13,8 +13,8 @@
 //! Ranks follow the weights' levels, within a level their values (to 1/1024 of the range): moving a weight only as far as its
 //! neighbours in rank changes nothing else, so the sort is differentiated by keeping the ranks. Time `O(weights)`.
 
-use crate::level::LevelMatrix;
 use crate::nn::par::simd;
+use elight::level::LevelMatrix;
 use rayon::prelude::*;
 
 /// Bins of a weight's value within the layer's range.
@@ -143,8 +143,8 @@ fn chunk_sums(counts: &[u32], top: i16, cols: usize, lanes: usize) -> Vec<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::level::Scales;
     use crate::nn::gradcheck::noise;
+    use elight::level::Scales;
 
     /// By the definition: sort each row, cut it, average, round, compare.
     fn naive(levels: &LevelMatrix, top: f64, lanes: usize) -> f64 {

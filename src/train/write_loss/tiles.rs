@@ -8,9 +8,9 @@
 //! l2:  mean (Y - ref)^2 over the 2 N cells of the plus and minus arrays
 //! ```
 
-use super::{Core, Method};
-use crate::level::LevelMatrix;
+use super::method::{Core, Method};
 use crate::nn::par::simd;
+use elight::level::LevelMatrix;
 use rayon::prelude::*;
 
 #[derive(Clone, Copy, PartialEq)]
