@@ -54,7 +54,12 @@ pub(super) struct Output {
 
 impl Output {
     /// A core row begins to work on it; whether it is the first in this schedule.
-    pub(super) fn begin(&mut self, cols: usize, (tile_row, core_row): (u32, usize), output: usize) -> Result<bool, Problem> {
+    pub(super) fn begin(
+        &mut self,
+        cols: usize,
+        (tile_row, core_row): (u32, usize),
+        output: usize,
+    ) -> Result<bool, Problem> {
         if self.done.words.is_empty() {
             self.done.clear(cols);
         }

@@ -241,13 +241,7 @@ impl Checker<'_> {
     }
 
     /// Reads all records of a tile row.
-    fn steps(
-        &mut self,
-        tile: &TileRow,
-        layer: &Layer,
-        matrix: &Matrix,
-        outputs: &mut [Output],
-    ) -> Result<(), Problem> {
+    fn steps(&mut self, tile: &TileRow, layer: &Layer, matrix: &Matrix, outputs: &mut [Output]) -> Result<(), Problem> {
         for step in 0..tile.steps {
             self.place.step = Some(step);
             // `W = 0` marks nothing.

@@ -77,8 +77,15 @@ fn check_reach_core(options: &PlanOptions) -> Result<(), PlanError> {
         _ if options.order != Order::Optimal => "--order optimal",
         _ if options.fanout > 1 => "--fanout cell: an input of its own for every weight cell",
         _ if options.condition.faults.is_some() => "cores without --faults",
-        (_, None) => "--extra-steps fixed: nothing is written after the first load",
-        (_, Some(ExtraSteps::Percent(_))) => "--extra-steps fixed",
+        (_, None) => {
+            "--extra-steps: `fixed` for no writes after the first load, or a percentage for few writes in so many steps"
+        }
+        (_, Some(ExtraSteps::Percent(_)))
+            if !matches!(options.trade.objective.on(&options.device.cost), Payment::Levels { .. }) =>
+        {
+            "--objective writes where steps are a percentage"
+        }
+        (_, Some(ExtraSteps::Percent(_))) => return Ok(()),
         (_, Some(ExtraSteps::FixedLevels)) => return Ok(()),
     };
     Err(PlanError::ReachCore { needs })

@@ -314,7 +314,11 @@ impl Cover {
                 }
             }
         } else {
-            visits.iter().enumerate().filter(|(_, times)| **times > 0).for_each(|(entry, &times)| f(entry, times as i16));
+            visits
+                .iter()
+                .enumerate()
+                .filter(|(_, times)| **times > 0)
+                .for_each(|(entry, &times)| f(entry, times as i16));
         }
     }
 

@@ -159,6 +159,4 @@ impl Demand {
     pub fn least_visits(&self, entry: usize, cells: usize) -> u64 {
         u64::from(self.weights(entry)).div_ceil(cells as u64).max(self.distinct(entry).div_ceil(cells) as u64)
     }
-
 }
-

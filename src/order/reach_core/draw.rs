@@ -62,9 +62,7 @@ impl Odds {
     /// The same odds where every unit costs so much.
     #[must_use]
     pub fn scaled(&self, price: i32) -> Self {
-        let of = (0..self.of.len()).map_while(|cost| {
-            self.of.get(cost * (price / self.unit).max(1) as usize).copied()
-        });
+        let of = (0..self.of.len()).map_while(|cost| self.of.get(cost * (price / self.unit).max(1) as usize).copied());
         Self { of: of.collect(), unit: 1 }
     }
 

@@ -82,11 +82,7 @@ impl Sample {
         let mut sample = Self { layers: Vec::new(), whole: Vec::new(), entries: Vec::new() };
         for layer in &problem.layers {
             let entries = layer.entries();
-            let wanted = if slots <= most {
-                entries
-            } else {
-                (entries as u64 * most / slots) as usize
-            };
+            let wanted = if slots <= most { entries } else { (entries as u64 * most / slots) as usize };
             let some = wanted.max(SAMPLE).min(entries);
             sample.layers.push(if some == entries { layer.clone() } else { layer.sample(some) });
             sample.whole.push(some == entries);
@@ -146,7 +142,8 @@ impl Search<'_> {
     fn attempt(&mut self, plan: FixedPlan, from: u32, work: u64) -> Option<FixedPlan> {
         let streams = (0..plan.covers.len()).map(|_| self.draw()).collect();
         let mut joint = Joint::new(plan, streams, self.draw());
-        let pace = (work * FULL_PACE / (ROUNDS as u64 * joint.full_round()).max(1)).clamp(1, if from == HOT { FULL_PACE } else { FULL_PACE / 4 });
+        let pace = (work * FULL_PACE / (ROUNDS as u64 * joint.full_round()).max(1))
+            .clamp(1, if from == HOT { FULL_PACE } else { FULL_PACE / 4 });
         for round in 0..ROUNDS {
             // Odds fall by equal factors of their logarithm's size: the temperature is geometric.
             let odds = Odds::new(cooled(from, COLD, round, ROUNDS));

@@ -115,7 +115,8 @@ impl Joint {
                         }
                     };
                     let from = self.cells.level(0, row, column);
-                    if to >= levels || to == from || self.cells.cells_at(0, from) < 2 || self.cells.cells_at(0, to) == 0 {
+                    if to >= levels || to == from || self.cells.cells_at(0, from) < 2 || self.cells.cells_at(0, to) == 0
+                    {
                         continue;
                     }
                     if odds.accept(self.change(row, from, to), &mut self.draw) {

@@ -1,15 +1,18 @@
 //! Reach `core`: any weight may sit in any cell of the core.
 pub mod allot;
 pub mod block;
+pub mod bound;
 pub mod cells;
 pub mod cover;
 pub mod demand;
 pub mod draw;
 pub mod fixed;
 mod joint;
-pub mod plan;
 pub mod phases;
+pub mod plan;
 pub mod slots;
+#[cfg(test)]
+mod tests;
 
 use super::tour::iterated_local_search::Effort;
 use demand::{Demand, Levels};

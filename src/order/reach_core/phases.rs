@@ -124,9 +124,8 @@ impl State {
         let patterns = self.cells.patterns();
         let between = |pattern: usize| -> u64 {
             let (a, b) = (self.cells.pattern(pattern), self.cells.pattern((pattern + 1) % patterns));
-            let step = |(&a, &b): (&u16, &u16)| {
-                u64::from(self.signed[usize::from(a)].abs_diff(self.signed[usize::from(b)]))
-            };
+            let step =
+                |(&a, &b): (&u16, &u16)| u64::from(self.signed[usize::from(a)].abs_diff(self.signed[usize::from(b)]));
             a.iter().zip(b).map(step).sum()
         };
         (0..patterns).map(between).sum()

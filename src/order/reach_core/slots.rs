@@ -77,7 +77,8 @@ impl Layer {
         for (phase, &steps) in cover.phases().iter().enumerate() {
             for core_row in 0..core_rows {
                 let row = cover.pattern_row(cells, phase, core_row);
-                let mut visits: Vec<u32> = cover.served(phase, core_row).map(|entry| demand.output(entry as usize)).collect();
+                let mut visits: Vec<u32> =
+                    cover.served(phase, core_row).map(|entry| demand.output(entry as usize)).collect();
                 visits.sort_unstable();
                 let mut first = begin;
                 for same in visits.chunk_by(|a, b| a == b) {
@@ -167,9 +168,8 @@ impl Slots for CoreSlots {
     fn fill(&self, at: SlotAt, levels: &[i16], program: &mut Program) {
         let Some(stay) = self.stay(at) else { return };
         let columns = self.cells.columns();
-        let held: Vec<i16> = (0..columns)
-            .map(|column| self.levels.signed(self.cells.level_in_row(stay.row as usize, column)))
-            .collect();
+        let held: Vec<i16> =
+            (0..columns).map(|column| self.levels.signed(self.cells.level_in_row(stay.row as usize, column))).collect();
         let layer = &self.layers[at.layer];
         let steps_before = layer.stages[at.stage] - stay.first;
         let levels_taken = &layer.taken[stay.taken as usize * self.levels.len()..][..self.levels.len()];
