@@ -7,7 +7,8 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use elight::level::{DeviceProfile, LevelMatrix, Quantizer, Reparam, ScaleMode};
 use elight::order::Effort;
-use elight::order::chain::directions::{Arrangement, Closure};
+use elight::order::chain::boundary::CoreBoundary;
+use elight::order::chain::directions::Arrangement;
 use elight::order::cost::tally::Counter;
 use elight::order::quantile;
 use elight::order::rows::profile::Profiles;
@@ -50,7 +51,7 @@ fn layer() -> Layer {
     let weights = weights();
     let levels = Quantizer::new(&device, Reparam::None, ScaleMode::Layer).quantize(ROWS, COLS, &weights);
     let profiles = vec![Profiles::of(&levels.levels, ROWS, COLS, device.top_level())];
-    let arrangement = quantile::arrange(&profiles, CORE.rows, CORE.cols, &Closure::Cycle, Effort::Good, 1);
+    let arrangement = quantile::arrange(&profiles, CORE.rows, CORE.cols, &CoreBoundary::Cyclic, Effort::Good, 1);
     let format = ScheduleSpec::format(CORE.cols as u16, device.bits, 1, wire::Reach::Row);
     Layer { device, weights, levels, profiles, arrangement, format }
 }
@@ -130,7 +131,9 @@ fn stages(c: &mut Criterion) {
         b.iter(|| quantizer.quantize_band(COLS, &layer.weights, &mut levels, Some(5.0)));
     });
     group.bench_function("order", |b| {
-        b.iter(|| quantile::arrange(&layer.profiles, CORE.rows, CORE.cols, &Closure::Cycle, Effort::Good, 1).writes);
+        b.iter(|| {
+            quantile::arrange(&layer.profiles, CORE.rows, CORE.cols, &CoreBoundary::Cyclic, Effort::Good, 1).writes
+        });
     });
     group.bench_function("program and tally", |b| {
         b.iter(|| {

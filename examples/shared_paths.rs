@@ -6,10 +6,10 @@
 
 use std::time::Instant;
 
-use clap::ValueEnum;
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use elight::order::Effort;
-use elight::order::bundles::lane::{Closing, Lane};
+use elight::order::bundles::lane::Lane;
+use elight::order::chain::boundary::Boundary;
 use elight::order::tour::nodes::Nodes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -26,7 +26,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let number = |i: usize, default: usize| args.get(i).map_or(Ok(default), |text| text.parse());
     let (problems, nodes, rows) = (number(0, 20)?, number(1, 72)?, number(2, 64)?);
-    let effort = args.get(3).map_or(Ok(Effort::Good), |text| Effort::from_str(text, false))?;
+    let effort = match args.get(3).map_or("good", String::as_str) {
+        "fast" => Effort::Fast,
+        "good" => Effort::Good,
+        "best" => Effort::Best,
+        other => return Err(format!("effort `{other}`: expected fast, good or best").into()),
+    };
     let quantizer =
         Quantizer::new(&DeviceProfile::preset("elight").ok_or("no preset")?, Reparam::None, ScaleMode::Layer);
     for problem in 0..problems {
@@ -37,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let columns = [Nodes::of(&rows, nodes, 15)];
         let begun = Instant::now();
         let before = seconds(begun);
-        let plan = Lane::new(&columns, &Closing::Cycle).solve(effort, problem as u64);
+        let plan = Lane::new(&columns, &Boundary::Cyclic).solve(effort, problem as u64);
         let took = seconds(begun) - before;
         let matrix: Vec<Vec<i32>> =
             (0..nodes).map(|i| (0..nodes).map(|j| columns[0].distance(i, j)).collect()).collect();

@@ -112,7 +112,7 @@ impl FromStr for Fanout {
 }
 
 /// Which lanes a weight may move to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reach {
     /// It keeps its lane; only its step changes.

@@ -6,6 +6,8 @@
 //! weights -> level -> order -> schedule -> controller (the `firmware-model` crate)
 //! ```
 
+pub mod show;
+
 pub mod geometry;
 
 pub mod observer;
@@ -24,7 +26,7 @@ pub mod check;
 
 pub mod plan;
 
-pub mod held;
+pub mod core_state;
 
 pub mod faults;
 
@@ -34,6 +36,14 @@ pub mod link;
 
 pub mod inspect;
 
+pub mod system;
+
+pub mod census;
+
+pub mod explore;
+
 pub mod report;
+
+pub mod cli;
 
 pub mod simd;

@@ -120,7 +120,9 @@ fn whatever_the_bytes_are_it_does_not_panic() {
             let Ok(found) = inspect(&damaged, request) else { panic!("damage hides a layer: byte {at}") };
             assert!(found.error.is_some() && found.end.is_none() && found.per_inference.is_none(), "byte {at}");
             assert!(found.layers.len() <= whole.layers.len());
-            assert!(elight::inspect::print(&found, "net.elight").starts_with("schedule"));
+            assert!(
+                elight::inspect::print(&found, "net.elight", &elight::show::Screen::default()).starts_with("schedule")
+            );
         }
         let cut = inspect(&planned.schedule[..at], &Request::default()).unwrap();
         assert!(cut.error.is_some(), "cut at {at}");

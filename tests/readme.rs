@@ -44,7 +44,8 @@ fn the_first_command_prints_what_is_shown() {
     let command = format!("cargo run --release -- {weights} --core 9x9\n");
     assert!(README.contains(&command), "README.md has no command `{command}`");
     let mut plan = Command::new(env!("CARGO_BIN_EXE_elight-plan"));
-    let output = plan.args([weights, "--core", "9x9"]).current_dir(folder.path()).output().unwrap();
+    let output =
+        plan.args([weights, "--core", "9x9"]).env("COLUMNS", "80").current_dir(folder.path()).output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     let (before, rest) = README.split_once("## What comes out\n\n```text\n").unwrap();
     let (shown, after) = rest.split_once("```").unwrap();
@@ -68,7 +69,10 @@ fn block<'a>(page: &'a str, first: &str) -> Vec<&'a str> {
 #[test]
 fn the_step_taken_apart_is_the_one_of_the_fixture() {
     let mut inspect = Command::new(env!("CARGO_BIN_EXE_elight-plan"));
-    let output = inspect.args(["inspect", "fixtures/mnist-cnn-9x9.elight", "--step", "3"]).current_dir(root());
+    let output = inspect
+        .args(["inspect", "fixtures/mnist-cnn-9x9.elight", "--step", "3"])
+        .env("COLUMNS", "80")
+        .current_dir(root());
     let printed = String::from_utf8(output.output().unwrap().stdout).unwrap();
     let shown = block(include_str!("../docs/inspect.md"), "step 3: ").join("\n");
     assert!(printed.contains(&shown), "docs/inspect.md shows\n{shown}\nbut this is printed:\n{printed}");

@@ -193,7 +193,17 @@ impl WriteCost {
     /// Energy of counted writes, pJ.
     #[must_use]
     pub fn energy_pj(&self, counts: &Counts) -> f64 {
-        let total = |count: u64, price: &Price| count as f64 * price.energy_pj;
+        self.sum(counts, |price| price.energy_pj)
+    }
+
+    /// Time of counted writes if one PCM cell is written after the other, microseconds.
+    #[must_use]
+    pub fn serial_time_us(&self, counts: &Counts) -> f64 {
+        self.sum(counts, |price| price.time_us)
+    }
+
+    fn sum(&self, counts: &Counts, part: impl Fn(&Price) -> f64) -> f64 {
+        let total = |count: u64, price: &Price| count as f64 * part(price);
         match self {
             Self::PerLevel { up, down } => total(counts.up, up) + total(counts.down, down),
             Self::SingleShot { up, down } => total(counts.rises, up) + total(counts.falls, down),

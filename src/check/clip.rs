@@ -1,6 +1,6 @@
 //! Limits of least error, found the slow way: section "Cutting off" of docs/device-model.md, by code of its own.
 
-use super::Options;
+use super::asked::Options;
 use super::levels::{Levels, Own};
 use crate::level::{DeviceProfile, ScaleMode};
 use crate::weights::{Limits, Network, WeightsError};

@@ -20,6 +20,8 @@
 //! **It shares no code with what it checks**: neither with the planner, the encoder and the cost law, nor with the controller's
 //! decoder. From the rest of the library it takes data: tensors and the transmissions of a device.
 
+mod asked;
+
 mod bytes;
 mod format;
 
@@ -46,32 +48,13 @@ use std::io::Read;
 
 use outputs::Output;
 
-use crate::geometry::CellRange;
-use crate::level::{DeviceProfile, Reparam, ScaleMode};
+use crate::level::DeviceProfile;
 use crate::weights::Network;
 
+pub use asked::{Options, Part};
 pub use clip::limits;
 pub use error::{CheckError, Place, Problem};
 pub use findings::{Counted, ElightCount, Findings, LayerFindings};
-
-/// How the weights were meant to be quantized.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Whether levels stand for the weights or for their tanh.
-    pub reparam: Reparam,
-    /// Over what each scale is taken.
-    pub scale: ScaleMode,
-}
-
-/// The schedule of one core.
-pub struct Part<'a> {
-    /// Its bytes.
-    pub schedule: &'a mut dyn Read,
-    /// Signed level of each weight cell before the first load, core row by core row; none: the core is erased.
-    pub origin: Option<Vec<i16>>,
-    /// The signed levels that each weight cell can hold, core row by core row; none: every level.
-    pub ranges: Option<&'a [CellRange]>,
-}
 
 /// Checks a schedule against the weights that it should multiply with and the device that it is for.
 ///

@@ -1,5 +1,6 @@
 //! The order of the frames, from the header to the totals: `Header, (Layer, (TileRow, Steps+)*)*, End`.
 
+use super::asked::{Options, Part};
 use super::bound::Bound;
 use super::bytes::{Bits, CRC, Frames, Kind, ranged};
 use super::error::{Place, Problem};
@@ -11,7 +12,6 @@ use super::levels::{Levels, same_scale};
 use super::outputs::Output;
 use super::row::{Row, Rules, Window};
 use super::shared::Lanes;
-use super::{Options, Part};
 use crate::geometry::CellRange;
 use crate::level::{DeviceProfile, ScaleMode};
 use crate::weights::{LayerInfo, Matrix, Network};

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CoreFaults, FaultError};
+use super::core_faults::CoreFaults;
+use super::error::FaultError;
 use crate::geometry::{CellRange, CoreSize};
 use crate::level::DeviceProfile;
 

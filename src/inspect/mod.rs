@@ -30,6 +30,7 @@ pub use text::print;
 pub use views::{EndView, HeaderView, LayerView, StepView, TileRowView};
 
 use crate::schedule::header::header;
+use crate::show::names::did_you_mean;
 use outline::Outline;
 use views::{end_view, header_view};
 
@@ -53,7 +54,7 @@ pub struct Request {
 #[non_exhaustive]
 pub enum InspectError {
     /// No layer of that name.
-    #[error("the schedule has no layer `{name}`; it has: {}", names(.layers))]
+    #[error("the schedule has no layer `{name}`{}; it has: {}", did_you_mean(name, .layers.iter().map(String::as_str)), names(.layers))]
     Layer {
         /// What was asked for.
         name: String,
@@ -197,6 +198,20 @@ pub fn step_writes(file: &[u8]) -> Option<Vec<Vec<u32>>> {
         writes.to_vec()
     });
     Some(layers.collect())
+}
+
+/// Bytes of each layer's frames, as far as the schedule can be read.
+#[must_use]
+pub fn layer_bytes(file: &[u8]) -> Vec<u64> {
+    let mut bytes = Vec::new();
+    for frame in Outline::of(file).frames {
+        match (frame.content, bytes.last_mut()) {
+            (Content::Layer { .. }, _) => bytes.push(frame.bytes),
+            (Content::TileRow { .. } | Content::Steps { .. }, Some(layer)) => *layer += frame.bytes,
+            _ => {}
+        }
+    }
+    bytes
 }
 
 /// A core that no schedule is for: what a controller says of a stream without a readable header does not depend on it.

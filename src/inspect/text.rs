@@ -3,80 +3,84 @@
 use std::fmt::{self, Write};
 
 use super::{Content, Counted, FrameView, HeaderView, Inspection, LayerView, RowView, StepView, TileRowView};
-use crate::report::{count, plain_table, thousands};
+use crate::show::names::printable;
+use crate::show::number::large;
+use crate::show::screen::{Screen, Tone};
+use crate::show::table::Table;
+use crate::show::{count, thousands};
 
-/// Cells of a row side by side.
+/// Cells of a row side by side on a screen of any width.
 const ACROSS: usize = 16;
+/// Characters of a cell of a row, and of what stands before the row.
+const CELL: usize = 7;
+const BEFORE: usize = 8;
 /// Core rows named in a line.
 const OUTPUTS_SHOWN: usize = 16;
 
 /// Everything that was found, but for the error at its end.
 #[must_use]
-pub fn print(found: &Inspection, path: &str) -> String {
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    let _ = heading(&mut out, found, path);
+pub fn print(found: &Inspection, path: &str, screen: &Screen) -> String {
+    let mut out = heading(found, path, screen);
     if let Some(step) = &found.step {
-        let _ = one_step(&mut out, step);
+        // Writing to a string cannot fail.
+        let _ = one_step(&mut out, step, screen);
     } else if let Some(tile_rows) = &found.tile_rows {
-        let _ = tile_row_lines(&mut out, tile_rows);
+        out += &tile_row_lines(tile_rows, screen);
     } else if found.frames.is_none() {
-        let _ = layer_lines(&mut out, &found.layers);
+        out += &layer_lines(&found.layers, screen);
     }
     if let Some(frames) = &found.frames {
         let _ = frame_lines(&mut out, frames);
     }
-    let _ = totals(&mut out, found);
-    out
+    out + &totals(found, screen)
 }
 
-fn heading(out: &mut String, found: &Inspection, path: &str) -> fmt::Result {
-    writeln!(out, "schedule  {path}: {}", count(found.bytes, "byte"))?;
-    let Some(h) = &found.header else { return Ok(()) };
+fn heading(found: &Inspection, path: &str, screen: &Screen) -> String {
+    let bytes = count(found.bytes, "byte");
+    let say = |label: &str, text: &str| screen.fact(label, &printable(text));
+    let Some(h) = &found.header else { return say("schedule", &format!("{path}: {bytes}")) };
     let HeaderView { version, rows, cols, bits, fanout, reach, lists, window, index_bytes, max_frame, ram, .. } = h;
     let top = (1u32 << bits) - 1;
     let inputs =
-        if *fanout == 1 { "one input per weight cell".to_owned() } else { format!("{fanout} rows share an input") };
-    writeln!(
-        out,
-        "          format version {version}, {} read, {}",
-        count(found.frames_read, "frame"),
-        count(h.layers.into(), "layer")
-    )?;
-    writeln!(out, "core      {rows}x{cols}, {inputs}, reach {reach}")?;
-    writeln!(
-        out,
-        "device    {}, CRC {:#010x}: {bits}-bit cells, signed levels -{top} to {top}",
-        h.device, h.device_crc
-    )?;
-    writeln!(
-        out,
-        "decoder   {} of RAM; frame bodies of up to {max_frame} bytes; a list per {lists}, window {window}, {index_bytes}-byte indices",
-        count((*ram).into(), "byte")
-    )
+        if *fanout == 1 { "an input for each cell".to_owned() } else { format!("{fanout} rows share an input") };
+    let (frames, layers) = (count(found.frames_read, "frame"), count(h.layers.into(), "layer"));
+    say("schedule", &format!("{path}: {bytes}, format version {version}, {frames} read, {layers}"))
+        + &say("core", &format!("{rows}x{cols}, {inputs}, reach {reach}"))
+        + &say(
+            "device",
+            &format!("{}, CRC {:#010x}: {bits}-bit cells, signed levels -{top} to {top}", h.device, h.device_crc),
+        )
+        + &say(
+            "decoder",
+            &format!(
+                "{} of RAM; frame bodies of up to {max_frame} bytes; a list per {lists}, window {window}, \
+                 {index_bytes}-byte indices",
+                count((*ram).into(), "byte")
+            ),
+        )
 }
 
-fn layer_lines(out: &mut String, layers: &[LayerView]) -> fmt::Result {
+fn layer_lines(layers: &[LayerView], screen: &Screen) -> String {
     if layers.is_empty() {
-        return Ok(());
+        return String::new();
     }
-    let mut table = plain_table([
-        "layer",
-        "matrix",
-        "groups",
-        "scale",
-        "tile rows",
-        "first step",
-        "steps",
-        "first frame",
-        "frames",
-        "bits/weight",
-        "first load",
-        "writes/inference",
+    let mut table = Table::new(&[
+        ("layer", 0),
+        ("matrix", 0),
+        ("groups", 8),
+        ("scale", 7),
+        ("tile rows", 5),
+        ("first step", 3),
+        ("steps", 0),
+        ("first frame", 4),
+        ("frames", 6),
+        ("bits/weight", 2),
+        ("first load", 1),
+        ("writes", 0),
     ]);
     for l in layers {
-        table.add_row([
-            l.name.clone(),
+        table.row([
+            printable(&l.name),
             format!("{}x{}", l.rows, l.cols),
             l.groups.to_string(),
             l.scale.map_or("per row".to_owned(), |s| format!("{s:.6}")),
@@ -86,23 +90,24 @@ fn layer_lines(out: &mut String, layers: &[LayerView]) -> fmt::Result {
             thousands(l.first_frame),
             thousands(l.frames),
             if l.weights > 0 { format!("{:.2}", 8.0 * l.bytes as f64 / l.weights as f64) } else { "-".to_owned() },
-            thousands(l.first_load.writes),
-            l.per_inference.map_or("-".to_owned(), |c| thousands(c.writes)),
+            large(l.first_load.writes),
+            l.per_inference.map_or("-".to_owned(), |c| large(c.writes)),
         ]);
     }
-    writeln!(out, "\n{table}")
+    format!("\n{}", table.print(screen))
 }
 
-fn tile_row_lines(out: &mut String, tile_rows: &[TileRowView]) -> fmt::Result {
-    let mut table = plain_table([
-        "tile row",
-        "first step",
-        "steps",
-        "frame",
-        "first load",
-        "writes/inference",
-        "output rows, by core row",
-    ]);
+fn tile_row_lines(tile_rows: &[TileRowView], screen: &Screen) -> String {
+    let mut table = Table::new(&[
+        ("tile row", 0),
+        ("first step", 0),
+        ("steps", 0),
+        ("frame", 3),
+        ("first load", 2),
+        ("writes", 0),
+        ("output rows, by core row", 1),
+    ])
+    .words(6);
     for t in tile_rows {
         let more = t.outputs.len().saturating_sub(OUTPUTS_SHOWN);
         let mut outputs: Vec<String> =
@@ -110,17 +115,17 @@ fn tile_row_lines(out: &mut String, tile_rows: &[TileRowView]) -> fmt::Result {
         if more > 0 {
             outputs.push(format!("and {more} more"));
         }
-        table.add_row([
+        table.row([
             t.index.to_string(),
             thousands(t.first_step),
             thousands(t.steps),
             thousands(t.first_frame),
-            thousands(t.first_load.writes),
-            t.per_inference.map_or("-".to_owned(), |c| thousands(c.writes)),
+            large(t.first_load.writes),
+            t.per_inference.map_or("-".to_owned(), |c| large(c.writes)),
             outputs.join(" "),
         ]);
     }
-    writeln!(out, "\n{table}")
+    format!("\n{}", table.print(screen))
 }
 
 fn frame_lines(out: &mut String, frames: &[FrameView]) -> fmt::Result {
@@ -141,7 +146,7 @@ fn frame_lines(out: &mut String, frames: &[FrameView]) -> fmt::Result {
     Ok(())
 }
 
-fn one_step(out: &mut String, s: &StepView) -> fmt::Result {
+fn one_step(out: &mut String, s: &StepView, screen: &Screen) -> fmt::Result {
     let frames: Vec<String> = s.frames.iter().map(u64::to_string).collect();
     let plural = if frames.len() == 1 { "" } else { "s" };
     writeln!(
@@ -157,10 +162,10 @@ fn one_step(out: &mut String, s: &StepView) -> fmt::Result {
     )?;
     let from = if s.steady { "in a later inference" } else { "at the first load" };
     writeln!(out, "{} of {}, {from}", count(s.counted.writes, "write"), count(s.counted.events, "PCM cell"))?;
-    s.rows.iter().try_for_each(|row| one_row(out, row))
+    s.rows.iter().try_for_each(|row| one_row(out, row, screen))
 }
 
-fn one_row(out: &mut String, r: &RowView) -> fmt::Result {
+fn one_row(out: &mut String, r: &RowView, screen: &Screen) -> fmt::Result {
     let base = if r.base == 0 { String::new() } else { format!(", inputs from element {} on", r.base) };
     writeln!(
         out,
@@ -173,8 +178,9 @@ fn one_row(out: &mut String, r: &RowView) -> fmt::Result {
             n => format!("{n} cells change"),
         }
     )?;
-    for first in (0..r.levels.len()).step_by(ACROSS) {
-        let cells = first..(first + ACROSS).min(r.levels.len());
+    let across = screen.width.map_or(ACROSS, |width| (width.saturating_sub(BEFORE) / CELL).max(1));
+    for first in (0..r.levels.len()).step_by(across) {
+        let cells = first..(first + across).min(r.levels.len());
         let line = |out: &mut String, name: &str, of: &dyn Fn(usize) -> String| {
             write!(out, "  {name:<6}")?;
             cells.clone().try_for_each(|cell| write!(out, " {:>6}", of(cell)))?;
@@ -191,40 +197,33 @@ fn one_row(out: &mut String, r: &RowView) -> fmt::Result {
     Ok(())
 }
 
-fn totals(out: &mut String, found: &Inspection) -> fmt::Result {
-    writeln!(out)?;
-    let line =
-        |out: &mut String, c: Counted| write!(out, "{} in {}", count(c.writes, "write"), count(c.events, "event"));
+fn totals(found: &Inspection, screen: &Screen) -> String {
+    let text = |c: Counted| format!("{} in {}", count(c.writes, "write"), count(c.events, "event"));
+    let mut out = "\n".to_owned();
     if let Some(end) = found.end {
-        write!(out, "end       {}, {}; first load ", count(end.steps, "step"), count(end.weights, "weight"))?;
-        line(out, end.first_load)?;
-        write!(out, "; inference ")?;
-        line(out, end.per_inference)?;
-        writeln!(out)?;
+        out += &screen.fact(
+            "end",
+            &format!(
+                "{}, {}; first load {}; inference {}",
+                count(end.steps, "step"),
+                count(end.weights, "weight"),
+                text(end.first_load),
+                text(end.per_inference)
+            ),
+        );
     }
-    match (found.totals_match, found.per_inference) {
+    let same = "the same, by the firmware's decoder, cell by cell";
+    let (tone, counted) = match (found.totals_match, found.per_inference) {
         (Some(true), _) if found.end.is_some_and(|end| end.first_load == found.first_load) => {
-            writeln!(out, "counted   the same, by the firmware's decoder, cell by cell")
+            (Tone::Good, same.to_owned())
         }
         (Some(true), _) => {
-            write!(
-                out,
-                "counted   the same, by the firmware's decoder, cell by cell; first load from what the core holds "
-            )?;
-            line(out, found.first_load)?;
-            writeln!(out)
+            (Tone::Good, format!("{same}; first load from what the core holds {}", text(found.first_load)))
         }
         (_, Some(later)) => {
-            write!(out, "counted   OTHERWISE: first load ")?;
-            line(out, found.first_load)?;
-            write!(out, "; inference ")?;
-            line(out, later)?;
-            writeln!(out)
+            (Tone::Bad, format!("OTHERWISE: first load {}; inference {}", text(found.first_load), text(later)))
         }
-        _ => {
-            write!(out, "counted   up to the damage, at the first load: ")?;
-            line(out, found.first_load)?;
-            writeln!(out)
-        }
-    }
+        _ => (Tone::Bad, format!("up to the damage, at the first load: {}", text(found.first_load))),
+    };
+    out + &screen.fact_in(tone, "counted", &counted)
 }

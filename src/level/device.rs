@@ -1,10 +1,11 @@
 //! What a PCM cell can hold, and what writing it costs.
 
 use super::device_error::DeviceError;
-use super::device_file::{Provenance, RawDevice};
+use super::device_file::{EnduranceCycle, Provenance, RawDevice};
 use super::transmission::{Transmission, contrast_db, db_per_level, first_not_above_previous};
+use crate::show::names::did_you_mean;
 use firmware_model::hardware::Verify;
-use firmware_model::pcm::{MAX_BITS, MIN_BITS, WriteCost};
+use firmware_model::pcm::{MAX_BITS, MIN_BITS, WriteCost, top_level};
 use firmware_model::photonic_core::device_crc;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -49,11 +50,13 @@ pub struct DeviceProfile {
     /// How it is written, and the energy (pJ) and time (microseconds) that this takes.
     pub cost: WriteCost,
     /// What one PCM cell bears, in what wears it by its cost model (`WriteCost::wear`): level steps, pulses or resets; `None` when not
-    /// known.
+    /// known. Made of cycles by [`endurance_cycle`](DeviceProfile::endurance_cycle).
+    pub endurance_writes: Option<f64>,
+    /// What counts as a cycle of the published endurance.
     ///
     /// Publications count switching cycles, mostly over the full contrast. To charge every level step as one of them is
     /// the careful reading: a lifetime computed so is a lower limit.
-    pub endurance_writes: Option<f64>,
+    pub endurance_cycle: EnduranceCycle,
     /// How a controller that can read cells back programs and verifies: by default 5 tries, and a tolerance of half the smallest step
     /// between two levels.
     pub verify: Verify,
@@ -90,6 +93,15 @@ impl DeviceProfile {
         Self::from_toml_str(&text, &format!("device file {arg}"), bits)
     }
 
+    /// The text of a preset, or else of the device file at this path.
+    ///
+    /// # Errors
+    /// [`DeviceError`] when there is no such preset or file, or the file cannot be read.
+    pub fn text(arg: &str) -> Result<String, DeviceError> {
+        let preset = PRESETS.iter().find(|(preset, _)| *preset == arg);
+        preset.map_or_else(|| read_device_file(arg), |(_, text)| Ok((*text).to_owned()))
+    }
+
     /// The profile that the text of a device file describes. `origin` names the text in errors.
     ///
     /// # Errors
@@ -114,8 +126,11 @@ impl DeviceProfile {
             return Err(DeviceError::Indistinct { origin: origin.to_owned(), bits, level });
         }
         let cost = raw.write.resolve(origin, db_per_level(&transmissions))?;
+        let endurance_cycle = raw.endurance_cycle(origin)?;
+        let wear = endurance_cycle.wear(top_level(bits));
         Ok(Self {
-            endurance_writes: raw.endurance_writes(origin)?,
+            endurance_writes: raw.endurance_writes(origin)?.map(|cycles| cycles * wear),
+            endurance_cycle,
             name: raw.name,
             title: raw.title,
             source: raw.source,
@@ -127,6 +142,13 @@ impl DeviceProfile {
             provenance: raw.provenance,
             transmissions,
         })
+    }
+
+    /// The same device, of whose cells each bears so many cycles.
+    #[must_use]
+    pub fn with_endurance(mut self, cycles: f64) -> Self {
+        self.endurance_writes = Some(cycles * self.endurance_cycle.wear(self.top_level()));
+        self
     }
 
     /// The highest level `B = 2^bits - 1`.
@@ -202,7 +224,8 @@ fn read_device_file(arg: &str) -> Result<String, DeviceError> {
         Ok(file) => file,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !looks_like_a_path(arg) => {
             let presets = DeviceProfile::presets().collect::<Vec<_>>().join(", ");
-            return Err(DeviceError::Unknown { arg: arg.to_owned(), presets });
+            let meant = did_you_mean(arg, DeviceProfile::presets());
+            return Err(DeviceError::Unknown { arg: arg.to_owned(), presets, meant });
         }
         Err(e) => return Err(read_error(e)),
     };

@@ -9,13 +9,15 @@ pub enum DeviceError {
     /// The argument names neither a preset nor a file.
     #[error(
         "no device called `{arg}`: it is neither a preset ({presets}) nor a file; give one of these names or the path of \
-         a device file (docs/device-model.md shows how to write one)"
+         a device file (`elight-plan devices NAME` prints one to start from){meant}"
     )]
     Unknown {
         /// What was asked for.
         arg: String,
         /// The names of the presets.
         presets: String,
+        /// The one that was probably meant, as the end of the sentence; or nothing.
+        meant: String,
     },
     /// The file cannot be opened or read.
     #[error("cannot read device file {}: {source}; check the path and its permissions", path.display())]
@@ -215,6 +217,18 @@ pub enum DeviceError {
         origin: String,
         /// What was found.
         got: f64,
+    },
+    /// A cycle that the cost model does not have.
+    #[error("{origin}: `endurance_cycle` is `{got}`, but a cell of the model `{model}` is worn by {expected}")]
+    EnduranceCycle {
+        /// What the text is.
+        origin: String,
+        /// What was found.
+        got: &'static str,
+        /// The model of the file.
+        model: &'static str,
+        /// What it could be.
+        expected: &'static str,
     },
     /// Tries of program and verify that no controller makes.
     #[error("{origin}: [verify] `tries` is {got}, expected 1 to {most}")]

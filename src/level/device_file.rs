@@ -19,12 +19,16 @@ pub(super) struct RawDevice {
     /// Wider than needed, so that a number out of range gets our own error.
     pub(super) bits: Option<i64>,
     endurance_writes: Option<f64>,
+    endurance_cycle: Option<EnduranceCycle>,
     pub(super) transmission: RawTransmission,
     pub(super) write: RawWrite,
     #[serde(default)]
     pub(super) verify: RawVerify,
     #[serde(default)]
     pub(super) provenance: BTreeMap<String, Provenance>,
+    /// The system around the cell may stand beside it; it is read apart.
+    #[serde(rename = "system")]
+    _system: Option<serde::de::IgnoredAny>,
 }
 
 /// `[transmission]`: exactly one of the three.
@@ -88,6 +92,42 @@ impl Model {
     }
 }
 
+/// What counts as one cycle of a published endurance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnduranceCycle {
+    /// One level step, up or down: the careful reading of a cycle.
+    LevelStep,
+    /// From the lowest level to the highest and back: `2 B` level steps.
+    FullSwing,
+    /// One pulse, whatever it changes.
+    Pulse,
+    /// One reset.
+    Reset,
+}
+
+impl EnduranceCycle {
+    /// Its name in a device file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LevelStep => "level-step",
+            Self::FullSwing => "full-swing",
+            Self::Pulse => "pulse",
+            Self::Reset => "reset",
+        }
+    }
+
+    /// What wears a cell of this cost model by one cycle: level steps, pulses or resets.
+    #[must_use]
+    pub fn wear(self, top_level: i16) -> f64 {
+        match self {
+            Self::FullSwing => 2.0 * f64::from(top_level),
+            _ => 1.0,
+        }
+    }
+}
+
 /// Where a number of a device file comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,6 +182,24 @@ impl RawDevice {
             None => Ok(()),
             Some(key) => {
                 Err(DeviceError::Provenance { origin: origin.to_owned(), key: key.clone(), known: known.join(", ") })
+            }
+        }
+    }
+
+    /// What counts as a cycle of the endurance: what wears a cell of this cost model, or, level by level, a full swing.
+    pub(super) fn endurance_cycle(&self, origin: &str) -> Result<EnduranceCycle, DeviceError> {
+        let (own, expected) = match self.write.model {
+            Model::PerLevel => (EnduranceCycle::LevelStep, "`level-step` or `full-swing`"),
+            Model::SingleShot => (EnduranceCycle::Pulse, "`pulse`"),
+            Model::ResetThenSet => (EnduranceCycle::Reset, "`reset`"),
+        };
+        match self.endurance_cycle {
+            None => Ok(own),
+            Some(cycle) if cycle == own => Ok(own),
+            Some(EnduranceCycle::FullSwing) if self.write.model == Model::PerLevel => Ok(EnduranceCycle::FullSwing),
+            Some(got) => {
+                let (origin, model) = (origin.to_owned(), self.write.model.name());
+                Err(DeviceError::EnduranceCycle { origin, got: got.name(), model, expected })
             }
         }
     }

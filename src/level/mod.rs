@@ -26,7 +26,7 @@ pub use band::Band;
 pub use clip::CANDIDATES;
 pub use device::{DeviceProfile, MAX_FILE_BYTES};
 pub use device_error::DeviceError;
-pub use device_file::{Origin, Provenance};
+pub use device_file::{EnduranceCycle, Origin, Provenance};
 pub use matrix::{LevelMatrix, Scales};
 pub use quantize::{Quantizer, Reparam, ScaleMode};
 pub use transmission::Transmission;

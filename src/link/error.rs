@@ -23,6 +23,16 @@ pub enum LoadError {
     /// The device will not take this schedule, or none at all; nothing was written.
     #[error("the device refuses: {0}")]
     Refused(String),
+    /// The line was never open: nothing was sent.
+    #[error(
+        "the link to {target} cannot be opened: {why}; nothing was sent. Is it plugged in, switched on, and named rightly?"
+    )]
+    NoLink {
+        /// Where the device should be.
+        target: String,
+        /// What the system says.
+        why: String,
+    },
     /// The device does not answer, or its line is gone.
     #[error("the link to {target} is lost: {why}; what the device has acknowledged is kept: go on with --resume")]
     LinkLost {
@@ -49,7 +59,7 @@ impl LoadError {
         match self {
             Self::Schedule { .. } | Self::Sim(_) => 1,
             Self::Refused(_) => 3,
-            Self::LinkLost { .. } => 4,
+            Self::NoLink { .. } | Self::LinkLost { .. } => 4,
             Self::Verification(_) => 5,
             Self::Device(_) => 6,
             Self::Interrupted => 130,

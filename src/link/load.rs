@@ -139,7 +139,7 @@ pub fn load<'l>(
     };
     let began = Instant::now();
     let lost = |why: String| LoadError::LinkLost { target: name.to_owned(), why };
-    let mut line = connect().map_err(|e| lost(format!("it cannot be opened: {e}")))?;
+    let mut line = connect().map_err(|e| LoadError::NoLink { target: name.to_owned(), why: e.to_string() })?;
     loop {
         match job.run(&mut *line) {
             Ok(outcome) => {
@@ -280,8 +280,21 @@ impl Job<'_> {
                 self.observer.note(&format!("going on with inference {} at frame {}", last.inference, last.frames));
                 last.inference
             }
-            Some(last) => last.inference.wrapping_add(1),
-            None => 0,
+            Some(last) => {
+                if self.options.resume {
+                    self.observer
+                        .note("nothing to resume: the last inference of this schedule was whole; a new one begins");
+                }
+                last.inference.wrapping_add(1)
+            }
+            None => {
+                if self.options.resume {
+                    self.observer.note(
+                        "nothing to resume: this schedule has not been loaded before; its first inference begins",
+                    );
+                }
+                0
+            }
         };
         if !(self.options.resume && last.is_some_and(|last| !last.ended)) {
             let cells = self.schedule.cells();

@@ -2,17 +2,19 @@
 //!
 //! So the seats are free to serve something else: a cheap transition from what the core holds already.
 
-use super::chain::directions::{Arrangement, Closure, Directions, Start, Way, choose_directions_from};
+use super::chain::boundary::CoreBoundary;
+use super::chain::directions::{Arrangement, choose_directions_from};
 use super::chain::timeline::{Timeline, distance};
+use super::chain::two_state::{Directions, Way};
 
 /// Seats the core rows of an arrangement, and chooses among its cheapest directions, so that the first load from the levels `from`
 /// takes the fewest writes. `core_rows`: those of one core; parts are not moved from core to core.
 ///
 /// The least for this arrangement: over all ways to seat the parts of each core, and all directions with the fewest writes in steady
 /// state. (Cells are independent once parts have their seats, and an assignment problem finds the seats.)
-pub fn settle(arrangement: &mut Arrangement, closure: &Closure, from: &[i16], core_rows: usize) {
+pub fn settle(arrangement: &mut Arrangement, boundary: &CoreBoundary, from: &[i16], core_rows: usize) {
     let (all_rows, cells) = (arrangement.timeline.core_rows(), arrangement.timeline.cells());
-    let ways = cheapest_ways(&arrangement.timeline, closure);
+    let ways = cheapest_ways(&arrangement.timeline, boundary);
     let mut seats: Vec<usize> = (0..all_rows).collect();
     for first in (0..all_rows).step_by(core_rows) {
         let parts = core_rows.min(all_rows - first);
@@ -32,32 +34,20 @@ pub fn settle(arrangement: &mut Arrangement, closure: &Closure, from: &[i16], co
         }
     }
     arrangement.timeline.seat(&seats);
-    let (rising, writes) = choose_directions_from(&mut arrangement.timeline, closure, from);
+    let (rising, writes) = choose_directions_from(&mut arrangement.timeline, boundary, from);
     (arrangement.rising, arrangement.writes) = (rising, writes);
 }
 
 /// How each cell can begin and end without costing more in steady state; nothing for a cell that is never used.
-fn cheapest_ways(timeline: &Timeline, closure: &Closure) -> Vec<Vec<Way>> {
+fn cheapest_ways(timeline: &Timeline, boundary: &CoreBoundary) -> Vec<Vec<Way>> {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
     let mut ways = Vec::with_capacity(core_rows * cells);
-    let (mut directions, mut intervals) = (Directions::default(), Vec::new());
+    let (mut directions, mut intervals, mut stages) = (Directions::default(), Vec::new(), Vec::new());
     for core_row in 0..core_rows {
         for cell in 0..cells {
-            intervals.clear();
-            for stage in 0..timeline.stages() {
-                let chunks = timeline.chunks(stage, core_row);
-                if chunks.len[cell] != 0 {
-                    intervals.push((chunks.lo[cell], chunks.hi[cell]));
-                }
-            }
-            let (start, end) = match closure {
-                Closure::Cycle => (Start::Cycle, None),
-                Closure::Part { start, end } => {
-                    let at = core_row * cells + cell;
-                    (start.as_ref().map_or(Start::Free, |s| Start::At(s[at])), end.as_ref().and_then(|e| e[at]))
-                }
-            };
-            ways.push(directions.cheapest_ways(&intervals, start, end).1);
+            timeline.core_row(core_row).chain(cell, &mut intervals, &mut stages);
+            let boundary = boundary.of_cell(core_row * cells + cell);
+            ways.push(directions.cheapest_ways(&intervals, boundary).1);
         }
     }
     ways
@@ -176,10 +166,10 @@ mod tests {
                 let len: Vec<u32> = pair.iter().map(|p| u32::from(p.2)).collect();
                 timeline.set(slot / 3, slot % 3, slot as u32, Chunks { lo: &lo, hi: &hi, len: &len });
             }
-            let (rising, writes) = choose_directions(&mut timeline.clone(), &Closure::Cycle);
+            let (rising, writes) = choose_directions(&mut timeline.clone(), &CoreBoundary::Cyclic);
             let arrangement = Arrangement { timeline, rising, writes };
             let mut settled = arrangement.clone();
-            settle(&mut settled, &Closure::Cycle, &from, 3);
+            settle(&mut settled, &CoreBoundary::Cyclic, &from, 3);
             prop_assert_eq!(settled.writes, writes);
             let cells = || (0..6).map(|i| ((i / 2, i % 2), from[i]));
             let (mut steady, mut first_load) = (0, 0);

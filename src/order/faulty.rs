@@ -8,7 +8,8 @@
 //! 3. Every row is cut for the cells of its core row, exactly, between what lies before and after it ([`super::cut::ranges`]).
 //! 4. Each cell's directions are chosen exactly ([`super::chain::directions`]).
 
-use super::chain::directions::{Arrangement, Closure, choose_directions};
+use super::chain::boundary::CoreBoundary;
+use super::chain::directions::{Arrangement, choose_directions};
 use super::chain::timeline::{Chunks, Ends, Timeline};
 use super::cut::ranges::{CellCosts, Ranges, Shape};
 use super::rows::exchange::{Span, improve};
@@ -184,7 +185,7 @@ impl FaultyArrangement {
 pub fn arrange(
     layers: &[Profiles],
     faulty: &FaultyRows,
-    closure: &Closure,
+    boundary: &CoreBoundary,
     seed: u64,
     more_steps: usize,
 ) -> Result<FaultyArrangement, usize> {
@@ -204,16 +205,16 @@ pub fn arrange(
     let mut work =
         Work { layers, faulty, timeline: Timeline::new(all_rows, faulty.cells, stages), spans, steps: Vec::new() };
     let paths = work.place(&crews);
-    choose_directions(&mut work.timeline, closure);
+    choose_directions(&mut work.timeline, boundary);
     let budgets: Vec<usize> =
         layers.iter().map(|l| if l.rows() < 2 { 0 } else { l.rows() * super::quantile::tries_per_row(l) }).collect();
     improve(&mut work.timeline, &work.spans, &paths, &budgets, seed);
     work.choose_steps(more_steps);
     work.cut_all();
-    let mut directions = choose_directions(&mut work.timeline, closure);
+    let mut directions = choose_directions(&mut work.timeline, boundary);
     for _ in 0..RECUTS {
         work.recut();
-        directions = choose_directions(&mut work.timeline, closure);
+        directions = choose_directions(&mut work.timeline, boundary);
     }
     let forced = work.forced();
     let Work { timeline, steps, .. } = work;

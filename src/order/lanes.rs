@@ -6,8 +6,10 @@
 
 use rayon::prelude::*;
 
-use super::chain::directions::{Arrangement, Closure, choose_directions};
-use super::chain::timeline::{Chunks, Timeline, distance};
+use super::chain::boundary::{CellBoundary, CoreBoundary};
+use super::chain::directions::{Arrangement, choose_directions};
+use super::chain::timeline::{Chunks, Timeline};
+use super::chain::two_state::TwoStates;
 use super::rows::exchange::{Span, improve};
 use super::rows::path::{Path, Signatures, deal};
 use crate::geometry::IDLE;
@@ -90,7 +92,7 @@ impl LaneRanges {
 /// Arranges layers with every row where it is stored: row `t * core_rows + r` in tile row t on core row r. Optimal for rows in
 /// these places (docs/ordering.md, theorem 2).
 #[must_use]
-pub fn arrange(layers: &[LaneRanges], core_rows: usize, cells: usize, closure: &Closure) -> Arrangement {
+pub fn arrange(layers: &[LaneRanges], core_rows: usize, cells: usize, boundary: &CoreBoundary) -> Arrangement {
     let stages = layers.iter().map(|l| l.rows().div_ceil(core_rows)).sum();
     let mut timeline = Timeline::new(core_rows, cells, stages);
     let mut first = 0;
@@ -100,7 +102,7 @@ pub fn arrange(layers: &[LaneRanges], core_rows: usize, cells: usize, closure: &
         }
         first += layer.rows().div_ceil(core_rows);
     }
-    let (rising, writes) = choose_directions(&mut timeline, closure);
+    let (rising, writes) = choose_directions(&mut timeline, boundary);
     Arrangement { timeline, rising, writes }
 }
 
@@ -117,7 +119,7 @@ pub fn arrange_freely(
     core_rows: usize,
     cells: usize,
     top: i16,
-    closure: &Closure,
+    boundary: &CoreBoundary,
     seed: u64,
 ) -> Arrangement {
     let tile_rows = |layer: &LaneRanges| layer.rows().div_ceil(core_rows);
@@ -140,10 +142,10 @@ pub fn arrange_freely(
         paths.push(path);
         first += tile_rows(layer);
     }
-    choose_directions(&mut timeline, closure);
+    choose_directions(&mut timeline, boundary);
     let budgets: Vec<usize> = layers.iter().map(|l| if l.rows() < 2 { 0 } else { l.rows() * TRIES_PER_ROW }).collect();
     improve(&mut timeline, &spans, &paths, &budgets, seed);
-    let (rising, writes) = choose_directions(&mut timeline, closure);
+    let (rising, writes) = choose_directions(&mut timeline, boundary);
     Arrangement { timeline, rising, writes }
 }
 
@@ -166,7 +168,7 @@ impl RangeBound {
     /// Adds a layer; returns what its rows force.
     pub fn add(&mut self, layer: &LaneRanges) -> u64 {
         self.stages += layer.rows().div_ceil(self.core_rows);
-        let ranges = layer.lo.iter().zip(&layer.hi).map(|(&lo, &hi)| steps(lo, hi)).sum();
+        let ranges = layer.lo.iter().zip(&layer.hi).map(|(lo, hi)| u64::from(lo.abs_diff(*hi))).sum();
         self.ranges += ranges;
         ranges
     }
@@ -187,62 +189,50 @@ pub struct LaneBound {
     core_rows: usize,
     cells: usize,
     /// By core row and cell; none before its first visit.
-    sweeps: Vec<Option<Sweep>>,
+    visited: Vec<Option<Visited>>,
 }
 
-/// All that one cell has visited so far, between its first and its last interval. Ends are `[lo, hi]`.
+/// All that one cell has visited so far, between its first and its last interval.
 #[derive(Clone, Copy, Debug)]
-struct Sweep {
-    first: [i16; 2],
-    last: [i16; 2],
-    /// Cheapest cost by the end at which the first interval is entered and the end at which the last is left.
-    cost: [[u64; 2]; 2],
+struct Visited {
+    first: (i16, i16),
+    /// By the end at which the first interval was entered.
+    states: [TwoStates; 2],
 }
 
-impl Sweep {
-    fn new([lo, hi]: [i16; 2]) -> Self {
-        // Left at the other end than entered; a turn within an interval never pays, and is dearer than any path.
-        let (sweep, never) = (steps(lo, hi), u64::MAX / 4);
-        Self { first: [lo, hi], last: [lo, hi], cost: [[never, sweep], [sweep, never]] }
+impl Visited {
+    fn begin(first: (i16, i16)) -> Self {
+        Self { first, states: [0, 1].map(|end| TwoStates::entered_at(first, end)) }
     }
 
-    fn visit(&mut self, next: [i16; 2]) {
-        let sweep = steps(next[0], next[1]);
-        for cost in &mut self.cost {
-            let enter = next.map(|x| (cost[0] + steps(self.last[0], x)).min(cost[1] + steps(self.last[1], x)));
-            *cost = [enter[1] + sweep, enter[0] + sweep];
-        }
-        self.last = next;
-    }
-
-    /// The cheapest way round.
+    /// Level steps of the cheapest way round.
     fn cycle(&self) -> u64 {
-        let ways = (0..4).map(|i| self.cost[i / 2][i % 2] + steps(self.last[i % 2], self.first[i / 2]));
-        ways.min().unwrap_or(0)
+        let from = [self.first.0, self.first.1];
+        let ways = (0..4).filter_map(|i| {
+            let (states, end) = (&self.states[i / 2], i % 2);
+            Some(states.left_at(end)? + CellBoundary::Cyclic.around(from[i / 2], states.level(end)))
+        });
+        ways.min().unwrap_or(0) as u64
     }
-}
-
-fn steps(a: i16, b: i16) -> u64 {
-    u64::from(distance(a, b).unsigned_abs())
 }
 
 impl LaneBound {
     /// Nothing yet.
     #[must_use]
     pub fn new(core_rows: usize, cells: usize) -> Self {
-        Self { core_rows, cells, sweeps: vec![None; core_rows * cells] }
+        Self { core_rows, cells, visited: vec![None; core_rows * cells] }
     }
 
     /// Adds a layer: row `t * core_rows + r` comes in tile row t on core row r.
     pub fn add(&mut self, layer: &LaneRanges) {
         for row in 0..layer.rows() {
             let chunks = layer.chunks(row);
-            let sweeps = &mut self.sweeps[row % self.core_rows * self.cells..][..self.cells];
-            for (cell, sweep) in sweeps.iter_mut().enumerate().filter(|(cell, _)| chunks.len[*cell] != 0) {
-                let interval = [chunks.lo[cell], chunks.hi[cell]];
-                match sweep {
-                    None => *sweep = Some(Sweep::new(interval)),
-                    Some(sweep) => sweep.visit(interval),
+            let visited = &mut self.visited[row % self.core_rows * self.cells..][..self.cells];
+            for (cell, visited) in visited.iter_mut().enumerate().filter(|(cell, _)| chunks.len[*cell] != 0) {
+                let interval = (chunks.lo[cell], chunks.hi[cell]);
+                match visited {
+                    None => *visited = Some(Visited::begin(interval)),
+                    Some(visited) => visited.states = visited.states.map(|states| states.next(interval).0),
                 }
             }
         }
@@ -251,7 +241,7 @@ impl LaneBound {
     /// Writes that no plan can go below, per inference in steady state.
     #[must_use]
     pub fn writes(&self) -> u64 {
-        self.sweeps.iter().flatten().map(Sweep::cycle).sum()
+        self.visited.iter().flatten().map(Visited::cycle).sum()
     }
 }
 
@@ -271,7 +261,7 @@ mod tests {
                 for (row, &slot) in way.iter().enumerate() {
                     timeline.set(slot / core_rows, slot % core_rows, row as u32, ranges.chunks(row));
                 }
-                best = best.min(choose_directions(&mut timeline, &Closure::Cycle).1);
+                best = best.min(choose_directions(&mut timeline, &CoreBoundary::Cyclic).1);
                 continue;
             }
             for slot in (0..slots).filter(|slot| !way.contains(slot)) {
@@ -296,7 +286,7 @@ mod tests {
             let optimum = brute_force(&ranges, core_rows, cells);
             prop_assert!(bound.writes() <= optimum, "bound {}, optimum {optimum}", bound.writes());
             let ranges = [ranges];
-            let plan = arrange_freely(&ranges, core_rows, cells, 4, &Closure::Cycle, 1);
+            let plan = arrange_freely(&ranges, core_rows, cells, 4, &CoreBoundary::Cyclic, 1);
             prop_assert!(plan.writes >= optimum);
             let mut placed: Vec<u32> = (0..core_rows)
                 .flat_map(|r| (0..plan.timeline.stages()).map(move |s| (s, r)))

@@ -367,8 +367,8 @@ mod tests {
                 layer.relax(17usize.div_ceil(cells) + extra);
             }
             let layers = [layer];
-            let closure = crate::order::chain::directions::Closure::Cycle;
-            let arrangement = crate::order::quantile::arrange(&layers, core_rows, cells, &closure, crate::order::Effort::Good, 1);
+            let boundary = crate::order::chain::boundary::CoreBoundary::Cyclic;
+            let arrangement = crate::order::quantile::arrange(&layers, core_rows, cells, &boundary, crate::order::Effort::Good, 1);
             let price = |time_us| Price { energy_pj: 1.0, time_us };
             let clock = Clock::of(WriteCost::PerLevel { up: price(1.0), down: price(4.0) });
             let visits = arrange(&layers, &arrangement.timeline, clock, None);

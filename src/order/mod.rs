@@ -28,19 +28,19 @@ use serde::{Deserialize, Serialize};
 pub use tour::iterated_local_search::Effort;
 
 /// The orders on offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     /// As stored.
     Natural,
     /// ELight's: each cell ascending, in every tile row.
     Sorted,
-    /// The fewest writes for the given reach.
+    /// The fewest writes that were found for the given reach; optimal only where the bound is reached.
     Optimal,
 }
 
 /// Where output rows may sit. With reach `row` they are free in any case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rows {
     /// With reach `lane` each stays where it is stored: the order is then the optimum.

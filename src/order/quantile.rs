@@ -9,7 +9,8 @@
 use rayon::prelude::*;
 
 use super::Effort;
-use super::chain::directions::{Arrangement, Closure, choose_directions};
+use super::chain::boundary::CoreBoundary;
+use super::chain::directions::{Arrangement, choose_directions};
 use super::chain::timeline::{Chunks, Timeline};
 use super::cut::Cut;
 use super::fixed;
@@ -32,7 +33,7 @@ pub(super) fn tries_per_row(layer: &Profiles) -> usize {
 /// parts, rows with idle places are cut again, which pays only where there are exchanges enough.
 const fn exchanges(effort: Effort) -> ([usize; 2], usize) {
     match effort {
-        Effort::Fast => ([1, 1], 1),
+        Effort::Quick | Effort::Fast => ([1, 1], 1),
         Effort::Good => ([2, 4], 2),
         Effort::Best => ([16, 16], 4),
     }
@@ -46,12 +47,12 @@ pub fn arrange(
     layers: &[Profiles],
     core_rows: usize,
     cells: usize,
-    closure: &Closure,
+    boundary: &CoreBoundary,
     effort: Effort,
     seed: u64,
 ) -> Arrangement {
     let begin = |typical: Vec<i16>| {
-        let with = |effort| arrange_from(&typical, layers, core_rows, cells, closure, effort, seed);
+        let with = |effort| arrange_from(&typical, layers, core_rows, cells, boundary, effort, seed);
         match effort {
             // A search that is hot for long may end in a worse place.
             Effort::Best => cheaper(with(Effort::Good), || with(effort)),
@@ -80,11 +81,11 @@ fn arrange_from(
     layers: &[Profiles],
     core_rows: usize,
     cells: usize,
-    closure: &Closure,
+    boundary: &CoreBoundary,
     effort: Effort,
     seed: u64,
 ) -> Arrangement {
-    let mut work = Work::new(layers, core_rows, cells, closure);
+    let mut work = Work::new(layers, core_rows, cells, boundary);
     let paths = work.place(typical);
     work.direct();
     let idles = |l: &Profiles| l.steps(cells) * cells > l.cols() || l.is_relaxed();
@@ -152,14 +153,14 @@ struct Work<'a> {
     layers: &'a [Profiles],
     spans: Vec<Span>,
     timeline: Timeline,
-    closure: &'a Closure,
+    boundary: &'a CoreBoundary,
 }
 
 /// About how many writes an inference of relaxed layers takes, without the search: to compare numbers of steps.
 #[must_use]
 pub fn estimate(layers: &[Profiles], core_rows: usize, cells: usize) -> u64 {
     let begin = |typical: &[i16]| {
-        let mut work = Work::new(layers, core_rows, cells, &Closure::Cycle);
+        let mut work = Work::new(layers, core_rows, cells, &CoreBoundary::Cyclic);
         work.place(typical);
         work.direct();
         work.recut(QUICK_CUT);
@@ -170,7 +171,7 @@ pub fn estimate(layers: &[Profiles], core_rows: usize, cells: usize) -> u64 {
 }
 
 impl<'a> Work<'a> {
-    fn new(layers: &'a [Profiles], core_rows: usize, cells: usize, closure: &'a Closure) -> Self {
+    fn new(layers: &'a [Profiles], core_rows: usize, cells: usize, boundary: &'a CoreBoundary) -> Self {
         let mut spans = Vec::new();
         let mut stages = 0;
         for layer in layers {
@@ -178,7 +179,7 @@ impl<'a> Work<'a> {
             spans.push(Span { first: stages, tile_rows, rows: layer.rows() });
             stages += tile_rows;
         }
-        Self { layers, spans, timeline: Timeline::new(core_rows, cells, stages), closure }
+        Self { layers, spans, timeline: Timeline::new(core_rows, cells, stages), boundary }
     }
 
     /// Deals the rows of every layer to slots, with their narrowest cuts.
@@ -216,7 +217,7 @@ impl<'a> Work<'a> {
     }
 
     fn direct(&mut self) -> (Vec<bool>, u64) {
-        choose_directions(&mut self.timeline, self.closure)
+        choose_directions(&mut self.timeline, self.boundary)
     }
 
     /// Cuts every row that has idle places again, each at its cheapest between what now lies before and after it.

@@ -5,8 +5,9 @@
 
 use rayon::prelude::*;
 
-use super::chain::directions::{Directions, Start};
+use super::chain::boundary::{CellBoundary, CoreBoundary};
 use super::chain::timeline::{Timeline, distance};
+use super::chain::two_state::Directions;
 use super::rows::profile::Profiles;
 use super::slots::level_runs::{Visits, levels_of};
 use crate::geometry::EMPTY;
@@ -63,7 +64,7 @@ impl Row {
         }
         stages.clear();
         stages.resize(self.stages, 0);
-        self.directions.solve(&self.visited, Start::Cycle, None, &mut self.rising);
+        self.directions.solve(&self.visited, CellBoundary::Cyclic, &mut self.rising);
         let ends = |i: usize| {
             let (lo, hi) = self.visited[i];
             if self.rising[i] { (lo, hi) } else { (hi, lo) }
@@ -194,7 +195,7 @@ pub fn arrange(layers: &[Profiles], timeline: &Timeline) -> Visits {
 }
 
 /// Chooses the directions in which ascending runs are swept, each cell for itself, exactly.
-pub fn choose_directions(visits: &mut Visits, start: &dyn Fn(usize) -> Start, end: &dyn Fn(usize) -> Option<i16>) {
+pub fn choose_directions(visits: &mut Visits, boundary: &CoreBoundary) {
     let (core_rows, cells) = (visits.core_rows(), visits.cells());
     let mut directions = Directions::default();
     let (mut intervals, mut slots, mut rising) = (Vec::new(), Vec::new(), Vec::new());
@@ -207,7 +208,7 @@ pub fn choose_directions(visits: &mut Visits, start: &dyn Fn(usize) -> Start, en
                 slots.push(stage);
             }
         }
-        directions.solve(&intervals, start(at), end(at), &mut rising);
+        directions.solve(&intervals, boundary.of_cell(at), &mut rising);
         for (&stage, _) in slots.iter().zip(&rising).filter(|(_, rises)| !**rises) {
             let runs = visits.runs_mut(stage, at / cells, at % cells);
             runs.reverse();

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::rotation::Rotation;
-use crate::faults::CoreFaults;
+use crate::core_state::CoreState;
+use crate::faults::{self, CoreFaults, FaultError};
 use crate::geometry::{CellRange, Damage};
-use crate::held::Held;
+use crate::level::DeviceProfile;
 
 /// What a plan finds. The default: one core, erased.
 #[derive(Clone, Debug)]
@@ -13,7 +14,7 @@ pub struct Condition {
     /// Identical cores, side by side; at least 1.
     pub cores: usize,
     /// What each core holds after an earlier schedule; none: all are erased.
-    pub from: Option<Vec<Held>>,
+    pub from: Option<Vec<CoreState>>,
     /// Faults of each core; none: all are intact.
     pub faults: Option<Vec<CoreFaults>>,
     /// How far the plan is rotated on its core; none: it sits where the first load is cheapest.
@@ -30,12 +31,23 @@ impl Condition {
     /// Most cores.
     pub const MOST_CORES: usize = 64;
 
+    /// Cores that are worn, and what each of their PCM cells can still bear. Worn-out cells are out of use, as faulty ones are; cores that are only worn are
+    /// planned for like new ones, and rotated ([`super::plan_for_life`]).
+    ///
+    /// # Errors
+    /// [`FaultError`]: it is not known what the cells can bear, or have borne.
+    pub fn worn(self, mut cores: Vec<CoreFaults>, device: &DeviceProfile) -> Result<(Self, Vec<[f64; 2]>), FaultError> {
+        let budget = faults::retire(&mut cores, device)?;
+        let damaged = cores.iter().any(|core| core.counts() != (0, 0));
+        Ok((Self { faults: damaged.then_some(cores), ..self }, budget))
+    }
+
     /// Signed level of each weight cell of a core before the first load; none: it is erased, and intact.
     #[must_use]
     pub fn origin_of(&self, core: usize) -> Option<Vec<i16>> {
         let erased = self.erased_of(core);
-        let Some(held) = self.from.as_ref().and_then(|held| held.get(core)) else { return erased };
-        let mut levels = held.levels().to_vec();
+        let Some(state) = self.from.as_ref().and_then(|state| state.get(core)) else { return erased };
+        let mut levels = state.levels().to_vec();
         if let Some(faults) = self.faults.as_ref().and_then(|faults| faults.get(core)) {
             for (level, range) in levels.iter_mut().zip(faults.cells()) {
                 *level = range.nearest(*level).unwrap_or(0);

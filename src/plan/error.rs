@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::geometry::{CoreSize, GeometryError};
-use crate::order::Objective;
 use crate::weights::WeightsError;
 
 /// Why there is no plan.
@@ -19,14 +18,17 @@ pub enum PlanError {
     /// A core or a fanout that cannot be.
     #[error(transparent)]
     Geometry(#[from] GeometryError),
-    /// ELight's order on a core whose rows share inputs.
-    #[error(
-        "order `sorted` moves every weight by itself, which a core cannot do where {fanout} rows share an input: \
-         plan another order, or for --fanout cell"
-    )]
-    SortedShared {
-        /// Rows that share an input.
-        fanout: usize,
+    /// Options that do not go together ([`super::compatibility`]).
+    #[error("{feature} does not go with {others}: {why}; it needs {needs}")]
+    Incompatible {
+        /// What has to give way.
+        feature: String,
+        /// What it needs.
+        needs: &'static str,
+        /// What it was asked for with.
+        others: String,
+        /// Why they do not go together.
+        why: &'static str,
     },
     /// Blocks larger than the core.
     #[error(
@@ -54,6 +56,20 @@ pub enum PlanError {
         /// What the flag says.
         flag: String,
     },
+    /// Weights trained for another number of levels than a device has.
+    #[error(
+        "{}: trained for cells of {trained} bits, and {origin} has {device}: name a device of {trained} bits, or train again", path.display()
+    )]
+    TrainedLevels {
+        /// The weights file.
+        path: PathBuf,
+        /// Bits that it was trained for.
+        trained: u8,
+        /// The device.
+        origin: String,
+        /// Its bits.
+        device: u8,
+    },
     /// Metadata that cannot be understood.
     #[error("{path}: metadata {key} = `{got}`: expected {expected}")]
     Metadata {
@@ -66,31 +82,9 @@ pub enum PlanError {
         /// What it could say.
         expected: &'static str,
     },
-    /// Extra steps for an order that cannot use them.
-    #[error("--extra-steps and --sweep need {needs}: only then may cells idle and weights sit in any lane")]
-    ExtraStepsOrder {
-        /// The options that it needs.
-        needs: &'static str,
-    },
-    /// Reach `core` with options that it does not go with.
-    #[error("--reach core needs {needs}")]
-    ReachCore {
-        /// What it needs.
-        needs: &'static str,
-    },
-    /// An objective that cannot be followed with the other options.
-    #[error("--objective {objective} on the device `{device}` needs {needs}: leave it out for the fewest writes")]
-    Objective {
-        /// The objective.
-        objective: Objective,
-        /// The device.
-        device: String,
-        /// What it needs.
-        needs: &'static str,
-    },
     /// Fixed levels on a core with too few cells in a row.
     #[error(
-        "--extra-steps fixed: the network has {needed} levels without 0, each needs a cell of its own (with --reach row in every core row), and the core is {core}: use --reach core, a larger core, fewer bits, or a percentage"
+        "--extra-steps fixed: the network has {needed} levels without 0, each needs a cell of its own in every core row, and the core is {core}: use a core of at least {needed} columns, fewer bits, or a percentage"
     )]
     FixedLevels {
         /// Levels that occur.
@@ -104,34 +98,9 @@ pub enum PlanError {
     /// The faults cannot be planned around.
     #[error(transparent)]
     Faults(#[from] crate::faults::FaultError),
-    /// Orders that leave every weight where it is stored cannot go around faults without changing weights.
-    #[error(
-        "--faults with --order {order} needs --reach lane: weights stay in their lanes and take the best level that their cells can hold"
-    )]
-    FaultyOrder {
-        /// The order.
-        order: &'static str,
-    },
-    /// Rows that may sit anywhere on a core whose rows share inputs.
-    #[error("{fanout} rows share an input and move together: leave out --rows any, which is for --fanout cell")]
-    FreeRowsShared {
-        /// Rows that share an input.
-        fanout: usize,
-    },
-    /// Rows that may sit anywhere with reach `lane`, and cells that cannot hold every level.
-    #[error(
-        "--faults with --reach lane plans rows in their stored places, whose weights it fits to the cells there: leave out --rows any"
-    )]
-    FreeRowsAroundFaults,
-    /// A plan that cannot be rotated on its core.
-    #[error("--rotate {why}")]
-    Rotation {
-        /// Why.
-        why: &'static str,
-    },
     /// The earlier schedule cannot be read.
     #[error(transparent)]
-    Held(#[from] crate::held::HeldError),
+    CoreState(#[from] crate::core_state::CoreStateError),
     /// A schedule of a rotation cannot be counted.
     #[error(transparent)]
     Replay(#[from] crate::replay::ReplayError),

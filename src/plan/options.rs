@@ -1,14 +1,14 @@
 //! What the user may choose, and what a trained file has chosen already.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use firmware_model::pcm::{MAX_BITS, MIN_BITS};
 
 use super::condition::Condition;
 use super::error::PlanError;
 use crate::geometry::{CoreSize, Reach, Wiring};
-use crate::level::{DeviceProfile, Reparam, ScaleMode};
+use crate::level::{DeviceError, DeviceProfile, Reparam, ScaleMode};
 use crate::order::Effort;
 use crate::order::families::Problem;
 use crate::order::{ExtraSteps, Objective, Order, Rows};
@@ -151,7 +151,7 @@ pub struct QuantizationRequest {
 
 impl QuantizationRequest {
     /// Decides device and quantization: the file's metadata first, then the flags, then the defaults (4 bits of ELight's device, plain
-    /// weights, a scale for each row).
+    /// weights, a scale for each row). A flag may name another device than the file's, of as many levels ([`trained_for`]).
     ///
     /// # Errors
     /// A flag that contradicts the metadata, metadata that cannot be understood, a device that cannot be loaded.
@@ -163,8 +163,9 @@ impl QuantizationRequest {
         let file = Metadata { path, metadata };
         let in_range = |text: &str| text.parse().ok().filter(|bits| (MIN_BITS..=MAX_BITS).contains(bits));
         let bits = file.choose("elight.bits", "1 to 8", self.bits, in_range, |b| b.to_string())?;
-        let device =
-            file.choose("elight.device", "a device", self.device.clone(), |t| Some(t.to_owned()), Clone::clone)?;
+        // Another device of as many levels may hold what was trained for one: its weights take the nearest levels.
+        let trained_for = metadata.get(TRAINED_FOR);
+        let device = self.device.as_ref().or(trained_for);
         let reparam = file.choose(
             "elight.reparam",
             "`none` or `tanh`",
@@ -179,9 +180,33 @@ impl QuantizationRequest {
             |t| named(t, [("row", ScaleMode::Row), ("layer", ScaleMode::Layer)]),
             |s| format!("{s:?}").to_lowercase(),
         )?;
-        let device = DeviceProfile::load(device.as_deref().unwrap_or("elight"), bits)?;
+        let device = match (&self.device, device) {
+            (None, Some(name)) => file.device(name)?,
+            (_, device) => device.map_or("elight", String::as_str).to_owned(),
+        };
+        let device = match (DeviceProfile::load(&device, bits), self.bits) {
+            (Err(DeviceError::BitsAgainstTable { origin, asked, table }), None) => {
+                return Err(PlanError::TrainedLevels { path: path.to_owned(), trained: asked, origin, device: table });
+            }
+            (device, _) => device?,
+        };
         Ok((device, Quantization { reparam: reparam.unwrap_or_default(), scale: scale.unwrap_or_default() }))
     }
+}
+
+/// The metadata key of the device that weights were trained for.
+const TRAINED_FOR: &str = "elight.device";
+
+/// The device that weights were trained for, by their file's metadata, where `device` has other transmissions: the weights then take its
+/// nearest levels, which are not those that training saw.
+#[must_use]
+pub fn trained_for(metadata: &BTreeMap<String, String>, device: &DeviceProfile) -> Option<String> {
+    let name = metadata.get(TRAINED_FOR)?;
+    let same = match DeviceProfile::load(name, Some(device.bits)) {
+        Ok(own) => own.transmissions() == device.transmissions(),
+        Err(_) => *name == device.name,
+    };
+    (!same).then(|| name.clone())
 }
 
 fn named<T>(text: &str, names: [(&str, T); 2]) -> Option<T> {
@@ -194,6 +219,25 @@ struct Metadata<'a> {
 }
 
 impl Metadata<'_> {
+    /// The device that the metadata name: a preset, or a file beside the weights. A stranger's file opens nothing else.
+    fn device(&self, name: &str) -> Result<String, PlanError> {
+        if DeviceProfile::preset(name).is_some() {
+            return Ok(name.to_owned());
+        }
+        let mut parts = Path::new(name).components();
+        let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
+        let beside = self.path.with_file_name(name);
+        match plain && !name.contains(['\\', '\0']) && beside.is_file() {
+            true => Ok(beside.display().to_string()),
+            false => Err(PlanError::Metadata {
+                path: self.path.to_owned(),
+                key: "elight.device",
+                got: name.escape_debug().to_string(),
+                expected: "a preset, or the plain name of a regular file beside the weights; another device is named with --device",
+            }),
+        }
+    }
+
     fn choose<T: PartialEq>(
         &self,
         key: &'static str,

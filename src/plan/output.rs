@@ -30,7 +30,8 @@ impl OutputFile {
         // A schedule is readable as the user's umask allows: not a secret, as temporary files are by default.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        builder.tempfile_in(folder).map(Self).map_err(|e| PlanError::output(output, e))
+        // The system's word only: the temporary name is nobody's business.
+        builder.tempfile_in(folder).map(Self).map_err(|e| PlanError::output(output, Error::from(e.kind())))
     }
 
     /// Where it is until it is kept.

@@ -3,6 +3,7 @@
 //! Cells wear unevenly: some chunks move in every tile row, others never. A plan that is rotated by some rows and lanes wears other cells, so rotations
 //! even out what a core bears over its life, or spare cells that are worn already.
 
+use crate::geometry::Wiring;
 use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots};
 
@@ -41,18 +42,17 @@ impl Rotation {
 pub struct RotatedSlots {
     slots: Box<dyn Slots>,
     rotation: Rotation,
-    core_rows: usize,
-    top: i16,
+    wiring: Wiring,
 }
 
 impl RotatedSlots {
-    /// Slots of cores of `core_rows` rows each, whose weights are of levels `-top..=top`.
-    pub fn new(slots: Box<dyn Slots>, rotation: Rotation, core_rows: usize, top: i16) -> Self {
-        Self { slots, rotation, core_rows, top }
+    /// Where rows share inputs, `rotation` keeps their row groups.
+    pub fn new(slots: Box<dyn Slots>, rotation: Rotation, wiring: Wiring) -> Self {
+        Self { slots, rotation, wiring }
     }
 
     fn part(&self, at: SlotAt) -> SlotAt {
-        SlotAt { core_row: self.rotation.part(at.core_row, self.core_rows), ..at }
+        SlotAt { core_row: self.rotation.part(at.core_row, self.wiring.core_rows / self.wiring.cores), ..at }
     }
 }
 
@@ -71,7 +71,10 @@ impl Slots for RotatedSlots {
 
     fn fill(&self, at: SlotAt, levels: &[i16], program: &mut Program) {
         self.slots.fill(self.part(at), levels, program);
-        program.rotate(levels, self.top, self.rotation.lanes);
+        program.rotate(self.rotation.lanes);
+        if self.wiring.fanout == 1 && self.rotation.lanes > 0 {
+            program.feed_in_order(levels, self.wiring.top);
+        }
     }
 
     fn first_rows_rest(&self) -> bool {
@@ -88,24 +91,19 @@ const MOST_CELLS: usize = 1 << 27;
 /// as many inferences with each of the rotations so far.
 ///
 /// `wear`: of the `[plus, minus]` cell of each weight cell in an inference, unrotated, core row by core row; `budget`: what each can still bear, by
-/// seat. `lanes`: whether lanes may be rotated as well. A tie goes to the smallest rotation.
+/// seat. `lanes`: whether lanes may be rotated as well. Rows that share inputs stay together. A tie goes to the smallest rotation.
 #[must_use]
-pub fn choose(
-    wear: &[[u64; 2]],
-    budget: &[[f64; 2]],
-    (core_rows, cells): (usize, usize),
-    count: usize,
-    lanes: bool,
-) -> Vec<Rotation> {
+pub fn choose(wear: &[[u64; 2]], budget: &[[f64; 2]], wiring: Wiring, count: usize, lanes: bool) -> Vec<Rotation> {
+    let (core_rows, cells, fanout) = (wiring.core_rows / wiring.cores, wiring.cells, wiring.fanout);
     let all_lanes = if lanes { cells } else { 1 };
-    let rotations = core_rows * all_lanes;
+    let rotations = core_rows / fanout * all_lanes;
     let tried = rotations.min(MOST_TRIED).min((MOST_CELLS / wear.len().max(1)).max(64));
     let mut used = vec![[0.0; 2]; wear.len()];
     let mut chosen = Vec::with_capacity(count);
     for _ in 0..count {
         let candidates = (0..tried).map(|i| {
             let rotation = i * rotations / tried;
-            Rotation { rows: rotation / all_lanes, lanes: rotation % all_lanes }
+            Rotation { rows: rotation / all_lanes * fanout, lanes: rotation % all_lanes }
         });
         let worst = |rotation: Rotation| {
             let mut most = 0.0f64;
@@ -142,6 +140,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Two cores of 2x3.
+    const WIRING: Wiring = Wiring { cores: 2, core_rows: 4, cells: 3, fanout: 1, top: 15 };
+
     /// What each seat's cell bears when a plan is rotated, cell by cell.
     fn rotated(wear: &[[u64; 2]], rotation: Rotation, core_rows: usize, cells: usize) -> Vec<[u64; 2]> {
         let mut seats = vec![[0; 2]; wear.len()];
@@ -160,14 +161,13 @@ mod tests {
             budget in prop::collection::vec([1u32..50, 1u32..50], 12),
             lanes in any::<bool>(),
         ) {
-            // Two cores of 2x3.
             let budget: Vec<[f64; 2]> = budget.iter().map(|b| b.map(f64::from)).collect();
             let worst = |rotation: Rotation| {
                 let borne = rotated(&wear, rotation, 2, 3);
                 let used = borne.iter().zip(&budget).flat_map(|(w, b)| [w[0] as f64 / b[0], w[1] as f64 / b[1]]);
                 used.fold(0.0, f64::max)
             };
-            let found = choose(&wear, &budget, (2, 3), 1, lanes)[0];
+            let found = choose(&wear, &budget, WIRING, 1, lanes)[0];
             let all = (0..2).flat_map(|rows| (0..if lanes { 3 } else { 1 }).map(move |lanes| Rotation { rows, lanes }));
             prop_assert_eq!(worst(found), all.map(worst).fold(f64::INFINITY, f64::min));
             prop_assert_eq!(found.undo(&rotated(&wear, found, 2, 3), 2, 3), wear);
@@ -175,7 +175,7 @@ mod tests {
 
         #[test]
         fn all_turns_together_wear_all_alike(wear in prop::collection::vec([0u64..9, 0u64..9], 6)) {
-            let rotations = choose(&wear, &[[1.0; 2]; 6], (2, 3), 6, true);
+            let rotations = choose(&wear, &[[1.0; 2]; 6], Wiring { cores: 1, core_rows: 2, ..WIRING }, 6, true);
             let mut sum = vec![[0; 2]; 6];
             for &rotation in &rotations {
                 for (sum, own) in sum.iter_mut().zip(rotated(&wear, rotation, 2, 3)) {

@@ -10,7 +10,7 @@ use super::outcome::LayerOutcome;
 use super::rotation::RotatedSlots;
 use crate::faults::{FaultError, Loss};
 use crate::order::Order;
-use crate::order::chain::directions::Closure;
+use crate::order::chain::boundary::CoreBoundary;
 use crate::order::families::{Family, OrderError, StoredSlots, Within};
 use crate::order::slots::Slots;
 use crate::weights::LayerInfo;
@@ -33,15 +33,18 @@ pub fn split(layers: &[LayerInfo], family: &dyn Family, bytes: usize) -> Vec<Ran
 
 /// A network of several segments is closed at its two ends only: each begins at the levels where the one before it ended, and the last ends at those where the
 /// first began. `part`: which segment of how many; `counters`: of the segments so far.
-pub fn boundary((part, parts): (usize, usize), counters: &Counters, options: &PlanOptions) -> Closure {
+pub fn boundary((part, parts): (usize, usize), counters: &Counters, options: &PlanOptions) -> CoreBoundary {
     if parts == 1 {
-        return Closure::Cycle;
+        return CoreBoundary::Cyclic;
     }
     // Cells are counted where they are, and arranged as if nothing were rotated.
     let (rotation, core) = (options.condition.rotation.unwrap_or_default(), options.core);
-    Closure::Part {
-        start: (part > 0).then(|| rotation.undo(&counters.levels(), core.rows, core.cols)),
-        end: (part + 1 == parts).then(|| rotation.undo(&counters.first_levels(), core.rows, core.cols)),
+    let undo = |levels: Vec<Option<i16>>| rotation.undo(&levels, core.rows, core.cols);
+    let free = || vec![None; options.all_rows() * core.cols];
+    let levels = || counters.levels().into_iter().map(Some).collect();
+    CoreBoundary::Open {
+        start: if part > 0 { undo(levels()) } else { free() },
+        end: if part + 1 == parts { undo(counters.first_levels()) } else { free() },
     }
 }
 
@@ -62,7 +65,7 @@ impl Segment {
         layers: &mut Layers<'_>,
         range: Range<usize>,
         family: &mut dyn Family,
-        boundary: &Closure,
+        boundary: &CoreBoundary,
         options: &PlanOptions,
     ) -> Result<Self, PlanError> {
         let network = layers.network;
@@ -99,9 +102,8 @@ impl Segment {
             Box::new(StoredSlots::new(options.wiring(), within, shapes))
         };
         let ascending = Within::Ascending { some_idle: options.condition.faults.is_some() };
-        let (core_rows, top) = (options.core.rows, options.device.top_level());
         let optimal = match options.condition.rotation {
-            Some(rotation) => Box::new(RotatedSlots::new(arranged.slots, rotation, core_rows, top)),
+            Some(rotation) => Box::new(RotatedSlots::new(arranged.slots, rotation, options.wiring())),
             None => arranged.slots,
         };
         let slots = [stored(Within::Natural), stored(ascending), optimal];

@@ -8,7 +8,7 @@ use super::layers::Layers;
 use super::options::PlanOptions;
 use crate::observer::Observer;
 use crate::order::bound::rows::RowBound;
-use crate::order::chain::directions::Closure;
+use crate::order::chain::boundary::CoreBoundary;
 use crate::order::extra_steps::{ExtraSteps, Relaxed, relax};
 use crate::order::quantile;
 use crate::order::rows::profile::Profiles;
@@ -91,7 +91,7 @@ pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) 
 
 fn arranged(layers: &[Profiles], options: &PlanOptions, percent: Option<f64>) -> SweepPoint {
     let (core_rows, cells) = (options.all_rows(), options.core.cols);
-    let arrangement = quantile::arrange(layers, core_rows, cells, &Closure::Cycle, options.effort, options.seed);
+    let arrangement = quantile::arrange(layers, core_rows, cells, &CoreBoundary::Cyclic, options.effort, options.seed);
     let mut bound = RowBound::new(core_rows, cells, options.device.top_level());
     for layer in layers {
         bound.add(layer);

@@ -4,11 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use firmware_model::wire::MAGIC;
+use serde::Serialize;
 use thiserror::Error;
 
-use super::number::{energy, short, span, thousands, time};
-use super::{Report, plain_table};
+use super::Report;
+use super::words::network_name;
 use crate::inspect::{self, Inspection};
+use crate::show::Screen;
+use crate::show::names::printable;
+use crate::show::number::{energy, short, span, thousands, time};
+use crate::show::screen::Tone;
+use crate::show::table::Table;
 
 /// Why two plans cannot be compared.
 #[derive(Debug, Error)]
@@ -96,7 +102,7 @@ impl Side {
         let text = |s: &str| Some(s.to_owned());
         match &self.source {
             Source::Report(r) => [
-                text(&r.network),
+                text(network_name(&r.network)),
                 text(&r.core),
                 text(&r.device),
                 Some(r.bits.to_string()),
@@ -192,28 +198,48 @@ const FACTS: [&str; 9] = ["network", "core", "device", "bits", "fanout", "reach"
 
 type Show = fn(f64) -> String;
 
-/// Names of the figures, and how each is written.
-const FIGURES: [(&str, Show); 20] = [
-    ("weights", whole),
-    ("steps", whole),
-    ("writes per inference", whole),
-    ("writes of the first load", whole),
-    ("events per inference", whole),
-    ("energy per inference", energy),
-    ("programming per inference", time),
-    ("writes of the worst cell", whole),
-    ("lifetime, inferences", whole),
-    ("lifetime", span),
-    ("lower bound, writes", whole),
-    ("gap to the bound", percent),
-    ("writes, natural order", whole),
-    ("writes, sorted order", whole),
-    ("writes, optimal order", whole),
-    ("largest error of a layer", percent),
-    ("schedule, bytes", whole),
-    ("schedule, bits a weight", short),
-    ("schedule, frames", whole),
-    ("decoder RAM, bytes", whole),
+/// Which way a figure is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wanted {
+    /// Less of it.
+    Less,
+    /// More of it.
+    More,
+    /// It says what a plan is, not how good it is.
+    Neither,
+}
+
+/// Names of the figures, how each is written, and which way it is better.
+const FIGURES: [(&str, Show, Wanted); 20] = [
+    ("weights", whole, Wanted::Neither),
+    ("steps", whole, Wanted::Less),
+    ("writes per inference", whole, Wanted::Less),
+    ("writes of the first load", whole, Wanted::Less),
+    ("events per inference", whole, Wanted::Less),
+    ("energy per inference", energy, Wanted::Less),
+    ("programming per inference", time, Wanted::Less),
+    ("writes of the worst cell", whole, Wanted::Less),
+    ("lifetime, inferences", whole, Wanted::More),
+    ("lifetime", span, Wanted::More),
+    ("lower bound, writes", whole, Wanted::Neither),
+    ("gap to the bound", percent, Wanted::Neither),
+    ("writes, natural order", whole, Wanted::Neither),
+    ("writes, sorted order", whole, Wanted::Neither),
+    ("writes, best order", whole, Wanted::Neither),
+    ("largest error of a layer", percent, Wanted::Less),
+    ("schedule, bytes", whole, Wanted::Less),
+    ("schedule, bits a weight", short, Wanted::Less),
+    ("schedule, frames", whole, Wanted::Neither),
+    ("decoder RAM, bytes", whole, Wanted::Less),
+];
+
+/// The figures that decide which plan is better, and how a sentence says that there is less, or more, of it.
+const DECIDING: [(&str, &str); 4] = [
+    ("writes per inference", "fewer writes"),
+    ("energy per inference", "less energy"),
+    ("programming per inference", "less time to program"),
+    ("lifetime, inferences", "longer life"),
 ];
 
 fn whole(n: f64) -> String {
@@ -225,10 +251,12 @@ fn percent(n: f64) -> String {
 }
 
 /// A figure of both sides.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pair {
     /// What it is.
     pub name: String,
+    /// Which way it is better.
+    pub wanted: Wanted,
     /// Of A and of B, exactly; none where it is not known.
     pub exact: [Option<f64>; 2],
     /// The same as a person reads them; `-` where not known.
@@ -242,6 +270,53 @@ impl Pair {
         match self.exact {
             [Some(a), Some(b)] if a != 0.0 => Some(b / a),
             _ => None,
+        }
+    }
+
+    /// Which side is better: 0 for A, 1 for B; none where they are equal, or nobody knows.
+    #[must_use]
+    pub fn better(&self) -> Option<usize> {
+        let [Some(a), Some(b)] = self.exact else { return None };
+        match self.wanted {
+            Wanted::Neither => None,
+            _ if a == b => None,
+            Wanted::Less => Some(usize::from(b < a)),
+            Wanted::More => Some(usize::from(b > a)),
+        }
+    }
+
+    /// How many times better the better side is; none where the other has none of it.
+    fn times(&self) -> Option<f64> {
+        let r = self.ratio()?;
+        (r > 0.0).then(|| r.max(1.0 / r))
+    }
+}
+
+/// Which plan is better, and by how much, with the files' names.
+fn verdict(paths: &[String; 2], figures: &[Pair]) -> Vec<String> {
+    let name = |side: usize| {
+        let file = paths[side].rsplit(['/', '\\']).next().unwrap_or_default();
+        format!("{} ({file})", ["A", "B"][side])
+    };
+    let deciding = DECIDING.iter().filter_map(|(figure, words)| {
+        let pair = figures.iter().find(|pair| pair.name == *figure)?;
+        let side = pair.better()?;
+        let by = match pair.times() {
+            Some(times) if times < 1.005 => return None,
+            Some(times) => format!("{} {words}", ratio(Some(times))),
+            None => format!("none against {}: {words}", pair.shown[1 - side]),
+        };
+        Some((side, by))
+    });
+    let deciding: Vec<(usize, String)> = deciding.collect();
+    let of = |side| deciding.iter().filter(|(s, _)| *s == side).map(|(_, by)| by.as_str()).collect::<Vec<_>>();
+    let (a, b) = (of(0), of(1));
+    match (a.is_empty(), b.is_empty()) {
+        (true, true) => vec!["neither is better in writes, energy, time to program or life".to_owned()],
+        (false, true) => vec![format!("{} is better: {}", name(0), a.join(", "))],
+        (true, false) => vec![format!("{} is better: {}", name(1), b.join(", "))],
+        (false, false) => {
+            vec![format!("{} has {}", name(0), a.join(", ")), format!("{} has {}", name(1), b.join(", "))]
         }
     }
 }
@@ -259,10 +334,12 @@ pub fn ratio(ratio: Option<f64>) -> String {
 }
 
 /// Two plans, figure by figure.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
     /// The files.
     pub paths: [String; 2],
+    /// Which is better, and by how much: a sentence or two.
+    pub verdict: Vec<String>,
     /// What they are: name, A, B.
     pub facts: Vec<(String, [String; 2])>,
     /// Their figures.
@@ -280,8 +357,9 @@ impl Comparison {
         let facts = facts.filter(|(_, (a, b))| a.is_some() || b.is_some());
         let figures = FIGURES.iter().zip(a.figures().into_iter().zip(b.figures()));
         let figures = figures.filter(|(_, (a, b))| a.is_some() || b.is_some());
-        let pair = |name: &str, exact: [Option<f64>; 2], show: Show| Pair {
+        let pair = |name: &str, exact: [Option<f64>; 2], show: Show, wanted: Wanted| Pair {
             name: name.to_owned(),
+            wanted,
             exact,
             shown: exact.map(|n| dash(n.map(show))),
         };
@@ -289,30 +367,43 @@ impl Comparison {
         let only_b = in_b.iter().filter(|(name, _)| in_a.iter().all(|(other, _)| other != name));
         let names = in_a.iter().chain(only_b).map(|(name, _)| *name);
         let of = |layers: &[(&str, u64)], name: &str| layers.iter().find(|(n, _)| *n == name).map(|(_, w)| *w as f64);
+        let figures: Vec<Pair> =
+            figures.map(|((name, show, wanted), (a, b))| pair(name, [a, b], *show, *wanted)).collect();
+        let paths = [a.path.clone(), b.path.clone()];
         Self {
-            paths: [a.path.clone(), b.path.clone()],
+            verdict: verdict(&paths, &figures),
+            paths,
             facts: facts.map(|(name, (a, b))| ((*name).to_owned(), [dash(a), dash(b)])).collect(),
-            figures: figures.map(|((name, show), (a, b))| pair(name, [a, b], *show)).collect(),
-            layers: names.map(|name| pair(name, [of(&in_a, name), of(&in_b, name)], whole)).collect(),
+            figures,
+            layers: names.map(|name| pair(name, [of(&in_a, name), of(&in_b, name)], whole, Wanted::Less)).collect(),
         }
     }
 
     /// As text; `verbose`: with a line for each layer.
     #[must_use]
-    pub fn print(&self, verbose: bool) -> String {
-        let [a, b] = &self.paths;
-        let mut out = format!("A         {a}\nB         {b}\n");
-        let mut table = plain_table(["", "A", "B", "B / A"]);
+    pub fn print(&self, screen: &Screen, verbose: bool) -> String {
+        let mut out = String::new();
+        for sentence in &self.verdict {
+            out += &screen.paragraph(Tone::Strong, &printable(sentence));
+        }
+        let [a, b] = self.paths.each_ref().map(|path| printable(path));
+        out += &format!("\n{}{}", screen.fact("A", &a), screen.fact("B", &b));
+        let mut table = Table::new(&[("", 0), ("A", 0), ("B", 0), ("B / A", 0)]);
         for (name, [a, b]) in &self.facts {
             let same = if a == b { "same" } else { "" };
-            table.add_row([name.clone(), a.clone(), b.clone(), same.to_owned()]);
+            table.row([name.clone(), printable(a), printable(b), same.to_owned()]);
         }
         for pair in self.figures.iter().chain(self.layers.iter().filter(|_| verbose)) {
             let [a, b] = pair.shown.clone();
-            table.add_row([pair.name.clone(), a, b, ratio(pair.ratio())]);
+            let tone = match pair.better() {
+                Some(0) => Tone::Bad,
+                Some(_) => Tone::Good,
+                None => Tone::Plain,
+            };
+            table.row_in(tone, [printable(&pair.name), a, b, ratio(pair.ratio())]);
         }
-        out += &format!("\n{table}\n");
-        out += "          figures are of the order in each schedule, per inference in steady state, where nothing else is said\n";
-        out
+        out += &format!("\n{}", table.print(screen));
+        let note = "of the order in each schedule, per inference in steady state, where nothing else is said; green: B is better, red: A is";
+        out + &screen.paragraph(Tone::Quiet, note)
     }
 }

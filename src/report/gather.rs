@@ -4,11 +4,13 @@ use std::path::Path;
 
 use firmware_model::pcm::WriteCost;
 
+use crate::explore::OtherWiring;
 use crate::faults::CoreFaults;
 use crate::level::{Reparam, ScaleMode};
 use crate::order::cost::tally::Totals;
-use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, Turned};
+use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, RotatedPlan};
 use crate::replay::Replay;
+use crate::show::number::SECONDS_A_YEAR;
 use crate::weights::Network;
 
 use super::*;
@@ -70,6 +72,7 @@ impl Report {
             network: path.display().to_string(),
             core: options.core.to_string(),
             device: options.device.name.clone(),
+            trained_for: crate::plan::trained_for(network.metadata(), &options.device),
             cost_model: match options.device.cost {
                 WriteCost::PerLevel { .. } => "per-level".to_owned(),
                 WriteCost::SingleShot { .. } => "single-shot".to_owned(),
@@ -125,6 +128,9 @@ impl Report {
             wear: None,
             rotation: None,
             cores: outcome.cores.iter().map(CoreReport::new).collect(),
+            modulators: (options.core.rows * options.core.cols / options.fanout) as u64,
+            other_wiring: OtherWiring::of(options),
+            inference: None,
             schedule: ScheduleReport {
                 path: schedule.display().to_string(),
                 bytes: outcome.bytes,
@@ -142,7 +148,7 @@ impl Report {
     /// The same report with lifetimes in years for `rate` inferences a second.
     #[must_use]
     pub fn at_rate(mut self, rate: f64) -> Self {
-        let years = |inferences: Option<f64>| inferences.map(|n| n / rate / number::SECONDS_A_YEAR);
+        let years = |inferences: Option<f64>| inferences.map(|n| n / rate / SECONDS_A_YEAR);
         let ByOrder { natural, sorted, optimal } = self.lifetime_inferences;
         self.rate_per_second = rate;
         self.lifetime_years = ByOrder { natural: years(natural), sorted: years(sorted), optimal: years(optimal) };
@@ -154,7 +160,7 @@ impl Report {
     pub fn with_life(
         mut self,
         options: &PlanOptions,
-        turned: &[Turned],
+        rotation: &[RotatedPlan],
         every: Option<u64>,
         budget: Option<&[[f64; 2]]>,
         outcome: &Outcome,
@@ -176,14 +182,14 @@ impl Report {
                 lifetime_inferences: life.is_finite().then(|| life.floor()),
             });
         }
-        if let Some(first) = turned.first().filter(|_| turned.len() > 1) {
+        if let Some(first) = rotation.first().filter(|_| rotation.len() > 1) {
             let fixed = Life::fixed(first, budget);
             let every = every.unwrap_or_else(|| fixed.inferences.map_or(1000, |n| (n / 100.0).clamp(1.0, 1e9) as u64));
-            let life = Life::of(turned, every, budget);
+            let life = Life::of(rotation, every, budget);
             self.rotation = Some(RotationReport {
-                schedules: turned.iter().map(|t| t.output.display().to_string()).collect(),
+                schedules: rotation.iter().map(|plan| plan.output.display().to_string()).collect(),
                 every,
-                first_writes: turned.iter().map(|t| t.first_writes).collect(),
+                first_writes: rotation.iter().map(|plan| plan.first_writes).collect(),
                 max_cell_wear: life.max_cell_wear,
                 lifetime_inferences: life.inferences,
                 fixed_max_cell_wear: fixed.max_cell_wear,

@@ -2,9 +2,9 @@
 //!
 //! The JSON keys are stable and documented in docs/report.md.
 
-pub mod number;
-
 mod detail;
+
+mod inference;
 
 mod gather;
 
@@ -16,20 +16,25 @@ pub mod compare;
 
 mod network;
 
-mod table;
+mod terminal;
+
+mod verdict;
+
+mod words;
 
 use serde::{Deserialize, Serialize};
 
 use super::order::cost::tally::{Cost, Costs, ElightAccounting};
+use crate::explore::OtherWiring;
 use crate::order::{Objective, Order, Reach, Rows};
 use crate::plan::SweepPoint;
 use crate::weights::Certainty;
 
 pub use detail::{CoreWear, Detail, PairMap, StepWrites};
+pub use inference::{Assumed, InferenceReport, SystemReport};
 pub use network::network;
-pub use number::{count, thousands};
-pub(crate) use table::plain_table;
-pub use table::print;
+pub use terminal::print;
+pub use verdict::Verdict;
 
 /// One value for each order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -62,6 +67,9 @@ pub struct Report {
     pub core: String,
     /// Name of the device profile.
     pub device: String,
+    /// The device that the weights were trained for, where it is another one: they take the nearest levels of this one.
+    #[serde(default)]
+    pub trained_for: Option<String>,
     /// How the device is written: `per-level`, `single-shot` or `reset-then-set`.
     pub cost_model: String,
     /// Bits of a PCM cell.
@@ -132,6 +140,15 @@ pub struct Report {
     /// Each core's load.
     #[serde(default)]
     pub cores: Vec<CoreReport>,
+    /// Modulators of a core, each with a converter.
+    #[serde(default)]
+    pub modulators: u64,
+    /// The same network with the other wiring; none for a core of one row.
+    #[serde(default)]
+    pub other_wiring: Option<OtherWiring>,
+    /// What a whole inference costs; none without a system.
+    #[serde(default)]
+    pub inference: Option<InferenceReport>,
     /// The schedule.
     pub schedule: ScheduleReport,
     /// What the replay has shown; none with `--no-verify`.

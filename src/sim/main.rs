@@ -1,22 +1,22 @@
 //! `elight-sim`: what a network is worth on the core, as a schedule programs it.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Parser, ValueEnum};
+use elight::cli::{self, exit};
 use elight::level::Reparam;
 use elight_sim::noise::NoiseModel;
 use elight_sim::{Settings, Simulation, Watch, report};
 use elight_train::data::Normalization;
 use elight_train::eval::Recipe;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 /// Runs a network with every planned layer computed by the core as the schedule programs it, and compares: floating point, quantized, on the
 /// core (docs/simulation.md).
 #[derive(Debug, Parser)]
-#[command(name = "elight-sim", version)]
+#[command(name = "elight-sim", arg_required_else_help = true)]
 struct Args {
     /// The schedule.
     schedule: PathBuf,
@@ -46,7 +46,7 @@ struct Args {
     noise: Option<String>,
 
     /// Seconds that have passed since the cells were written.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, allow_negative_numbers = true, value_parser = seconds)]
     drift: f64,
 
     /// Stuck and dead cells of the core (docs/cores.md); a schedule may have been planned around them or not.
@@ -101,8 +101,8 @@ struct Args {
     #[arg(long)]
     json: bool,
 
-    /// No progress bar.
-    #[arg(short, long)]
+    /// Print nothing but errors (and the JSON object, if asked for).
+    #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
 
     /// All layers, not only those that lose most.
@@ -119,15 +119,15 @@ enum ReparamArg {
     Tanh,
 }
 
+/// A time that has passed.
+fn seconds(text: &str) -> std::result::Result<f64, String> {
+    let wrong = || "expected seconds, 0 or above".to_owned();
+    text.parse().ok().filter(|t: &f64| t.is_finite() && *t >= 0.0).ok_or_else(wrong)
+}
+
 fn main() -> ExitCode {
-    match run(Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            // Messages of the library tell their causes themselves.
-            eprintln!("error: {e}");
-            ExitCode::FAILURE
-        }
-    }
+    let args: Args = cli::parse();
+    cli::finish(run(args), |_| exit::FAILED)
 }
 
 fn run(args: Args) -> Result<()> {
@@ -136,9 +136,6 @@ fn run(args: Args) -> Result<()> {
             .num_threads(n.into())
             .build_global()
             .map_err(|e| anyhow!("cannot start the threads: {e}"))?;
-    }
-    if !(args.drift >= 0.0 && args.drift.is_finite()) {
-        bail!("--drift is {}, expected seconds, 0 or above", args.drift);
     }
     let noise = args.noise.as_deref().map(NoiseModel::load).transpose()?;
     if args.drift > 0.0 && noise.as_ref().is_none_or(|n| n.drift.is_none() && n.read.is_none()) {
@@ -170,19 +167,15 @@ fn run(args: Args) -> Result<()> {
         layer_images: args.layer_images as usize,
         batch: usize::from(args.batch),
     };
-    let mut bar = Bar::new(args.quiet)?;
+    let mut bar = Bar::new(args.quiet);
     let outcome = Simulation::open(settings)?.run(&mut bar)?;
     bar.0.finish_and_clear();
-    let text = if args.json {
-        format!("{}\n", serde_json::to_string_pretty(&outcome).context("the figures as JSON")?)
+    if args.json {
+        cli::print_json(&outcome)
+    } else if args.quiet {
+        Ok(())
     } else {
-        report::print(&outcome, args.verbose)
-    };
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        // A reader that has gone away has seen enough.
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => bail!("cannot print to stdout: {e}"),
-        _ => Ok(()),
+        cli::print(&report::print(&outcome, &cli::screen(), args.verbose))
     }
 }
 
@@ -190,11 +183,8 @@ fn run(args: Args) -> Result<()> {
 struct Bar(ProgressBar);
 
 impl Bar {
-    fn new(quiet: bool) -> Result<Self> {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let bar = ProgressBar::with_draw_target(Some(0), target);
-        let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} images, {per_sec}, eta {eta}");
-        Ok(Self(bar.with_style(style.context("progress bar")?)))
+    fn new(quiet: bool) -> Self {
+        Self(cli::bar(quiet, "{prefix} {wide_bar} {pos} of {len} images, {per_sec}, {eta} left"))
     }
 }
 

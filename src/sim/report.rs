@@ -1,68 +1,89 @@
 //! A simulation's figures as a person reads them.
 
-use std::fmt::Write;
-
 use super::noise::NoiseModel;
 use super::outcome::{Outcome, Score};
-use elight::report::count;
+use elight::show::names::printable;
+use elight::show::screen::{Screen, Tone};
+use elight::show::table::Table;
+use elight::show::{count, thousands};
 
 /// Layers of the table of losses, unless all are asked for.
 const WORST: usize = 8;
 
 /// The figures as text; `all_layers`: also the layers that lose least.
 #[must_use]
-pub fn print(o: &Outcome, all_layers: bool) -> String {
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    let _ = write_all(&mut out, o, all_layers);
-    out
-}
-
-fn write_all(out: &mut String, o: &Outcome, all_layers: bool) -> std::fmt::Result {
-    writeln!(
-        out,
-        "simulated {} on {}: {} as {} programs {}, {} core, device `{}`, {}, scale {}",
-        o.model,
-        o.dataset,
-        count(o.layers.len() as u64, "layer"),
-        o.schedule.display(),
-        if o.layers.len() == 1 { "it" } else { "them" },
-        o.core,
-        o.device,
-        count(o.bits.into(), "bit"),
-        o.scale
-    )?;
-    if !o.digital_layers.is_empty() {
-        writeln!(out, "digital   {} (not in the schedule)", o.digital_layers.join(", "))?;
+pub fn print(o: &Outcome, screen: &Screen, all_layers: bool) -> String {
+    let say = |label: &str, text: &str| screen.fact(label, &printable(text));
+    let mean = o.core_top1_mean_percent;
+    let mut out = screen.paragraph(
+        Tone::Strong,
+        &printable(&format!(
+            "{} on {}: {mean:.2} % on the core, {:.2} % in floating point: {:.2} points lost",
+            o.model,
+            o.dataset,
+            o.float.top1_percent,
+            o.float.top1_percent - mean
+        )),
+    );
+    out += "\n";
+    out += &scores(o).print(screen);
+    if let [_, _, ..] = o.core_scores[..] {
+        let (deviation, n) = (o.core_top1_deviation_percent, o.core_scores.len());
+        let text = format!("the core: +- {deviation:.2} over {n} seeds ({})", each(&o.core_scores));
+        out += &screen.paragraph(Tone::Quiet, &text);
     }
-    writeln!(out, "cells     {}", cells(o))?;
+    out += &layers(o, screen, all_layers);
+    out += "\n";
+    out += &say(
+        "simulated",
+        &format!(
+            "{} as {} programs {}, {} core, device `{}`, {}, scale {}",
+            count(o.layers.len() as u64, "layer"),
+            o.schedule.display(),
+            if o.layers.len() == 1 { "it" } else { "them" },
+            o.core,
+            o.device,
+            count(o.bits.into(), "bit"),
+            o.scale
+        ),
+    );
+    if !o.digital_layers.is_empty() {
+        out += &say("digital", &format!("{} (not in the schedule)", o.digital_layers.join(", ")));
+    }
+    out += &say("cells", &cells(o));
     let bits = |bits: Option<u8>| bits.map_or("none".to_owned(), |b| format!("{b} bits"));
-    writeln!(out, "converter inputs (DAC) {}, partial sums (ADC) {}", bits(o.dac_bits), bits(o.adc_bits))?;
+    out += &say("converter", &format!("inputs (DAC) {}, partial sums (ADC) {}", bits(o.dac_bits), bits(o.adc_bits)));
     if let Some(noise) = &o.noise {
         for (key, from) in noise.assumed() {
-            writeln!(out, "assumed   {key} of noise `{}`: {}", noise.name, from.from)?;
+            out += &say("assumed", &format!("{key} of noise `{}`: {}", noise.name, from.from));
         }
     }
-    writeln!(
-        out,
-        "proved    {} stepped through the firmware's decoder and core: {} equal to {:.1e} of the largest, {} exactly",
-        count(o.proof.images as u64, "image"),
-        count(o.proof.outputs, "output"),
-        o.proof.largest_difference,
-        count(o.proof.integer_outputs, "integer output")
-    )?;
-    writeln!(out)?;
-    writeln!(out, "{:<31}lost, points", format!("top-1 of {}", count(o.float.images as u64, "image")))?;
-    writeln!(out, "  floating point  {:>7.2} %", o.float.top1_percent)?;
-    let lost = |s: f64| o.float.top1_percent - s;
-    writeln!(out, "  quantized       {:>7.2} %   {:>7.2}", o.quantized.top1_percent, lost(o.quantized.top1_percent))?;
-    let seeds = match o.core_scores.len() {
-        1 => String::new(),
-        n => format!("   +- {:.2} over {n} seeds ({})", o.core_top1_deviation_percent, each(&o.core_scores)),
-    };
+    out + &say(
+        "proved",
+        &format!(
+            "{} stepped through the firmware's decoder and core: {} equal to {:.1e} of the largest, {} exactly",
+            count(o.proof.images as u64, "image"),
+            count(o.proof.outputs, "output"),
+            o.proof.largest_difference,
+            count(o.proof.integer_outputs, "integer output")
+        ),
+    )
+}
+
+/// Accuracy in floating point, quantized, and on the core.
+fn scores(o: &Outcome) -> Table {
+    let mut table = Table::new(&[("", 0), ("top-1", 0), ("points lost", 0), ("images", 0)]);
+    let images = thousands(o.float.images as u64);
     let mean = o.core_top1_mean_percent;
-    writeln!(out, "  core            {mean:>7.2} %   {:>7.2}{seeds}", lost(mean))?;
-    layers(out, o, all_layers)
+    for (name, top1) in
+        [("floating point", o.float.top1_percent), ("quantized", o.quantized.top1_percent), ("core", mean)]
+    {
+        let tone = if name == "core" { Tone::Strong } else { Tone::Plain };
+        let lost = o.float.top1_percent - top1;
+        let lost = if name == "floating point" { String::new() } else { format!("{lost:.2}") };
+        table.row_in(tone, [name.to_owned(), format!("{top1:.2} %"), lost, images.clone()]);
+    }
+    table
 }
 
 fn each(scores: &[Score]) -> String {
@@ -82,34 +103,33 @@ fn cells(o: &Outcome) -> String {
 }
 
 /// The layers that lose most, one at a time.
-fn layers(out: &mut String, o: &Outcome, all: bool) -> std::fmt::Result {
-    let Some(float) = &o.layers_float else { return Ok(()) };
+fn layers(o: &Outcome, screen: &Screen, all: bool) -> String {
+    let Some(float) = &o.layers_float else { return String::new() };
     let mut order: Vec<_> = o.layers.iter().collect();
     order.sort_by(|a, b| b.cross_entropy_lost.unwrap_or(0.0).total_cmp(&a.cross_entropy_lost.unwrap_or(0.0)));
     let shown = if all { order.len() } else { WORST.min(order.len()) };
-    let width = order[..shown].iter().map(|l| l.name.len()).max().unwrap_or(0).max(5);
-    writeln!(out)?;
-    writeln!(
-        out,
-        "one layer at a time on the core, the others in floating point ({}, {:.2} %, cross entropy {:.4}):",
+    let mut table = Table::new(&[
+        ("layer alone on the core", 0),
+        ("weight error", 0),
+        ("cross entropy lost", 0),
+        ("top-1 lost", 0),
+    ]);
+    let alone = order[..shown].iter().filter_map(|l| Some((l, l.alone.as_ref()?)));
+    for (l, alone) in alone {
+        table.row([
+            printable(&l.name),
+            format!("{:.2} %", 100.0 * l.relative_weight_error),
+            format!("{:.4}", l.cross_entropy_lost.unwrap_or(0.0)),
+            format!("{:.2}", float.top1_percent - alone.top1_percent),
+        ]);
+    }
+    let more = order.len() - shown;
+    let more = if more > 0 { format!("; {more} more lose less (-v, --json)") } else { String::new() };
+    let note = format!(
+        "the others in floating point ({}, {:.2} %, cross entropy {:.4}){more}",
         count(float.images as u64, "image"),
         float.top1_percent,
         float.cross_entropy
-    )?;
-    writeln!(out, "  {:width$}  weight error  cross entropy lost   top-1 lost", "layer")?;
-    for l in &order[..shown] {
-        let Some(alone) = &l.alone else { continue };
-        writeln!(
-            out,
-            "  {:width$}  {:>10.2} %  {:>18.4}   {:>10.2}",
-            l.name,
-            100.0 * l.relative_weight_error,
-            l.cross_entropy_lost.unwrap_or(0.0),
-            float.top1_percent - alone.top1_percent
-        )?;
-    }
-    if shown < order.len() {
-        writeln!(out, "  and {} more that lose less (--verbose, --json)", order.len() - shown)?;
-    }
-    Ok(())
+    );
+    format!("\n{}{}", table.print(screen), screen.paragraph(Tone::Quiet, &note))
 }

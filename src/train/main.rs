@@ -1,16 +1,20 @@
 //! `elight-train`: trains networks whose weights are cheap to write, and evaluates them.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::{Parser, Subcommand};
+use elight::cli::{self, exit};
 use elight::level::ScaleMode;
-use elight::report::count;
+use elight::show::count;
+use elight::show::names::printable;
+use elight::show::screen::Tone;
+use elight::show::table::Table;
 use elight_train::calibrate::Options;
 use elight_train::config::PcmConfig;
 use elight_train::data::{DATASETS, Normalization};
 use elight_train::eval::{Recipe, evaluate_file};
 use elight_train::nn::model::MODELS;
 use elight_train::{Config, End, Epoch, Event, Trainer};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,13 +22,42 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Train networks for photonic tensor cores: quantized to PCM levels, with losses that make the writes few.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(name = "elight-train", arg_required_else_help = true)]
 struct Args {
     /// Threads to use (default: all); the results do not depend on it
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Print nothing but errors (and JSON objects, if asked for)
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more: every epoch of a run that goes on, as it was before
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Print JSON: an object an epoch, a line each; one object for everything else
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+}
+
+/// How much is said, and in which form.
+#[derive(Clone, Copy, Debug)]
+struct Voice {
+    quiet: bool,
+    verbose: bool,
+    json: bool,
+}
+
+impl Voice {
+    /// Says a line to a person.
+    fn say(self, line: &str) -> Result<()> {
+        if self.quiet || self.json { Ok(()) } else { cli::print(&format!("{line}\n")) }
+    }
+
+    /// Gives a value to a program.
+    fn give(self, value: &impl serde::Serialize) -> Result<()> {
+        if self.json { cli::print(&format!("{}\n", serde_json::to_string(value)?)) } else { Ok(()) }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -125,67 +158,68 @@ struct CalibrateArgs {
 }
 
 fn main() -> ExitCode {
-    match run(Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            // Messages of the library tell their causes themselves.
-            eprintln!("error: {e}");
-            ExitCode::FAILURE
-        }
+    let args: Args = cli::parse();
+    match run(args) {
+        Ok(End::Stopped) => ExitCode::from(exit::INTERRUPTED),
+        Ok(End::Early | End::Finished) => ExitCode::SUCCESS,
+        Err(error) => cli::finish(Err(error), |_| exit::FAILED),
     }
 }
 
-fn run(args: Args) -> Result<()> {
+fn run(args: Args) -> Result<End> {
     if let Some(n) = args.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(n.into())
             .build_global()
             .map_err(|e| anyhow!("cannot start the threads: {e}"))?;
     }
+    let voice = Voice { quiet: args.quiet, verbose: args.verbose, json: args.json };
     match args.command {
-        Command::Train { config, set } => train(Trainer::new(Config::load(&config, &set)?)?),
-        Command::Resume { dir } => train(Trainer::resume(&dir)?),
-        Command::Eval(e) => eval(e),
-        Command::Calibrate(c) => calibrate(c),
-        Command::Models => {
-            list(&MODELS);
-            Ok(())
-        }
-        Command::Datasets => {
-            list(&DATASETS);
-            Ok(())
-        }
-    }
+        None => bail!("a command is needed, as in: elight-train train configs/digits-mlp.toml"),
+        Some(Command::Train { config, set }) => return train(Trainer::new(Config::load(&config, &set)?)?, voice),
+        Some(Command::Resume { dir }) => return train(Trainer::resume(&dir)?, voice),
+        Some(Command::Eval(e)) => eval(e, voice),
+        Some(Command::Calibrate(c)) => calibrate(c, voice),
+        Some(Command::Models) => list(&MODELS, voice),
+        Some(Command::Datasets) => list(&DATASETS, voice),
+    }?;
+    Ok(End::Finished)
 }
 
-fn list(entries: &[(&str, &str)]) {
+fn list(entries: &[(&str, &str)], voice: Voice) -> Result<()> {
     for (name, text) in entries {
-        println!("{name:<14} {text}");
+        voice.say(&format!("{name:<14} {text}"))?;
     }
+    voice.give(&entries.iter().copied().collect::<BTreeMap<_, _>>())
 }
 
-fn train(mut trainer: Trainer) -> Result<()> {
+fn train(mut trainer: Trainer, voice: Voice) -> Result<End> {
     let stop = Arc::new(AtomicBool::new(false));
     let handler = stop.clone();
     ctrlc::set_handler(move || {
         // A second Ctrl-C does not wait for the step.
         if handler.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+            std::process::exit(exit::INTERRUPTED.into());
         }
     })
     .map_err(|e| anyhow!("cannot catch Ctrl-C: {e}"))?;
     let out = trainer.config().train.out.clone();
     let epochs = trainer.config().train.epochs;
-    println!("{} on {}, into {}", trainer.config().model.name, trainer.config().data.name, out.display());
-    for e in trainer.history() {
-        println!("{}", line(e, epochs));
+    voice.say(&format!("{} on {}, into {}", trainer.config().model.name, trainer.config().data.name, out.display()))?;
+    let before = trainer.history();
+    if let Some(last) = before.last() {
+        let best = before.iter().map(|e| e.test_accuracy).fold(0.0, f64::max);
+        for e in before.iter().filter(|_| voice.verbose) {
+            voice.say(&format!("before: {}", line(e, epochs)))?;
+        }
+        voice.say(&format!("goes on after epoch {}/{epochs}, the best so far at {:.2} %", last.epoch, 100.0 * best))?;
     }
     let steps = trainer.steps_per_epoch();
-    let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg} eta {eta}");
-    bar.set_style(style.context("progress bar")?);
+    let bar = cli::bar(voice.quiet || voice.json, "{prefix} {wide_bar} {pos} of {len} steps, {eta} left, {msg}");
+    bar.set_length(steps);
     let mut mean = 0.0;
     let mut pace = Pace::new();
+    let mut said = Ok(());
     let end = trainer.run(&stop, &mut |event| match event {
         Event::Step { epoch, done, loss, samples, .. } => {
             mean = if done == 1 { loss } else { 0.95 * mean + 0.05 * loss };
@@ -194,21 +228,29 @@ fn train(mut trainer: Trainer) -> Result<()> {
             bar.set_message(format!("loss {mean:.4}, {:.0} samples/s", pace.add(samples)));
         }
         Event::Epoch(e) => {
-            bar.suspend(|| println!("{}", line(e, epochs)));
+            let printed = bar.suspend(|| voice.say(&line(e, epochs)).and_then(|()| voice.give(e)));
+            // Training goes on where nothing can be printed; that is said at the end.
+            if said.is_ok() {
+                said = printed;
+            }
             bar.reset();
         }
     })?;
     bar.finish_and_clear();
+    said?;
     let best = trainer.history().iter().map(|e| e.test_accuracy).fold(0.0, f64::max);
     match end {
-        End::Stopped => println!("stopped; continue with: elight-train resume {}", out.display()),
-        End::Early => println!("no better accuracy for {}: done", count(trainer.config().train.patience, "epoch")),
+        End::Stopped => voice.say(&format!("stopped; go on with: elight-train resume {}", out.display()))?,
+        End::Early => {
+            voice.say(&format!("no better accuracy for {}: done", count(trainer.config().train.patience, "epoch")))?;
+        }
         End::Finished => {}
     }
     if end != End::Stopped {
-        println!("best test accuracy {:.2} %; weights in {}", 100.0 * best, out.join("best.safetensors").display());
+        let weights = out.join("best.safetensors");
+        voice.say(&format!("best test accuracy {:.2} %; weights in {}", 100.0 * best, weights.display()))?;
     }
-    Ok(())
+    Ok(end)
 }
 
 /// Samples per second over the last second or so.
@@ -252,7 +294,7 @@ fn line(e: &Epoch, epochs: u64) -> String {
     s
 }
 
-fn calibrate(args: CalibrateArgs) -> Result<()> {
+fn calibrate(args: CalibrateArgs, voice: Voice) -> Result<()> {
     let normalization = match (args.mean, args.std) {
         (Some(mean), Some(std)) => Some(Normalization::given(mean, std)?),
         _ => None,
@@ -265,10 +307,7 @@ fn calibrate(args: CalibrateArgs) -> Result<()> {
         images: args.images as usize,
         batch: usize::from(args.batch),
     };
-    let bar = ProgressBar::new(0);
-    bar.set_style(
-        ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} layers, eta {eta}").context("progress bar")?,
-    );
+    let bar = cli::bar(voice.quiet, "{msg} {wide_bar} {pos} of {len} layers, {eta} left");
     let out = &args.output;
     let layers = elight_train::calibrate::calibrate(
         &args.weights,
@@ -284,20 +323,27 @@ fn calibrate(args: CalibrateArgs) -> Result<()> {
     );
     bar.finish_and_clear();
     let layers = layers?;
-    let width = layers.iter().map(|l| l.name.len()).max().unwrap_or(0).max(5);
-    println!("{:width$}  output error: nearest levels  calibrated  mean and spread corrected in", "layer");
+    let mut table =
+        Table::new(&[("layer", 0), ("nearest levels", 0), ("calibrated", 0), ("mean and spread corrected in", 1)])
+            .words(3);
     for l in &layers {
-        let (nearest, calibrated) = (100.0 * l.nearest, 100.0 * l.calibrated);
-        println!("{:width$}  {nearest:>26.2} %  {calibrated:>8.2} %  {}", l.name, l.corrected);
+        let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+        table.row([printable(&l.name), percent(l.nearest), percent(l.calibrated), l.corrected.to_string()]);
     }
-    println!(
-        "weights in {}: what it is worth says elight-train eval, and elight-plan takes it as it is",
+    let screen = cli::screen();
+    let note = format!(
+        "errors of the layers' outputs; weights in {}: what it is worth says elight-train eval, and elight-plan takes it as it is",
         out.display()
     );
-    Ok(())
+    voice.say((table.print(&screen) + &screen.paragraph(Tone::Quiet, &note)).trim_end())?;
+    let layers: Vec<_> = layers
+        .iter()
+        .map(|l| serde_json::json!({"layer": l.name, "nearest": l.nearest, "calibrated": l.calibrated}))
+        .collect();
+    voice.give(&serde_json::json!({"output": out.display().to_string(), "layers": layers}))
 }
 
-fn eval(args: EvalArgs) -> Result<()> {
+fn eval(args: EvalArgs, voice: Voice) -> Result<()> {
     let normalization = match (args.mean, args.std) {
         (Some(mean), Some(std)) => Some(Normalization::given(mean, std)?),
         _ => None,
@@ -311,7 +357,7 @@ fn eval(args: EvalArgs) -> Result<()> {
         ..PcmConfig::default()
     });
     let recipe = Recipe { model: args.model, dataset: args.dataset, normalization, quantized };
-    let bar = ProgressBar::new(0);
+    let bar = cli::bar(voice.quiet, "{wide_bar} {pos} of {len} images, {eta} left");
     let result = evaluate_file(&args.weights, &recipe, args.data.as_deref(), usize::from(args.batch), |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
@@ -319,19 +365,22 @@ fn eval(args: EvalArgs) -> Result<()> {
     bar.finish_and_clear();
     let r = result?;
     let (right, all) = (r.score.correct, r.score.samples);
-    println!(
-        "{}: {:.2} % ({right} of {all}), cross entropy {:.4}; {} on {}, {}",
+    let (accuracy, loss) = (right as f64 / all as f64, r.score.loss / all as f64);
+    voice.say(&format!(
+        "{}: {:.2} % ({right} of {all}), cross entropy {loss:.4}; {} on {}, {}",
         args.weights.display(),
-        100.0 * right as f64 / all as f64,
-        r.score.loss / all as f64,
+        100.0 * accuracy,
         r.model,
         r.dataset,
         r.precision
-    );
+    ))?;
     for (what, names) in [("missing", &r.report.missing), ("left over", &r.report.left_over)] {
         if !names.is_empty() {
-            println!("{what}: {}", names.join(", "));
+            voice.say(&format!("{what}: {}", names.join(", ")))?;
         }
     }
-    Ok(())
+    voice.give(&serde_json::json!({
+        "weights": args.weights.display().to_string(), "model": r.model, "dataset": r.dataset,
+        "precision": r.precision.to_string(), "images": all, "correct": right, "accuracy": accuracy, "cross_entropy": loss,
+    }))
 }

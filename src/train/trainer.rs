@@ -107,6 +107,15 @@ impl Trainer {
     /// # Errors
     /// A directory without a run, or one whose state does not fit its configuration.
     pub fn resume(dir: &Path) -> Result<Self, TrainError> {
+        for (name, what) in [
+            (run_dir::CONFIG, "there is no run here: begin one with elight-train train CONFIG.toml"),
+            (run_dir::STATE, "the run was ended before it stored anything: begin it anew with elight-train train"),
+        ] {
+            if !dir.join(name).exists() {
+                let problem = format!("nothing to resume, as it has no {name}: {what}");
+                return Err(TrainError::RunDir { path: dir.to_owned(), problem });
+            }
+        }
         let mut config = Config::load(&dir.join(run_dir::CONFIG), &[])?;
         config.train.out = dir.to_owned();
         let path = dir.join(run_dir::STATE);

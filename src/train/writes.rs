@@ -7,7 +7,7 @@
 use super::write_loss::Core;
 use elight::level::LevelMatrix;
 use elight::order::Effort;
-use elight::order::chain::directions::Closure;
+use elight::order::chain::boundary::CoreBoundary;
 use elight::order::quantile;
 use elight::order::rows::profile::Profiles;
 use rayon::prelude::*;
@@ -31,7 +31,7 @@ pub struct Writes {
 /// Counts the writes of layers, given in the order in which they run; `top` is the highest level.
 pub fn count(layers: &[&LevelMatrix], core: Core, top: i16) -> Writes {
     let profiles: Vec<Profiles> = layers.iter().map(|m| Profiles::of(&m.levels, m.rows, m.cols, top)).collect();
-    let optimal = quantile::arrange(&profiles, core.rows, core.columns, &Closure::Cycle, Effort::Good, 0).writes;
+    let optimal = quantile::arrange(&profiles, core.rows, core.columns, &CoreBoundary::Cyclic, Effort::Good, 0).writes;
     let (elight_natural, natural) = both(layers, core, false);
     let (elight_sorted, sorted) = both(layers, core, true);
     Writes { elight_natural, elight_sorted, natural, sorted, optimal }

@@ -129,6 +129,50 @@ pub enum WeightsError {
         /// What does not fit.
         problem: String,
     },
+    /// A metadata key of this program's that it does not know.
+    #[error("{}: the metadata key `elight.{key}` is not known: correct its spelling, or remove it; known are {known}, and groups.TENSOR", path.display())]
+    UnknownKey {
+        /// The model.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// The keys that are known.
+        known: String,
+    },
+    /// A file of another kind.
+    #[error("{}: {what}, no weights: {cure}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// How to get at weights.
+        cure: String,
+    },
+    /// Weights in a form that is not read.
+    #[error("{}: the tensor `{tensor}`{} is stored as {format}, which cannot be planned: {cure}", path.display(), if *others > 0 { format!(", with {others} more,") } else { String::new() })]
+    Packed {
+        /// The model.
+        path: PathBuf,
+        /// The first such tensor.
+        tensor: String,
+        /// How many more there are.
+        others: usize,
+        /// The format.
+        format: &'static str,
+        /// What to do.
+        cure: &'static str,
+    },
+    /// Layers that nothing settles.
+    #[error("{}: it is not known what {count} of its tensors are, so that nothing is planned:\n  {questions}\nTo settle it: elight-plan layers {} -o net.toml, correct the lines of these layers there, and plan with --network net.toml; or leave tensors out with --exclude; or take the most likely reading of each with --assume", path.display(), path.display())]
+    Unknown {
+        /// The model.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+        /// Each of them, with its readings.
+        questions: String,
+    },
     /// A tensor of doubles vanishes when it is rounded to f32.
     #[error("{}: the largest weight of tensor `{tensor}` is {largest:e}, which is below the range of 32-bit floats (1.2e-38): scale the tensor up, and the outputs down", path.display())]
     TooSmall {

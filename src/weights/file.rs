@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use super::WeightsError;
+use super::{WeightsError, foreign};
 
 /// Length of the header's length.
 const LENGTH: usize = 8;
@@ -80,9 +80,12 @@ impl WeightsFile {
     /// byte counts; the lengths around it are compared here, where no sum can overflow.
     pub fn check(path: &Path, bytes: Bytes) -> Result<WeightsFile, WeightsError> {
         let refuse = |problem| WeightsError::Header { path: path.to_owned(), problem };
-        let (data_start, header) = header(path, &bytes)?;
-        let header: Metadata = serde_json::from_slice(header)
-            .map_err(|error| refuse(format!("its JSON header: {error}{}", foreign_format(&bytes))))?;
+        let (data_start, header) =
+            header(path, &bytes).map_err(|error| foreign::named(path, &bytes).unwrap_or(error))?;
+        let header: Metadata = serde_json::from_slice(header).map_err(|error| {
+            let cause = super::header::what_is_wrong(header).unwrap_or_else(|| error.to_string());
+            foreign::named(path, &bytes).unwrap_or_else(|| refuse(format!("its JSON header: {cause}")))
+        })?;
 
         let expected = (data_start as u64).saturating_add(header.data_len() as u64); // offsets may lie up to 2^64 - 1
         if expected != bytes.len() as u64 {
@@ -118,25 +121,9 @@ fn header<'a>(path: &Path, bytes: &'a [u8]) -> Result<(usize, &'a [u8]), Weights
     let header = usize::try_from(length).ok().filter(|&length| length <= MAX_HEADER).and_then(|n| rest.get(..n));
     let Some(header) = header else {
         let limit = rest.len().min(MAX_HEADER);
-        return Err(refuse(format!(
-            "it says that its header has {length} bytes, but at most {limit} are possible{}",
-            foreign_format(bytes)
-        )));
+        return Err(refuse(format!("it says that its header has {length} bytes, but at most {limit} are possible")));
     };
     Ok((LENGTH + header.len(), header))
-}
-
-/// A hint when the bytes are of another well-known format.
-fn foreign_format(bytes: &[u8]) -> &'static str {
-    const KNOWN: [(&[u8], &str); 6] = [
-        (b"PK\x03\x04", "; it looks like a PyTorch checkpoint: load it and write it with safetensors.torch.save_file"),
-        (b"\x80\x02\x8a", "; it looks like a pickle: load it in PyTorch and write it with safetensors.torch.save_file"),
-        (b"\x89HDF", "; it looks like HDF5 (Keras): convert its weights to .safetensors"),
-        (b"GGUF", "; it looks like GGUF: use the model's original .safetensors"),
-        (b"version https://git-lfs", "; it is a Git LFS pointer: fetch the file itself with `git lfs pull`"),
-        (b"{", "; it looks like JSON: give an index a name that ends in .json"),
-    ];
-    KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic)).map_or("", |(_, hint)| hint)
 }
 
 /// Maps a regular file of at least one byte.

@@ -60,7 +60,7 @@ fn read(path: &Path) -> Result<Index, WeightsError> {
     if text.len() > MAX_HEADER {
         return Err(refuse(format!("it is longer than {MAX_HEADER} bytes")));
     }
-    let index: Index = serde_json::from_slice(&text)
+    let index: Index = serde_json::from_slice(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text))
         .map_err(|error| refuse(format!("{error}; expected {{\"weight_map\": {{\"<tensor>\": \"<shard file>\"}}}}")))?;
     if index.weight_map.is_empty() {
         return Err(refuse("its `weight_map` is empty".into()));

@@ -4,8 +4,7 @@
 //! file.rs, index.rs   bytes, checked once: names, types, shapes, byte ranges
 //! order.rs            tensors in the order in which the network runs them
 //! description/        what the network is: a table of layers, as a file or recognised
-//! names.rs            what a tensor's name says (a weight, a bias, a lookup table)
-//! recognise.rs        names and shapes -> a description
+//! recognise/          names and shapes -> a description, and how sure it is
 //! view.rs             a described layer -> where the weight of each row and column lies
 //! layer.rs            what the rest of the program sees of a layer
 //! filter.rs           what the user wants of them
@@ -21,13 +20,14 @@
 //! [`Network::read`] checks while it converts. After `open`, every byte range is inside its file and fits its shape.
 
 mod file;
+mod foreign;
+mod header;
 mod index;
 
 mod order;
 
 pub mod description;
 
-mod names;
 mod recognise;
 
 mod layer;
@@ -50,7 +50,7 @@ pub use layer::{LayerInfo, LayerKind};
 pub use network::{DESCRIPTION_KEY, Limits, Matrix, Network, Reading, Skipped};
 
 /// How tensors become matrices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Layout {
     /// PyTorch's layouts, recognised by shape and name: linear `[out, in]`, 1/2/3-D convolution `[out, in/groups, k..]`
     #[default]

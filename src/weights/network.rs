@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::convert::{self, BadValue};
-use super::description::{Axis, Description, Layer, LeftOut, OrderSource};
+use super::description::{Axis, Certainty, Description, Layer, LeftOut, OrderSource};
 use super::file::{Bytes, Tensor, WeightsFile};
 use super::filter::Verdict;
 use super::scaling::{self, Scaling};
@@ -223,9 +223,10 @@ impl Network {
                 metadata.entry(key).or_insert(value);
             }
         }
+        known_keys(path, &metadata)?;
         let source = order::sort_to_model_order(&mut tensors);
         check_names(path, &reading.filter, &metadata, &tensors)?;
-        let description = describe(&tensors, &metadata, reading, source)?;
+        let description = describe(path, &tensors, &metadata, reading, source)?;
         let mut network =
             Network { files, layers: vec![], places: vec![], skipped: vec![], metadata, description, limits: vec![] };
         network.resolve(path, &tensors, &reading.filter)?;
@@ -263,7 +264,7 @@ impl Network {
             tensor: tensor.name.clone(),
             reason: "the description of the network does not name it".into(),
         }));
-        let skipped = |left_out: &LeftOut| Skipped { name: left_out.tensor.clone(), reason: left_out.reason.clone() };
+        let skipped = |left_out: &LeftOut| Skipped { name: escaped(&left_out.tensor), reason: left_out.reason.clone() };
         self.skipped = left_out.iter().map(skipped).collect();
         self.description = Description { layers: kept, left_out, ..described };
         Ok(())
@@ -275,11 +276,8 @@ impl Network {
         layer: &Layer,
         tensors: &BTreeMap<&str, &(usize, Tensor)>,
     ) -> Result<(LayerInfo, Place), WeightsError> {
-        let refuse = |problem: String| WeightsError::Layer {
-            path: path.to_owned(),
-            layer: layer.name.escape_debug().to_string(),
-            problem,
-        };
+        let refuse =
+            |problem: String| WeightsError::Layer { path: path.to_owned(), layer: shown(&layer.name), problem };
         let find = |name: &str| {
             let found = tensors.get(name).copied();
             found.ok_or_else(|| refuse(format!("there is no tensor `{}`", name.escape_debug())))
@@ -331,7 +329,7 @@ impl Network {
         };
         let axes = layer.axes();
         let info = LayerInfo {
-            name: layer.name.clone(),
+            name: escaped(&layer.name),
             kind: LayerKind::of(layer, &tensor.shape, view.groups),
             rows: view.row_count,
             cols: view.col_count,
@@ -379,7 +377,7 @@ impl Place {
     /// The error for a value, counted in the matrix.
     fn bad_value(&self, info: &LayerInfo, bad: BadValue) -> WeightsError {
         let flat = self.view.row(bad.at / info.cols) + self.view.col(bad.at % info.cols);
-        let (path, tensor, value) = (info.file.clone(), info.name.escape_debug().to_string(), bad.value);
+        let (path, tensor, value) = (info.file.clone(), info.name.clone(), bad.value);
         let index = multi_index(flat, &info.shape);
         match value.is_finite() {
             true => WeightsError::TooLarge { path, tensor, flat, index, value },
@@ -393,7 +391,7 @@ impl Place {
             stored[self.bytes.clone()].as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes).abs());
         let largest = weights.fold(0.0, f64::max);
         if largest > 0.0 && largest < f64::from(f32::MIN_POSITIVE) {
-            let (path, tensor) = (info.file.clone(), info.name.escape_debug().to_string());
+            let (path, tensor) = (info.file.clone(), info.name.clone());
             return Err(WeightsError::TooSmall { path, tensor, largest });
         }
         Ok(())
@@ -428,6 +426,7 @@ impl WeightNorm {
 
 /// The description that these tensors are read by.
 fn describe(
+    path: &Path,
     tensors: &[(usize, Tensor)],
     metadata: &BTreeMap<String, String>,
     reading: &Reading,
@@ -438,12 +437,106 @@ fn describe(
         (None, Some(json)) if reading.layout == Layout::Auto => {
             Description::from_json(&format!("metadata `{DESCRIPTION_KEY}`"), json)
         }
-        _ => recognise::recognise(tensors, metadata, reading, order),
+        _ => {
+            let Reading { layout, filter, assume, .. } = reading;
+            let request = recognise::Request { layout: *layout, filter, metadata, order, path };
+            let mut description = recognise::recognise(tensors, &request)?;
+            settle(path, tensors, &mut description, filter, *assume)?;
+            Ok(description)
+        }
     }
+}
+
+/// A network with layers that are unknown is refused, unless the user takes the most likely reading, has named the tensor in full, or
+/// leaves it out.
+fn settle(
+    path: &Path,
+    tensors: &[(usize, Tensor)],
+    description: &mut Description,
+    filter: &Filter,
+    assume: bool,
+) -> Result<(), WeightsError> {
+    let wanted = |layer: &&mut Layer| !matches!(filter.verdict(layer.tensor()), Verdict::Unwanted(_));
+    let unknown = description.layers.iter_mut().filter(|layer| layer.certainty == Certainty::Unknown).filter(wanted);
+    let mut questions: Vec<String> = Vec::new();
+    let mut asked = std::collections::HashSet::new();
+    for layer in unknown {
+        if filter.verdict(layer.tensor()) == Verdict::Named {
+            layer.certainty = Certainty::Assumed;
+        } else if !assume && asked.insert(layer.tensor().to_owned()) {
+            let shape = tensors.iter().find(|(_, tensor)| tensor.name == layer.tensor());
+            let shape = shape.map(|(_, tensor)| tensor.shape.clone()).unwrap_or_default();
+            let note = layer.note.as_deref().unwrap_or_default();
+            questions.push(format!("`{}` {shape:?}: {note}", shown(layer.tensor())));
+        }
+    }
+    if questions.is_empty() {
+        return Ok(());
+    }
+    const SHOWN: usize = 8;
+    let count = questions.len();
+    questions.truncate(SHOWN);
+    if count > SHOWN {
+        questions.push(format!("and {} more", count - SHOWN));
+    }
+    Err(WeightsError::Unknown { path: path.to_owned(), count, questions: questions.join("\n  ") })
+}
+
+/// A name with everything escaped that a terminal or a page would act upon: control characters, and those that turn the direction of
+/// text. Two names stay two.
+fn escaped(name: &str) -> String {
+    let escape = |c: char| match c {
+        '"' | '\'' => c.to_string(),
+        _ => c.escape_debug().to_string(),
+    };
+    name.chars().map(escape).collect()
+}
+
+/// A name as it is shown: escaped, and not for pages on end.
+fn shown(name: &str) -> String {
+    const MOST: usize = 120;
+    let mut text = escaped(&name.chars().take(MOST).collect::<String>());
+    if name.chars().count() > MOST {
+        text.push_str("...");
+    }
+    text
 }
 
 /// The metadata key that holds a description.
 pub const DESCRIPTION_KEY: &str = "elight.network";
+
+/// A key of ours that nobody knows is most likely misspelt, and what it says would be lost.
+fn known_keys(path: &Path, metadata: &BTreeMap<String, String>) -> Result<(), WeightsError> {
+    const KEYS: [&str; 19] = [
+        "network",
+        "bits",
+        "device",
+        "scale",
+        "reparam",
+        "tile",
+        "format",
+        "model",
+        "input",
+        "classes",
+        "hidden",
+        "input_bits",
+        "mean",
+        "std",
+        "dataset",
+        "seed",
+        "epoch",
+        "accuracy",
+        "exporter",
+    ];
+    let ours = metadata.keys().filter_map(|key| key.strip_prefix("elight."));
+    match ours.into_iter().find(|key| !KEYS.contains(key) && !key.starts_with("groups.")) {
+        Some(key) => {
+            let (path, known) = (path.to_owned(), KEYS.join(", "));
+            Err(WeightsError::UnknownKey { path, key: shown(key), known })
+        }
+        None => Ok(()),
+    }
+}
 
 /// Every include pattern, and every tensor that the metadata names, must exist.
 fn check_names(

@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 
 use super::description::OrderSource;
 use super::file::Tensor;
-use super::names::{parts, words};
+use super::recognise::{parts, words};
 
 /// Sorts `(file, tensor)` pairs, which come in the order of files and of data within each, into the model's order.
 /// Only when every file was sorted by its writer do names decide; one unsorted shard shows that places have meaning.
@@ -67,13 +67,17 @@ fn name_key(name: &str) -> (Vec<(u8, Vec<Piece>)>, String) {
 /// Where a module runs among its siblings, as far as its words tell: 0 first, 2 do not know, 4 last.
 fn place(part: &str) -> u8 {
     const LAST: [&str; 4] = ["classifier", "logits", "fc", "last"];
+    // The way into the second half of a transformer's block, before its way out.
+    const INTO: [&str; 4] = ["c_fc", "fc_in", "dense_h_to_4h", "wi"];
     const LATE: [&str; 4] = ["head", "output", "out", "final"];
-    const FIRST: [&str; 8] = ["stem", "stft", "frontend", "patch", "input", "in", "ih", "emb"];
+    const FIRST: [&str; 11] =
+        ["stem", "stft", "basis", "frontend", "feature", "extractor", "patch", "input", "in", "ih", "emb"];
     const EARLY: [&str; 6] = ["encoder", "backbone", "trunk", "attn", "attention", "expand"];
     let words = words(part);
     let any = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    let projection = matches!(part, "proj" | "o_proj" | "down_proj"); // the way out of an attention or a gated MLP
+    let projection = matches!(part, "proj" | "o_proj" | "down_proj" | "c_proj"); // the way out of an attention or a gated MLP
     match () {
+        () if INTO.contains(&part) => 2,
         () if any(&LAST) => 4,
         () if any(&LATE) || projection => 3,
         () if any(&FIRST) || words.iter().any(|word| word.starts_with("embed")) => 0,

@@ -12,8 +12,6 @@ fn planned() -> Sandbox {
 #[test]
 fn a_good_schedule_is_confirmed() {
     let sandbox = planned();
-    let text = sandbox.run(["check", "net.elight", "net.safetensors"]).success();
-    assert!(text.contains("each of 3,972 weights is multiplied once"), "{text}");
     let report = sandbox.report(&[]);
     let findings = sandbox.run(["check", "net.elight", "net.safetensors", "--json"]).json();
     assert_eq!(findings["per_inference"]["writes"], report["orders"]["optimal"]["per_inference"]["writes"]);

@@ -133,6 +133,10 @@ fn bad_device_files_are_refused_with_the_reason() {
             &["[verify] `tolerance` is 0.2", "half of the smallest step"],
         ),
         (format!("{MEASURED}\n[verify]\ntolerence = 0.2\n"), &["unknown field `tolerence`"]),
+        (
+            changed("endurance_writes = 1e6", "endurance_writes = 1e6\nendurance_cycle = \"pulse\""),
+            &["`endurance_cycle` is `pulse`", "worn by `level-step` or `full-swing`"],
+        ),
         (changed("1e6", "0.0"), &["`endurance_writes` is 0, expected a finite number above 0"]),
         (changed("time_up_us_per_level = 0.1", ""), &["missing field `time_up_us_per_level`"]),
         (changed("name = \"bench-3\"", "name = 3"), &["invalid type"]),
@@ -157,10 +161,32 @@ fn bad_device_files_are_refused_with_the_reason() {
 #[test]
 fn devices_that_cannot_be_read_are_named() {
     let sandbox = Sandbox::with_network().file("latin1.toml", b"name = \"\xe9\"");
-    sandbox.plan(&["--device", "nope"]).fails(1, &["no device called `nope`", "gst-optical", "docs/device-model.md"]);
+    sandbox
+        .plan(&["--device", "nope"])
+        .fails(1, &["no device called `nope`", "gst-optical", "elight-plan devices NAME"]);
     sandbox.plan(&["--device", "nope.toml"]).fails(1, &["cannot read device file nope.toml: No such file"]);
     sandbox.plan(&["--device", "."]).fails(1, &["device file ."]);
     sandbox.plan(&["--device", "latin1.toml"]).fails(1, &["latin1.toml is not UTF-8 text: byte 8 is invalid"]);
     let sandbox = sandbox.file("long.toml", " ".repeat(2 << 20));
     sandbox.plan(&["--device", "long.toml"]).fails(1, &["long.toml is larger than 1048576 bytes"]);
+}
+
+#[test]
+fn a_cycle_is_what_the_device_says() {
+    let swings = changed("endurance_writes = 1e6", "endurance_writes = 1e6\nendurance_cycle = \"full-swing\"");
+    let sandbox = Sandbox::with_network().file("steps.toml", MEASURED).file("swings.toml", swings);
+    let life = |args: &[&str]| {
+        let report = sandbox.report(args);
+        assert!(report["orders"]["optimal"]["per_inference"]["max_cell_wear"].as_u64() > Some(0));
+        report["lifetime_inferences"]["optimal"].as_f64().unwrap()
+    };
+    let (steps, swings) = (life(&["--device", "steps.toml"]), life(&["--device", "swings.toml"]));
+    // 2 bits: 3 level steps up and 3 down.
+    assert!((swings / steps / 6.0 - 1.0).abs() < 1e-4, "{swings} {steps}");
+    assert_eq!(life(&["--device", "swings.toml", "--endurance", "1e6"]), swings);
+    assert!(sandbox.plan(&["--device", "swings.toml"]).success().contains("(1,000,000 full swings)"));
+    let fixed = sandbox.plan(&["--device", "steps.toml", "--extra-steps", "fixed"]).success();
+    assert!(fixed.contains("no wear"), "{fixed}");
+    let unknown = sandbox.plan(&[]).success();
+    assert!(unknown.contains("not known") && !unknown.contains("no wear"), "{unknown}");
 }

@@ -103,8 +103,28 @@ fn what_a_core_cannot_do_is_refused() {
     sandbox.plan(&["--fanout", "0"]).fails(2, &["fanout `0`"]);
     sandbox
         .plan(&["--fanout", "column", "--order", "sorted", "--reach", "lane"])
-        .fails(1, &["order `sorted`", "9 rows share an input", "--fanout cell"]);
+        .fails(1, &["--order sorted", "9 rows share an input", "--fanout cell"]);
     sandbox
         .plan(&["--fanout", "3", "--reach", "lane", "--rows", "any"])
         .fails(1, &["3 rows share an input", "--rows any"]);
+}
+
+#[test]
+fn both_wirings_stand_beside_the_headline() {
+    let sandbox = Sandbox::with_network();
+    let cell = sandbox.report(&[]);
+    let column = sandbox.report(&["--fanout", "column"]);
+    let other = |report: &serde_json::Value, key: &str| report["other_wiring"][key].as_u64().unwrap();
+    assert_eq!((cell["modulators"].as_u64(), other(&cell, "modulators")), (Some(81), 9));
+    assert_eq!((column["modulators"].as_u64(), other(&column, "modulators")), (Some(9), 81));
+    assert_eq!((other(&cell, "fanout"), other(&column, "fanout")), (9, 1));
+    // A quick plan is a plan: no better than a bound of its class, and not far from what more work finds.
+    let lane = sandbox.report(&["--fanout", "column", "--reach", "lane", "--effort", "good", "--no-compare"]);
+    assert!(other(&cell, "writes") >= lane["lower_bound_writes"].as_u64().unwrap());
+    assert!(other(&cell, "writes") as f64 <= 1.1 * writes(&lane, "optimal") as f64);
+    assert_eq!(other(&cell, "natural_writes"), writes(&lane, "natural"));
+    assert!(lane["other_wiring"]["writes"].is_null(), "--no-compare");
+    let text = sandbox.plan(&[]).success();
+    assert!(text.contains("81 modulators (one a cell); with 9 (9 rows share one)"), "{text}");
+    assert!(sandbox.report(&["--core", "1x8"])["other_wiring"].is_null());
 }

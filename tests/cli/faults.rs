@@ -41,9 +41,6 @@ fn weights_stay_exact() {
     sandbox.run(check).success();
     // A plan that knows nothing of the faults asks for what cells cannot hold.
     sandbox.run(["check", "intact.elight", "net.safetensors", "--faults", "faults.toml"]).fails(1, &["by its faults"]);
-    let text = sandbox.plan(&["--faults", "faults.toml"]).success();
-    assert!(text.contains("4 weight cells without every level, 1 weak cell"), "{text}");
-    assert!(text.contains("every weight is exact"), "{text}");
 }
 
 #[test]

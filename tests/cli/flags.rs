@@ -169,7 +169,7 @@ fn no_verify_writes_the_same_and_says_so() {
     let sandbox = Sandbox::with_network();
     sandbox.plan(&[]).success();
     let schedule = sandbox.read("net.elight");
-    assert!(sandbox.plan(&["--no-verify"]).success().contains("verified  no (--no-verify)"));
+    sandbox.plan(&["--no-verify"]).success();
     assert_eq!(sandbox.report(&["--no-verify"])["verified"], Value::Null);
     assert!(schedule == sandbox.read("net.elight"));
 }
@@ -210,7 +210,10 @@ fn help_completions_and_man_page() {
     ] {
         assert!(help.contains(flag), "{flag} is not in the help");
     }
-    assert!(sandbox.run(["--version"]).success().starts_with("elight-plan "));
+    assert_eq!(
+        sandbox.run(["--version"]).success(),
+        format!("elight-plan {} (schedule format {})\n", env!("CARGO_PKG_VERSION"), firmware_model::wire::MAGIC[7])
+    );
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let text = sandbox.run(["--completions", shell]).success();
         assert!(text.contains("elight-plan") && text.contains("no-verify"), "{shell}");
@@ -229,10 +232,7 @@ fn wrong_arguments_are_named() {
         let text = format!("core `{core}`: expected ROWSxCOLUMNS, each 1 to 1024, as in --core 9x9");
         sandbox.run(["net.safetensors", &format!("--core={core}")]).fails(2, &[&text]);
     }
-    for bits in ["0", "9", "255"] {
-        sandbox.plan(&["--bits", bits]).fails(1, &[&format!("`--bits` is {bits}, expected 1 to 8")]);
-    }
-    for bits in ["256", "-1", "4.5", "four"] {
+    for bits in ["0", "9", "255", "256", "-1", "4.5", "four"] {
         sandbox.plan(&[&format!("--bits={bits}")]).fails(2, &["--bits"]);
     }
     sandbox.plan(&["--reach", "column"]).fails(2, &["--reach", "lane, row"]);
@@ -271,7 +271,6 @@ fn a_trained_file_brings_its_quantization() {
         ("--bits", "4", "elight.bits", "3"),
         ("--reparam", "none", "elight.reparam", "tanh"),
         ("--scale", "row", "elight.scale", "layer"),
-        ("--device", "elight", "elight.device", "gst-optical"),
     ] {
         let text = format!("was trained with {key} = {file}, but the command line asks for {value}");
         sandbox.plan(&[flag, value]).fails(1, &["net.safetensors", &text, "leave the flag out"]);

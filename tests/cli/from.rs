@@ -62,8 +62,6 @@ fn the_same_weights_again_are_one_more_inference_at_most() {
     let report = sandbox.report(&["--from", "old.elight", "-o", "again.elight"]);
     let (first, later) = (optimal(&report, "first_load"), optimal(&report, "per_inference"));
     assert!(first.as_u64() <= later.as_u64(), "{first} after {later}");
-    let text = sandbox.plan(&["--from", "old.elight", "-o", "again.elight"]).success();
-    assert!(text.contains("\"first load\" from what old.elight left"), "{text}");
 }
 
 #[test]

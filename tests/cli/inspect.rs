@@ -28,24 +28,6 @@ fn a_schedule_is_told_as_the_report_has_it() {
         assert_eq!(layer["steps"], planned["steps"]);
         assert_eq!(layer["per_inference"]["writes"], planned["orders"]["optimal"]["per_inference"]["writes"]);
     }
-    let text = sandbox.run(["inspect", "net.elight"]).success();
-    for part in
-        ["core      9x9", "device    elight, CRC 0x", "4 layers", "stem.weight", "the same, by the firmware's decoder"]
-    {
-        assert!(text.contains(part), "`{part}` is not in:\n{text}");
-    }
-}
-
-#[test]
-fn one_step_is_shown_cell_by_cell() {
-    let sandbox = planned();
-    let text = sandbox.run(["inspect", "net.elight", "--layer", "fc1.weight", "--step", "5"]).success();
-    for part in ["step 5 of layer 2 `fc1.weight`", "in frame", "core row 0 adds to output", "before", "level", "input"]
-    {
-        assert!(text.contains(part), "`{part}` is not in:\n{text}");
-    }
-    let frames = sandbox.run(["inspect", "net.elight", "--frames"]).success();
-    assert!(frames.contains("TileRow  0: 3 steps") && frames.contains("Layer    fc2.weight"), "{frames}");
 }
 
 #[test]
@@ -57,8 +39,7 @@ fn damage_is_named_after_what_is_readable() {
     let sandbox = sandbox.file("net.elight", bytes);
     let run = sandbox.run(["inspect", "net.elight"]);
     assert_eq!(run.code, Some(1));
-    assert!(run.stdout.contains("stem.weight") && run.stdout.contains("up to the damage"), "{}", run.stdout);
-    assert!(run.stderr.starts_with("error: net.elight: frame ") && run.stderr.contains("CRC"), "{}", run.stderr);
+    insta::assert_snapshot!("damage", run.shown("elight-plan inspect net.elight"));
     let json = sandbox.run(["inspect", "net.elight", "--json"]);
     assert_eq!(json.code, Some(1));
     let found: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
@@ -74,9 +55,6 @@ fn updates_are_counted_from_what_the_core_holds() {
     let planned = &report["orders"]["optimal"]["first_load"];
     assert_eq!((&found["first_load"]["writes"], &found["totals_match"]), (&planned["writes"], &true.into()));
     assert_ne!(found["first_load"], found["end"]["first_load"], "the End frame counts from erased cells");
-    assert!(
-        sandbox.run(["inspect", "new.elight", "--from", "net.elight"]).success().contains("from what the core holds")
-    );
 }
 
 #[test]
@@ -86,7 +64,6 @@ fn questions_without_an_answer() {
     ask(&["net.elight", "--layer", "fc3"]).fails(1, &["net.elight", "no layer `fc3`", "fc1.weight"]);
     ask(&["net.elight", "--step", "64"]).fails(1, &["step 64", "the schedule has 64 steps", "from 0"]);
     ask(&["net.elight", "--layer", "dw.weight", "--step", "2"]).fails(1, &["layer `dw.weight` has 2 steps"]);
-    ask(&["net.safetensors"]).fails(1, &["net.safetensors", "not a schedule"]);
     ask(&["none.elight"]).fails(1, &["none.elight", "cannot open"]);
     ask(&["net.elight", "--steady"]).fails(2, &["--step"]);
 }

@@ -8,9 +8,16 @@ use crate::support::weights::{Weights, random};
 
 /// Every key of the report and the type of its value; `?` behind a type: or null.
 const KEYS: &[(&str, &str)] = &[
+    ("inference", "null"),
+    ("modulators", "integer"),
+    ("other_wiring.fanout", "integer"),
+    ("other_wiring.modulators", "integer"),
+    ("other_wiring.natural_writes", "integer"),
+    ("other_wiring.writes", "integer"),
     ("network", "string"),
     ("core", "string"),
     ("device", "string"),
+    ("trained_for", "null"),
     ("cost_model", "string"),
     ("bits", "integer"),
     ("reparam", "string"),
@@ -206,51 +213,6 @@ fn figures_agree_with_each_other() {
 }
 
 #[test]
-fn the_table_says_what_matters() {
-    let sandbox = Sandbox::with_network();
-    let text = sandbox.plan(&["--device", "gst-optical"]).success();
-    for part in [
-        "4 layers, 3,972 weights, 64 tiles in 64 steps, 3 tensors skipped",
-        "skipped (it is 1-dimensional, no matrix): stem.bias",
-        "core      9x9",
-        "device    gst-optical",
-        "endurance",
-        "writes/inference",
-        "first load",
-        "events",
-        "energy",
-        "programming",
-        "worst cell",
-        "lifetime",
-        "natural",
-        "sorted (ELight)",
-        "optimal *",
-        "x fewer",
-        "no plan needs fewer than",
-        "% of the optimum",
-        "net.elight",
-        "bits a weight",
-        "bytes of RAM",
-        "2 inferences replayed on the firmware model",
-        "s to plan and write",
-    ] {
-        assert!(text.contains(part), "`{part}` is not in:\n{text}");
-    }
-    assert!(!text.contains("fc1.weight "), "no line per layer unless -v:\n{text}");
-    assert!(!text.contains('\u{1b}'), "no colours where nobody sees them");
-}
-
-#[test]
-fn verbose_has_a_line_for_each_layer() {
-    let text = Sandbox::with_network().plan(&["-v"]).success();
-    for (layer, shape) in [("stem", "12x27"), ("dw", "12x9"), ("fc1", "30x108"), ("fc2", "10x30")] {
-        let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{layer}.weight")));
-        assert!(line.is_some_and(|line| line.contains(shape)), "{layer}:\n{text}");
-    }
-    assert!(text.contains("skipped lut: I8 is no weight type"));
-}
-
-#[test]
 fn quiet_prints_nothing() {
     let sandbox = Sandbox::with_network();
     assert_eq!(sandbox.plan(&["-q"]).success(), "");
@@ -261,7 +223,6 @@ fn quiet_prints_nothing() {
 #[test]
 fn lane_plans_are_optimal_and_say_so() {
     let sandbox = Sandbox::with_network();
-    assert!(sandbox.plan(&["--reach", "lane"]).success().contains("the plan is optimal"));
     assert_eq!(sandbox.report(&["--reach", "lane"])["gap"], 0.0);
 }
 
@@ -278,7 +239,6 @@ fn a_network_of_zeros_needs_no_writes() {
         assert_eq!((&report["gap"], &report["layers"][0]["relative_error"]), (&0.0.into(), &0.0.into()));
         assert_eq!(report["verified"]["outputs_match"], true);
     }
-    assert!(sandbox.plan(&[]).success().contains("the plan is optimal"));
 }
 
 #[test]

@@ -60,8 +60,6 @@ fn the_sweep_is_printed_and_drawn() {
     assert_eq!((of_sweep["writes"].as_u64(), of_sweep["steps"].as_u64()), (Some(writes(&half)), Some(steps(&half))));
     let svg = String::from_utf8(sandbox.read("curve.svg")).unwrap();
     assert_eq!(svg.matches("writes</title>").count(), points.len());
-    let table = sandbox.plan(&["--bits", "2", "--sweep", "curve.svg"]).success();
-    assert!(table.contains("every weight placed") && table.contains("fixed levels"), "{table}");
     sandbox.plan(&["--sweep", "no/such/folder.svg"]).fails(1, &["no/such/folder.svg", "folder does not exist"]);
 }
 
@@ -75,11 +73,11 @@ fn what_cannot_be_traded_is_refused() {
         // As a word of its own, which clap would take for a flag.
         sandbox.plan(&["--extra-steps", bad]).fails(2, &[&format!("`{bad}`"), "expected 0 to 1000 percent"]);
     }
-    sandbox.plan(&["--extra-steps", "10", "--reach", "lane"]).fails(1, &["need --reach row"]);
-    sandbox.plan(&["--sweep", "curve.svg", "--reach", "lane"]).fails(1, &["need --reach row"]);
-    sandbox.plan(&["--extra-steps", "10", "--fanout", "3"]).fails(1, &["need --fanout cell"]);
-    sandbox.plan(&["--sweep", "curve.svg", "--fanout", "column"]).fails(1, &["need --fanout cell"]);
-    sandbox.plan(&["--extra-steps", "10", "--order", "natural"]).fails(1, &["need --order optimal"]);
+    sandbox.plan(&["--extra-steps", "10", "--reach", "lane"]).fails(1, &["needs --reach row"]);
+    sandbox.plan(&["--sweep", "curve.svg", "--reach", "lane"]).fails(1, &["needs --reach row"]);
+    sandbox.plan(&["--extra-steps", "10", "--fanout", "3"]).fails(1, &["needs --fanout cell"]);
+    sandbox.plan(&["--sweep", "curve.svg", "--fanout", "column"]).fails(1, &["needs --fanout cell"]);
+    sandbox.plan(&["--extra-steps", "10", "--order", "natural"]).fails(1, &["needs --order optimal"]);
 }
 
 /// A cell of 4 bits that is written by single pulses.
@@ -121,8 +119,6 @@ fn energy_of_single_pulses_is_made_small() {
         assert_eq!(objective["gap"].as_f64() == Some(0.0), reach == "lane", "{reach}");
         sandbox.run(["check", "net.elight", "net.safetensors", "--device", "pulse.toml", "--bits", "4"]).success();
     }
-    let table = sandbox.plan(&[&device[..], &["--reach", "lane", "--objective", "energy"]].concat()).success();
-    assert!(table.contains("objective energy") && table.contains("the plan is optimal"), "{table}");
     // Level by level, the fewest writes are the least energy.
     let (plain, energy) = (sandbox.report(&[]), sandbox.report(&["--objective", "energy"]));
     assert_eq!((&plain["orders"], &plain["gap"]), (&energy["orders"], &energy["objective"]["gap"]));
@@ -138,7 +134,7 @@ fn objectives_that_cannot_be_followed_are_refused() {
     sandbox
         .plan(&[&device[..], &["--reach", "lane", "--rows", "any"]].concat())
         .fails(1, &["--objective energy", "--rows stored"]);
-    sandbox.plan(&["--device", "pulse.toml", "--bits", "6", "--objective", "energy"]).fails(1, &["5 bits or fewer"]);
+    sandbox.plan(&["--device", "pulse.toml", "--bits", "6", "--objective", "energy"]).fails(1, &["at most 5 bits"]);
     sandbox.plan(&["--objective", "speed"]).fails(2, &["--objective"]);
 }
 

@@ -41,7 +41,11 @@ fn mixed() -> Weights {
 fn shapes() -> Weights {
     let few: Vec<f32> = random(12 * 31, 11).iter().map(|w| (w * 25.0).round()).collect();
     let positive: Vec<f32> = random(7 * 23, 12).iter().map(|w| w.abs()).collect();
+    // Names that say nothing: the metadata say what they are.
+    let layers = ["row", "column", "zeros", "equal", "few", "positive", "tall"];
+    let layers = layers.map(|name| format!(r#"{{\"name\":\"{name}\"}}"#)).join(",");
     Weights::new()
+        .metadata("elight.network", &format!(r#"{{\"version\":1,\"layer\":[{layers}]}}"#))
         .random("row", &[1, 40], 10)
         .random("column", &[17, 1], 13)
         .f32("zeros", &[5, 11], &[0.0; 55])

@@ -4,6 +4,7 @@
 mod support;
 
 mod brute_force;
+mod compatibility;
 mod cores;
 mod everything;
 mod faults;

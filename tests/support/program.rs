@@ -77,6 +77,17 @@ impl Sandbox {
         self.run(["net.safetensors"].iter().chain(core).chain(args))
     }
 
+    /// A run as a person sees it: the command, what it prints, what it complains of, and its exit code unless that is 0. `columns`: the
+    /// width of the terminal; none in a pipe. Times are left out.
+    pub fn shown(&self, columns: Option<u16>, args: &[&str]) -> String {
+        let mut command = self.command();
+        command.args(args).env_remove("COLUMNS").env_remove("CLICOLOR_FORCE");
+        if let Some(columns) = columns {
+            command.env("COLUMNS", columns.to_string());
+        }
+        Run::new(command.output().unwrap()).shown(&format!("elight-plan {}", args.join(" ")))
+    }
+
     /// The report of a run that must succeed.
     pub fn report(&self, args: &[&str]) -> Value {
         self.plan(&[args, &["--json"]].concat()).json()
@@ -89,6 +100,18 @@ impl Run {
         let run = Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
         assert!(!run.stderr.contains("panicked"), "it panicked:\n{}", run.stderr);
         run
+    }
+
+    /// The run as a person sees it, under its command.
+    pub fn shown(&self, command: &str) -> String {
+        let timeless = |line: &str| match line.strip_suffix(" s to plan and write") {
+            Some(_) => "time      N s to plan and write".to_owned(),
+            None => line.to_owned(),
+        };
+        let lines = [&self.stdout, &self.stderr].into_iter().flat_map(|text| text.lines()).map(timeless);
+        let code = self.code.filter(|code| *code != 0).map(|code| format!("[exit code {code}]"));
+        let all = [format!("$ {command}")].into_iter().chain(lines).chain(code);
+        all.map(|line| line.trim_end().to_owned() + "\n").collect()
     }
 
     /// A success; returns what it printed.

@@ -11,7 +11,7 @@ use firmware_model::link::messages::KEY;
 /// Loads a schedule into a controller: sends it, resumes where the link or the power broke off, and compares levels and writes of the
 /// device with the plan.
 #[derive(Debug, Parser)]
-#[command(name = "elight-load", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "elight-load", arg_required_else_help = true, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
     /// What elight-plan wrote.
     pub schedule: PathBuf,
@@ -70,8 +70,12 @@ pub struct Cli {
     pub seed: u64,
 
     /// Print nothing but errors (and the JSON object, if asked for).
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
+
+    /// Say more: the link, and every faulty cell.
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
 const AFTER_HELP: &str = "\

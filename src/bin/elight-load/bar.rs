@@ -1,12 +1,12 @@
 //! The progress bar on stderr, and Ctrl-C.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use elight::cli::{self, exit};
 use elight::link::{Observer, Progress};
-use elight::report::thousands;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use elight::show::thousands;
+use indicatif::ProgressBar;
 
 /// Paints progress when stderr is a terminal, and remembers that the user wants to stop.
 pub struct Bar {
@@ -23,18 +23,11 @@ impl Bar {
         // A second Ctrl-C ends the program at once. (This runs in a thread of its own, not in a signal handler.)
         let _ = ctrlc::set_handler(move || {
             if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
+                std::process::exit(exit::INTERRUPTED.into());
             }
         });
-        let bar = ProgressBar::new(0);
-        if quiet || !std::io::stderr().is_terminal() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        if let Ok(style) =
-            ProgressStyle::with_template("{prefix} {wide_bar} {percent:>3} %  {bytes_per_sec}  {eta} left  {msg}")
-        {
-            bar.set_style(style);
-        }
+        let template = "{prefix} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left  {msg}";
+        let bar = cli::bar(quiet, template);
         Self { bar, quiet, stop }
     }
 
@@ -54,7 +47,7 @@ impl Observer for Bar {
 
     fn note(&self, text: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("note: {text}"));
+            self.bar.suspend(|| cli::note(&text));
         }
     }
 

@@ -4,30 +4,29 @@ mod args;
 mod bar;
 mod wear;
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use elight::cli::{self, exit};
 use elight::level::DeviceProfile;
 use elight::link::line::{self, Line};
 use elight::link::target::Target;
 use elight::link::{LoadError, Loaded, Options, Schedule, faultless, load, sim};
-use elight::report::{count, thousands};
+use elight::show::names::printable;
+use elight::show::screen::Tone;
+use elight::show::{Screen, count, thousands};
 use firmware_model::link::host::Timing;
 
 use args::Cli;
 use bar::Bar;
 
+/// Faulty cells named in a short summary.
+const FAULTS_SHOWN: usize = 8;
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.downcast_ref::<LoadError>().map_or(1, LoadError::exit_code))
-        }
-    }
+    let cli: Cli = cli::parse();
+    cli::finish(run(&cli), |error| error.downcast_ref().map_or(exit::FAILED, LoadError::exit_code))
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
@@ -69,9 +68,9 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         output.write(&loaded, schedule.identity)?;
     }
     if cli.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&loaded)?))?;
+        cli::print_json(&loaded)?;
     } else if !cli.quiet {
-        print(&summary(cli, &loaded))?;
+        cli::print(&summary(cli, &loaded, &cli::screen()))?;
     }
     Ok(faultless(&loaded, schedule.identity.cols)?)
 }
@@ -88,37 +87,57 @@ fn profile(cli: &Cli, schedule: &Schedule) -> anyhow::Result<DeviceProfile> {
     Ok(profile)
 }
 
-fn summary(cli: &Cli, loaded: &Loaded) -> String {
-    let line = |name: &str, text: String| format!("{name:<10}{text}\n");
+fn summary(cli: &Cli, loaded: &Loaded, screen: &Screen) -> String {
     let inferences = match loaded.inferences {
         1 => format!("inference {}", loaded.first_inference),
         n => format!("inferences {} to {}", loaded.first_inference, loaded.first_inference.wrapping_add(n - 1)),
     };
     let rate = loaded.bytes as f64 / loaded.seconds.max(1e-9);
-    let mut text = line(
+    let mut text = screen.fact(
         "loaded",
-        format!(
+        &format!(
             "{} to {}, a {} core of `{}`: {inferences}, {}, {}, {} bytes/s",
-            cli.schedule.display(),
+            printable(&cli.schedule.display().to_string()),
             cli.to,
             loaded.core,
-            loaded.device,
+            printable(&loaded.device),
             count(loaded.frames.into(), "frame"),
             count(loaded.bytes, "byte"),
             thousands(rate as u64)
         ),
     );
-    if loaded.breaks + loaded.repeated as u32 > 0 {
-        text += &line(
+    if cli.verbose || loaded.breaks > 0 || loaded.repeated > 0 {
+        text += &screen.fact(
             "link",
-            format!("{} sent again, {} mended", count(loaded.repeated, "packet"), count(loaded.breaks.into(), "break")),
+            &format!(
+                "{} sent again, {} mended",
+                count(loaded.repeated, "packet"),
+                count(loaded.breaks.into(), "break")
+            ),
         );
     }
-    let compared = if loaded.every_cell { "every cell is" } else { "the digest of all levels is" };
-    text += &line("levels", format!("{:08x}: {compared} as planned", loaded.levels_digest));
-    text += &line(
+    let faulty = loaded.faults.len() as u64;
+    let compared = match (loaded.every_cell, faulty) {
+        (true, 0) => "every cell is as planned".to_owned(),
+        (true, _) => format!("every cell is as planned but {}", count(faulty, "cell")),
+        (false, 0) => "the digest of all levels is as planned".to_owned(),
+        (false, _) => format!("the digest of what {} should hold is as planned", count(faulty, "faulty cell")),
+    };
+    let digest = loaded.levels_digest;
+    let tone = if faulty == 0 { Tone::Good } else { Tone::Bad };
+    text += &screen.fact_in(tone, "levels", &format!("{digest:08x}: {compared}"));
+    if faulty > 0 {
+        let shown = if cli.verbose { usize::MAX } else { FAULTS_SHOWN };
+        let lanes = loaded.core.split('x').nth(1).and_then(|cols| cols.parse().ok()).unwrap_or(1);
+        let cells: Vec<String> = loaded.faults.iter().take(shown).map(|fault| cell(fault.cell, lanes)).collect();
+        let more = loaded.faults.len() - cells.len();
+        let more = if more > 0 { format!(" and {more} more (-v)") } else { String::new() };
+        let of = format!("{} not take their level: {}{more}", do_not(faulty), cells.join(", "));
+        text += &screen.fact_in(Tone::Bad, "faults", &of);
+    }
+    text += &screen.fact(
         "writes",
-        match (loaded.planned_writes, loaded.counted_writes) {
+        &match (loaded.planned_writes, loaded.counted_writes) {
             (Some(planned), Some(counted)) => format!(
                 "{} counted by the device, {} planned; {} since it was formatted",
                 count(counted, "level step"),
@@ -136,15 +155,16 @@ fn summary(cli: &Cli, loaded: &Loaded) -> String {
     } else {
         "open loop: this core cannot be read back".to_owned()
     };
-    text += &line("verified", how);
-    text
+    text + &screen.fact("verified", &how)
 }
 
-/// Prints to stdout; a reader that has gone away has seen enough.
-fn print(text: &str) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => anyhow::bail!("cannot print to stdout: {error}"),
-        _ => Ok(()),
-    }
+/// A PCM cell by its number, as `--stuck` names it.
+fn cell(number: u32, lanes: u32) -> String {
+    let side = if number.is_multiple_of(2) { "plus" } else { "minus" };
+    format!("{},{},{side}", number / 2 / lanes.max(1), number / 2 % lanes.max(1))
+}
+
+fn do_not(cells: u64) -> String {
+    let verb = if cells == 1 { "does" } else { "do" };
+    format!("{} {verb}", count(cells, "PCM cell"))
 }

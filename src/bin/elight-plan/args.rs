@@ -2,22 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap::{Args, Parser, Subcommand};
+use elight::census::Vectors;
 use elight::faults::{CoreFaults, FaultFile};
-use elight::level::{DeviceProfile, Reparam, ScaleMode};
-use elight::order::Effort;
-use elight::order::{Objective, Order, Reach, Rows};
+use elight::level::DeviceProfile;
 use elight::plan::{Condition, CoreSize, ExtraSteps, Fanout, Quantization, QuantizationRequest};
-use elight::report::count;
-use elight::weights::{Description, Filter, Layout, Network, Reading};
+use elight::show::count;
+use elight::weights::{Description, Filter, Network, Reading};
+
+use crate::choices::{EffortArg, LayoutArg, ObjectiveArg, OrderArg, ReachArg, ReparamArg, RowsArg, ScaleArg};
+
+use crate::explore::{ExploreArgs, MergeArgs};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
 /// the controller, and a replay that proves it.
 #[derive(Debug, Parser)]
 #[command(
     name = "elight-plan",
-    version,
     arg_required_else_help = true,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true
@@ -41,8 +42,25 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Put two plans side by side.
     Compare(CompareArgs),
+    /// Plan one network for many cores, wirings, bits, devices and batches: what is best for which aim (docs/choosing.md).
+    Explore(ExploreArgs),
+    /// Put the shards of an exploration together.
+    Merge(MergeArgs),
     /// Say what a weights file is taken for: layers, shapes, orientation, groups, and how sure that is.
     Layers(LayersArgs),
+    /// List the device presets, or print one as the TOML file that it is.
+    Devices(DevicesArgs),
+}
+
+/// Options of the list of devices.
+#[derive(Debug, Args)]
+pub struct DevicesArgs {
+    /// A preset, or a device file.
+    pub device: Option<String>,
+
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of the listing of layers.
@@ -72,6 +90,10 @@ pub struct CompareArgs {
     /// A line for each layer.
     #[arg(short, long)]
     pub verbose: bool,
+
+    /// Print the comparison as one JSON object.
+    #[arg(long)]
+    pub json: bool,
 
     /// Write the comparison as a web page that stands alone.
     #[arg(long, value_name = "FILE.html")]
@@ -145,8 +167,12 @@ pub struct CheckArgs {
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// Weights: a `.safetensors` file, or the `.index.json` of a sharded set.
-    #[arg(required_unless_present_any = ["completions", "man"])]
+    #[arg(required = true)]
     pub weights: Option<PathBuf>,
+
+    /// Files too many: taken, so that they can be answered.
+    #[arg(hide = true)]
+    pub more: Vec<PathBuf>,
 
     /// Size of the core, rows (outputs) x columns (lanes), as in 9x9 or 64x64 [default: the one that the weights were trained for].
     #[arg(long, value_name = "RxC")]
@@ -166,19 +192,19 @@ pub struct PlanArgs {
 
     /// Which lanes a weight may move to.
     #[arg(long, default_value = "row")]
-    pub reach: Reach,
+    pub reach: ReachArg,
 
     /// Where rows may sit with reach `lane`; with reach `row` any row may sit anywhere.
     #[arg(long, default_value = "stored")]
-    pub rows: Rows,
+    pub rows: RowsArg,
 
     /// The order that goes into the schedule.
-    #[arg(long, default_value = "optimal")]
-    pub order: Order,
+    #[arg(long, default_value = "best")]
+    pub order: OrderArg,
 
     /// How much work goes into the search for the optimal order.
     #[arg(long, default_value = "good")]
-    pub effort: Effort,
+    pub effort: EffortArg,
 
     /// Identical cores that share each layer's tile rows; a schedule each, named after the output: FILE.core0.elight and so on.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=Condition::MOST_CORES as i64))]
@@ -190,7 +216,7 @@ pub struct PlanArgs {
 
     /// What the optimal order makes small, by the device's cost model (docs/trade.md).
     #[arg(long, default_value = "writes")]
-    pub objective: Objective,
+    pub objective: ObjectiveArg,
 
     /// Steps beyond the fewest, in percent (as in 50%), for fewer writes: cells may idle, weights of level 0 are left out. `fixed`: as
     /// many as it takes for every cell to keep one level for ever.
@@ -210,13 +236,17 @@ pub struct PlanArgs {
     pub wear: Vec<PathBuf>,
 
     /// N schedules, each turned round on the core so that wear is even, to be run in turn: FILE.rot0.elight and so on.
-    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "from", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub rotate: u16,
 
     /// Inferences with one schedule of a rotation before the next one's turn [default: a hundredth of the life without rotation; 1000 where the
     /// device's endurance is not known].
     #[arg(long, value_name = "INFERENCES", requires = "rotate", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub rotate_every: Option<u64>,
+
+    /// The system around the core, and what shares a programming.
+    #[command(flatten)]
+    pub inference: InferenceArgs,
 
     /// Threads [default: all]; the schedule is the same for any number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -242,6 +272,10 @@ pub struct PlanArgs {
     #[arg(long, value_name = "PER_SECOND", default_value_t = 1.0, allow_negative_numbers = true, value_parser = rate)]
     pub rate: f64,
 
+    /// Do not plan quickly for the other wiring, too: an input for every cell, or inputs that a column shares.
+    #[arg(long)]
+    pub no_compare: bool,
+
     /// Do not replay the schedule.
     #[arg(long)]
     pub no_verify: bool,
@@ -253,14 +287,47 @@ pub struct PlanArgs {
     /// A line for each layer and each skipped tensor.
     #[arg(short, long)]
     pub verbose: bool,
+}
 
-    /// Print the completions of a shell, and nothing else.
-    #[arg(long, value_name = "SHELL", exclusive = true)]
-    pub completions: Option<Shell>,
+/// What a whole inference runs on (docs/system-model.md).
+#[derive(Debug, Args)]
+pub struct InferenceArgs {
+    /// The system around the core: a preset (bench, feldmann-2021, lightening, skylight, simphony) or a TOML file with [system] [default: the
+    /// [system] of the device file, if it has one; else only writes are reported].
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub system: Option<String>,
 
-    /// Print the man page, and nothing else.
-    #[arg(long, exclusive = true)]
-    pub man: bool,
+    /// Inferences that share each programming of the core; `auto`: as many as make light and writing balance, within the buffer.
+    #[arg(long, value_name = "N|auto", default_value = "1")]
+    pub batch: Batch,
+
+    /// Memory for inputs and partial sums, bytes [default: the system's]; a layer whose batch does not fit is run through several times.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub buffer: Option<u64>,
+
+    /// Input vectors of a layer in one inference: positions of a convolution, tokens, 1 for a plain classifier. A name or a glob; may be given several
+    /// times, the last that matches counts.
+    #[arg(long, value_name = "LAYER=N")]
+    pub vectors: Vec<Vectors>,
+}
+
+/// Inferences that share a programming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batch {
+    /// So many.
+    Number(u64),
+    /// As many as make light and writing balance.
+    Auto,
+}
+
+impl std::str::FromStr for Batch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = || text.parse().ok().filter(|n| (1..=1_000_000_000).contains(n)).map(Self::Number);
+        let wrong = || "expected 1 to 1,000,000,000 inferences, or `auto`, as in --batch 64".to_owned();
+        if text == "auto" { Ok(Self::Auto) } else { number().ok_or_else(wrong) }
+    }
 }
 
 /// What tensors are read, and how they become levels.
@@ -272,8 +339,12 @@ pub struct ReadingArgs {
     pub device: Option<String>,
 
     /// Bits of a PCM cell, 1 to 8 [default: 4, or the device's, or what the weights file was trained for].
-    #[arg(long, value_name = "B")]
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u8).range(1..=8))]
     pub bits: Option<u8>,
+
+    /// What a PCM cell bears, in what wears it: level steps, pulses or resets, by the device [default: the device's].
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = endurance)]
+    pub endurance: Option<f64>,
 
     /// What is quantized: the weight, or its tanh as ELight trains it [default: none, or what the weights file says].
     #[arg(long)]
@@ -306,7 +377,7 @@ pub struct TensorArgs {
 
     /// How tensors are read: as layers, as plain matrices, or as ELight's [P, Q, k, k] blocks.
     #[arg(long, default_value = "auto")]
-    pub layout: Layout,
+    pub layout: LayoutArg,
 
     /// Plan only tensors that match; may be given several times.
     #[arg(long, value_name = "GLOB")]
@@ -321,7 +392,7 @@ impl TensorArgs {
     /// How the weights are to be read.
     pub fn reading(&self) -> anyhow::Result<Reading> {
         Ok(Reading {
-            layout: self.layout,
+            layout: self.layout.into(),
             filter: Filter::new(&self.include, &self.exclude)?,
             description: self.network.as_deref().map(Description::read).transpose()?,
             assume: self.assume,
@@ -339,44 +410,11 @@ impl ReadingArgs {
             reparam: self.reparam.map(Into::into),
             scale: self.scale.map(Into::into),
         };
-        let (device, quantization) = request.resolve(weights, network.metadata())?;
+        let (mut device, quantization) = request.resolve(weights, network.metadata())?;
+        if let Some(cycles) = self.endurance {
+            device = device.with_endurance(cycles);
+        }
         Ok((network, device, quantization))
-    }
-}
-
-/// What is quantized.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum ReparamArg {
-    /// The weight.
-    None,
-    /// Its hyperbolic tangent.
-    Tanh,
-}
-
-impl From<ReparamArg> for Reparam {
-    fn from(arg: ReparamArg) -> Self {
-        match arg {
-            ReparamArg::None => Self::None,
-            ReparamArg::Tanh => Self::Tanh,
-        }
-    }
-}
-
-/// Over what the scale is taken.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum ScaleArg {
-    /// Each output row.
-    Row,
-    /// The whole layer.
-    Layer,
-}
-
-impl From<ScaleArg> for ScaleMode {
-    fn from(arg: ScaleArg) -> Self {
-        match arg {
-            ScaleArg::Row => Self::Row,
-            ScaleArg::Layer => Self::Layer,
-        }
     }
 }
 
@@ -397,34 +435,14 @@ pub fn faults(
     Ok((!faults.is_empty()).then_some(faults))
 }
 
-/// Takes worn-out cells out of use, and returns what each PCM cell can still bear, core after core.
-pub fn retire(faults: &mut [CoreFaults], device: &DeviceProfile) -> anyhow::Result<Vec<[f64; 2]>> {
-    let Some(endurance) = device.endurance_writes else {
-        anyhow::bail!(
-            "--wear needs the device's endurance, which is not known for `{}`: name one with --device, or give yours an `endurance_writes` (docs/device-model.md)",
-            device.name
-        );
-    };
-    let each = faults.iter_mut().map(|core| core.retire(endurance)).collect::<Result<Vec<_>, _>>()?;
-    Ok(each.concat())
+/// What a cell bears: a number above 0.
+pub fn endurance(text: &str) -> Result<f64, String> {
+    let wrong = || "expected how often a cell can be written, a number above 0, as in --endurance 1e6".to_owned();
+    text.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0).ok_or_else(wrong)
 }
 
 /// A rate: a number above 0.
 fn rate(text: &str) -> Result<f64, String> {
     let wrong = || "expected inferences in a second, a number above 0, as in --rate 30".to_owned();
     text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or_else(wrong)
-}
-
-/// The completions of a shell.
-pub fn completions(shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "elight-plan", &mut script);
-    script
-}
-
-/// The man page.
-pub fn man() -> anyhow::Result<Vec<u8>> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    Ok(page)
 }

@@ -1,21 +1,24 @@
 //! `elight-plan check`: a schedule against its weights.
 
-use std::fmt::Write;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use anyhow::Context;
 use elight::check::{Findings, Options, Part, check_parts, limits};
+use elight::cli;
+use elight::core_state::CoreState;
 use elight::faults::{CoreFaults, FaultFile};
-use elight::held::Held;
 use elight::plan::CoreSize;
-use elight::report::{count, thousands};
+use elight::show::names::printable;
+use elight::show::screen::{Screen, Tone};
+use elight::show::{count, thousands};
 
 use crate::args::CheckArgs;
+use crate::mistakes;
 
 /// Checks and reports; an error names the first thing that is wrong, and where.
-pub fn run(args: &CheckArgs) -> anyhow::Result<bool> {
+pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
+    mistakes::of_check(&args.schedules, &args.weights)?;
     let (mut network, device, quantization) = args.reading.open(&args.weights)?;
     let options = Options { reparam: quantization.reparam, scale: quantization.scale };
     if args.reading.calibrate {
@@ -44,81 +47,83 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<bool> {
         }
     };
     if !args.wear.is_empty() {
-        crate::args::retire(&mut faults, &device)?;
+        elight::faults::retire(&mut faults, &device)?;
     }
     let mut parts = Vec::with_capacity(files.len());
     for (number, file) in files.iter_mut().enumerate() {
-        let from = args.from.get(number).map(|from| Held::read(from));
-        let origin = from.transpose()?.map(|held| held.levels().to_vec());
+        let from = args.from.get(number).map(|from| CoreState::read(from));
+        let origin = from.transpose()?.map(|state| state.levels().to_vec());
         let ranges = faults.get(number).map(CoreFaults::cells);
         parts.push(Part { schedule: file, origin, ranges });
     }
     let found = check_parts(&mut parts, &network, &device, &options)
         .map_err(|(number, e)| anyhow::anyhow!("{}: {e}", args.schedules[number].display()))?;
     if args.json {
-        let json = match &found[..] {
-            [findings] => serde_json::to_string_pretty(findings),
-            all => serde_json::to_string_pretty(all),
+        return match &found[..] {
+            [findings] => cli::print_json(findings),
+            all => cli::print_json(&all),
         };
-        crate::print(format!("{}\n", json.context("the findings as JSON")?).as_bytes())?;
-        return Ok(true);
     }
+    let screen = cli::screen();
+    let mut out = String::new();
     for (schedule, findings) in args.schedules.iter().zip(&found) {
-        crate::print(table(schedule, findings, found.len())?.as_bytes())?;
+        out += &table(&screen, schedule, findings, found.len());
     }
     if found.len() > 1 {
-        let weights = found.iter().map(|findings| findings.weights).sum();
-        let text = format!(
-            "together  {} cores; each of {} is multiplied exactly once over all of them\n",
-            found.len(),
-            count(weights, "weight")
+        let weights = count(found.iter().map(|findings| findings.weights).sum(), "weight");
+        out += &screen.fact(
+            "together",
+            &format!("{} cores; each of {weights} is multiplied exactly once over all of them", found.len()),
         );
-        crate::print(text.as_bytes())?;
     }
-    Ok(true)
+    cli::print(&out)
 }
 
 /// The findings as a person reads them.
-fn table(schedule: &Path, findings: &Findings, cores: usize) -> Result<String, std::fmt::Error> {
-    let mut out = String::new();
-    writeln!(
-        out,
-        "checked   {}: {}, {}, for a {}x{} core and device `{}`",
-        schedule.display(),
-        count(findings.bytes, "byte"),
-        count(findings.frames, "frame"),
-        findings.core_rows,
-        findings.core_cols,
-        findings.device
-    )?;
+fn table(screen: &Screen, schedule: &Path, findings: &Findings, cores: usize) -> String {
     let weights = count(findings.weights, "weight");
     let weights = if cores == 1 { format!("each of {weights}") } else { format!("each of its {weights}") };
-    writeln!(
-        out,
-        "          {}; {weights} is multiplied once, at its own level, with its own input, in {}",
-        count(findings.layers.len() as u64, "layer"),
-        count(findings.steps, "step")
-    )?;
+    let mut out = screen.fact_in(
+        Tone::Good,
+        "right",
+        &format!(
+            "{weights} is multiplied once, at its own level, with its own input, in {} and {}",
+            count(findings.layers.len() as u64, "layer"),
+            count(findings.steps, "step")
+        ),
+    );
     if findings.left_out > 0 {
-        writeln!(
-            out,
-            "          left out: {} of level 0, or without a cell that could hold the level",
-            count(findings.left_out, "weight")
-        )?;
+        let left_out = count(findings.left_out, "weight");
+        out += &screen.fact("left out", &format!("{left_out} of level 0, or without a cell that could hold the level"));
     }
+    out += &screen.fact(
+        "schedule",
+        &format!(
+            "{}: {}, {}, for a {}x{} core and device `{}`",
+            printable(&schedule.display().to_string()),
+            count(findings.bytes, "byte"),
+            count(findings.frames, "frame"),
+            findings.core_rows,
+            findings.core_cols,
+            printable(&findings.device)
+        ),
+    );
     for (name, counted) in [("first load", findings.first_load), ("inference", findings.per_inference)] {
-        writeln!(
-            out,
-            "counted   {}, {}, {} of the worst cell: {name}",
-            count(counted.writes, "write"),
-            count(counted.events, "event"),
-            thousands(counted.max_cell_writes)
-        )?;
+        out += &screen.fact(
+            "counted",
+            &format!(
+                "{name}: {}, {}, {} of the worst cell",
+                count(counted.writes, "write"),
+                count(counted.events, "event"),
+                thousands(counted.max_cell_writes)
+            ),
+        );
     }
-    writeln!(
-        out,
-        "          the totals in the schedule are these; no order with rows in these places needs fewer than {}",
-        thousands(findings.bound)
-    )?;
-    Ok(out)
+    out + &screen.fact(
+        "bound",
+        &format!(
+            "the totals in the schedule are these; no order with rows in these places needs fewer than {}",
+            count(findings.bound, "write")
+        ),
+    )
 }

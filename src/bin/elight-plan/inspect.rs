@@ -1,27 +1,28 @@
 //! `elight-plan inspect`: a schedule taken apart.
 
-use anyhow::Context;
-use elight::held::Held;
+use elight::cli;
+use elight::core_state::CoreState;
 use elight::inspect::{Request, inspect, print};
 
 use crate::args::InspectArgs;
+use crate::mistakes;
 
 /// Shows what a schedule says. What is readable is printed even when an error ends it.
-pub fn run(args: &InspectArgs) -> anyhow::Result<bool> {
+pub fn run(args: &InspectArgs) -> anyhow::Result<()> {
+    mistakes::of_schedule(&args.schedule)?;
     let path = args.schedule.display();
     let file = std::fs::read(&args.schedule).map_err(|e| anyhow::anyhow!("{path}: cannot open the schedule: {e}"))?;
     let origin = match &args.from {
-        Some(from) => Held::read(from)?.levels().to_vec(),
+        Some(from) => CoreState::read(from)?.levels().to_vec(),
         None => Vec::new(),
     };
     let request =
         Request { layer: args.layer.clone(), step: args.step, frames: args.frames, steady: args.steady, origin };
     let found = inspect(&file, &request).map_err(|e| anyhow::anyhow!("{path}: {e}"))?;
     if args.json {
-        let json = serde_json::to_string_pretty(&found).context("the schedule as JSON")?;
-        crate::print(format!("{json}\n").as_bytes())?;
+        cli::print_json(&found)?;
     } else if found.header.is_some() {
-        crate::print(print(&found, &path.to_string()).as_bytes())?;
+        cli::print(&print(&found, &path.to_string(), &cli::screen()))?;
     }
     if let Some(error) = &found.error {
         anyhow::bail!("{path}: {error}");
@@ -29,5 +30,5 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<bool> {
     if found.totals_match == Some(false) {
         anyhow::bail!("{path}: the totals in the End frame are not what was counted: plan again");
     }
-    Ok(true)
+    Ok(())
 }

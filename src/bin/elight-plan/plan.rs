@@ -3,45 +3,53 @@
 use std::path::Path;
 
 use anyhow::Context;
-use elight::held::Held;
+use elight::census::Vectors;
+use elight::cli;
+use elight::core_state::CoreState;
+use elight::explore::OtherWiring;
 use elight::level::{DeviceProfile, Quantizer};
-use elight::order::Order;
-use elight::plan::{self, Condition, CoreSize, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus, Trade, Worn};
+use elight::plan::{
+    self, Condition, CoreSize, LifePlan, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus, Trade, Wear,
+};
 use elight::replay::{self, Promise, Replay};
 use elight::report::{self, Detail, Report};
 use elight::weights::Network;
 
 use crate::args::PlanArgs;
+use crate::mistakes;
 use crate::pages::{Pages, write_whole};
 use crate::progress::Bars;
 
 /// Plans, writes, replays and reports; false when the replay does not match.
-pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
+pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().context("--threads")?;
     }
     let Some(weights) = &args.weights else {
         anyhow::bail!("WEIGHTS are needed, as in: elight-plan weights.safetensors --core 9x9");
     };
+    mistakes::of_plan(weights, &args.more, args.output.as_deref())?;
     let (mut network, device, quantization) = args.reading.open(weights)?;
+    let system = args.inference.system(&args.reading)?;
+    let vectors = Vectors::of(&network, &args.inference.vectors)?;
     if args.reading.calibrate {
         let quantizer = Quantizer::new(&device, quantization.reparam, quantization.scale);
         plan::calibrate(&mut network, &quantizer)?;
     }
     let core = core_size(args, &network)?;
     let (condition, budget) = condition(args, core, &network, &device)?;
-    let options = PlanOptions {
+    let mut options = PlanOptions {
         core,
         quantization,
         fanout: args.fanout.rows(core)?,
-        reach: args.reach,
-        rows: args.rows,
-        order: args.order,
-        effort: args.effort,
+        reach: args.reach.into(),
+        rows: args.rows.into(),
+        order: args.order.into(),
+        effort: args.effort.into(),
         seed: args.seed,
         segment_bytes: SEGMENT_BYTES,
         condition,
-        trade: Trade { extra_steps: args.extra_steps, objective: args.objective },
+        trade: Trade { extra_steps: args.extra_steps, objective: args.objective.objective() },
         device,
     };
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
@@ -62,33 +70,17 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     pages.prepare()?;
 
     let bars = Bars::new(args.quiet);
+    let batch = args.inference.choose(args.objective, system.as_ref(), &network, &mut options, &vectors, &bars)?;
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
     let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, &network, args.seed) };
-    let spared = budget.is_some()
-        && options.condition.faults.is_none()
-        && options.condition.from.is_none()
-        && options.fanout == 1
-        && options.trade == Trade::default()
-        && options.order == Order::Optimal;
-    let turned = if rotations > 1 || spared {
-        let worn = Worn { budget: budget.as_deref(), count: rotations };
-        plan::plan_turns(&network, &options, &worn, &output, &stimuli, &bars)?
-    } else {
-        Vec::new()
-    };
-    let (outcome, replay) = if turned.is_empty() {
-        let outcome = plan::plan(&network, &options, &output, &stimuli, &bars)?;
-        let replay = prove(&outcome, &options, &stimuli, &bars)?;
-        (outcome, replay)
-    } else {
-        // The whole rotation: each plan on the core as the one before has left it.
-        let mut replay = None;
-        for turned in &turned {
-            let own = prove(&turned.outcome, &turned.options, &stimuli, &bars)?;
-            replay = own.map(|own| own.and(replay));
-        }
-        (turned[0].outcome.clone(), replay)
-    };
+    let wear = Wear { budget: budget.as_deref(), count: rotations };
+    let LifePlan { outcome, rotation } = plan::plan_for_life(&network, &options, &wear, &output, &stimuli, &bars)?;
+    let mut replay = if rotation.is_empty() { prove(&outcome, &options, &stimuli, &bars)? } else { None };
+    // The whole rotation: each plan on the core as the one before has left it.
+    for plan in &rotation {
+        let own = prove(&plan.outcome, &plan.options, &stimuli, &bars)?;
+        replay = own.map(|own| own.and(replay));
+    }
     let sweep = match &args.sweep {
         None => Vec::new(),
         Some(file) => {
@@ -97,12 +89,14 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
             points
         }
     };
+    let other = OtherWiring::of(&options).filter(|_| !args.no_compare);
+    let other_wiring = other.map(|other| other.planned(&network, &options, &bars)).transpose()?;
     bars.finish();
 
     let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
     let report = report.at_rate(args.rate).with_life(
         &options,
-        &turned,
+        &rotation,
         args.rotate_every,
         budget.as_deref(),
         &outcome,
@@ -115,20 +109,24 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<bool> {
     } else {
         report
     };
+    let inference = system.map(|system| args.inference.figures(&system, &network, &options, &outcome, &vectors, batch));
+    let report =
+        Report { inference: inference.transpose()?, other_wiring: other_wiring.or(report.other_wiring), ..report };
     pages.write(&report, &options.device)?;
     if args.json {
-        crate::print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
+        cli::print_json(&report)?;
     } else if !args.quiet {
-        crate::print(report::print(&report, &options.device, args.verbose).as_bytes())?;
+        cli::print(&report::print(&report, &options.device, &cli::screen(), args.verbose))?;
+        for note in plan::compatibility::without_effect(&options) {
+            cli::print(&format!("note: {note}\n"))?;
+        }
     }
-    let matches = report.verified.is_none_or(|v| v.writes_match && v.outputs_match);
-    if !matches {
-        eprintln!(
-            "error: the replay does not match the plan: do not use {}, and report this as a bug",
-            output.display()
-        );
-    }
-    Ok(matches && !bars.interrupted())
+    anyhow::ensure!(
+        report.verified.is_none_or(|v| v.writes_match && v.outputs_match),
+        "the replay does not match the plan: do not use {}, and report this as a bug",
+        output.display()
+    );
+    if bars.interrupted() { Err(plan::PlanError::Interrupted.into()) } else { Ok(()) }
 }
 
 /// Replays all schedules of a plan, unless there is nothing to replay them with.
@@ -174,22 +172,22 @@ fn condition(
     let cores = usize::from(args.cores);
     let from = args.from.as_ref().map(|from| {
         let each = (0..cores).map(|number| {
-            let held = Held::read(&plan::core_path(from, number, cores))?;
-            held.fits(network, core, device, args.fanout.rows(core)? as u16)?;
-            Ok(held)
+            let state = CoreState::read(&plan::core_path(from, number, cores))?;
+            state.fits(network, core, device, args.fanout.rows(core)? as u16)?;
+            Ok(state)
         });
         each.collect::<anyhow::Result<Vec<_>>>()
     });
     let from = from.transpose()?;
-    let mut budget = device.endurance_writes.map(|endurance| vec![[endurance; 2]; cores * core.rows * core.cols]);
-    let files = if args.wear.is_empty() { &args.faults } else { &args.wear };
-    let mut faults = crate::args::faults(files, cores, core, device)?;
+    let condition = Condition { cores, from, ..Condition::default() };
     if !args.wear.is_empty() {
-        budget = Some(crate::args::retire(faults.as_deref_mut().unwrap_or_default(), device)?);
-        // A core that is only worn is planned for like a new one, and turned.
-        faults = faults.filter(|cores| cores.iter().any(|core| core.counts() != (0, 0)));
+        let worn = crate::args::faults(&args.wear, cores, core, device)?.unwrap_or_default();
+        let (condition, budget) = condition.worn(worn, device)?;
+        return Ok((condition, Some(budget)));
     }
-    Ok((Condition { cores, from, faults, rotation: None }, budget.filter(|_| !args.wear.is_empty() || args.rotate > 1)))
+    let faults = crate::args::faults(&args.faults, cores, core, device)?;
+    let new = device.endurance_writes.map(|endurance| vec![[endurance; 2]; cores * core.rows * core.cols]);
+    Ok((Condition { faults, ..condition }, new.filter(|_| args.rotate > 1)))
 }
 
 /// The output must be no file of the network, however its path is spelled.

@@ -1,17 +1,21 @@
 //! Progress bars on stderr, and Ctrl-C.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use elight::cli::{self, exit};
 use elight::plan::Observer;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
+
+/// A phase that is counted, and one of which nobody knows how long it takes.
+const COUNTED: &str = "{prefix:>14} {wide_bar} {human_pos} of {human_len} {msg}, {eta} left";
+const UNCOUNTED: &str = "{prefix:>14} {spinner} {elapsed}";
 
 /// Paints progress when stderr is a terminal, and remembers that the user wants to stop.
 pub struct Bars {
-    bar: Mutex<ProgressBar>,
+    bar: Mutex<Phase>,
     stop: Arc<AtomicBool>,
     temporary: Arc<Mutex<Vec<PathBuf>>>,
 }
@@ -28,44 +32,54 @@ impl Bars {
                 for path in leftover.lock().into_iter().flat_map(|mut paths| std::mem::take(&mut *paths)) {
                     let _ = std::fs::remove_file::<PathBuf>(path); // gone already if it became a schedule
                 }
-                std::process::exit(i32::from(crate::INTERRUPTED));
+                std::process::exit(i32::from(exit::INTERRUPTED));
             }
         });
-        let bar = ProgressBar::new(0);
-        if quiet || !std::io::stderr().is_terminal() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        if let Ok(style) = ProgressStyle::with_template("{prefix:>10} {wide_bar} {percent:>3} %  {per_sec}  {eta} left")
-        {
-            bar.set_style(style);
-        }
-        Self { bar: Mutex::new(bar), stop, temporary }
+        let bar = cli::bar(quiet, COUNTED);
+        let phase = Phase { bar, name: "", again: 0 };
+        Self { bar: Mutex::new(phase), stop, temporary }
+    }
+
+    /// A line above the bar, where there is one.
+    pub fn say(&self, text: &str) {
+        self.with(|phase| phase.bar.println(text));
     }
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        self.with(ProgressBar::finish_and_clear);
+        self.with(|phase| phase.bar.finish_and_clear());
     }
 
-    fn with(&self, f: impl FnOnce(&ProgressBar)) {
-        if let Ok(bar) = self.bar.lock() {
-            f(&bar);
+    fn with(&self, f: impl FnOnce(&mut Phase)) {
+        if let Ok(mut phase) = self.bar.lock() {
+            f(&mut phase);
         }
     }
 }
 
+/// The bar of the present phase.
+struct Phase {
+    bar: ProgressBar,
+    name: &'static str,
+    /// How often a phase of this name has begun: of several cores and rotations, once for each.
+    again: u32,
+}
+
 impl Observer for Bars {
     fn begin(&self, phase: &'static str, weights: u64) {
-        self.with(|bar| {
-            bar.set_prefix(phase);
-            bar.set_length(weights);
-            bar.set_position(0);
-            bar.reset_eta();
+        self.with(|now| {
+            now.again = if now.name == phase { now.again + 1 } else { 1 };
+            now.name = phase;
+            now.bar.reset();
+            now.bar.set_style(cli::style(if weights == 0 { UNCOUNTED } else { COUNTED }));
+            now.bar.set_prefix(if now.again > 1 { format!("{phase} {}", now.again) } else { phase.to_owned() });
+            now.bar.set_message(if phase == "sweeping" { "plans" } else { "weights" });
+            now.bar.set_length(weights);
         });
     }
 
     fn advance(&self, weights: u64) {
-        self.with(|bar| bar.inc(weights));
+        self.with(|now| now.bar.inc(weights));
     }
 
     fn writing_to(&self, temporary: &Path) {

@@ -174,10 +174,10 @@ fn seam([a, b]: [&Nodes; 2], [own, theirs]: [&Bound; 2], cells: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::bundles::lane::Closing;
     use crate::order::bundles::recount;
     use crate::order::bundles::recount::Levels;
     use crate::order::bundles::row::Group;
+    use crate::order::chain::boundary::Boundary;
     use crate::order::tour::nodes::State;
     use proptest::prelude::*;
 
@@ -252,8 +252,8 @@ mod tests {
     fn solve(stages: &[Vec<Vec<i16>>], lanes: usize, effort: Effort, seed: u64) -> (u64, u64, Vec<Vec<Vec<u32>>>) {
         let columns: Vec<Nodes> = stages.iter().map(|s| nodes(s)).collect();
         let columns = of_fewest_steps(&columns, lanes);
-        let closing = vec![Closing::Cycle; lanes];
-        let group = Group::solve(&columns, lanes, &closing, effort, seed, &|_| true);
+        let boundaries = vec![Boundary::Cyclic; lanes];
+        let group = Group::solve(&columns, lanes, &boundaries, effort, seed, &|_| true);
         let planned = group.writes();
         let chains = group.into_chains();
         let bound = writes(&columns, lanes, true, &chains, effort);
@@ -314,11 +314,11 @@ mod tests {
             let rows = stages.iter().map(|s| s[0].len()).max().unwrap();
             let sides: Vec<[Levels; 2]> = sides.iter().map(|s| [s[..rows].to_vec(), s[3..3 + rows].to_vec()]).collect();
             let state = |levels: &Levels| State(levels.iter().map(|l| l.map(|l| State::code(l, 15))).collect());
-            let closing: Vec<Closing> =
-                sides.iter().map(|[start, end]| Closing::Given { start: state(start), end: state(end) }).collect();
+            let boundaries: Vec<Boundary<State>> =
+                sides.iter().map(|[start, end]| Boundary::Open { start: state(start), end: state(end) }).collect();
             let columns: Vec<Nodes> = stages.iter().map(|s| nodes(s)).collect();
             let columns = of_fewest_steps(&columns, sides.len());
-            let group = Group::solve(&columns, sides.len(), &closing, Effort::Fast, seed, &|_| true);
+            let group = Group::solve(&columns, sides.len(), &boundaries, Effort::Fast, seed, &|_| true);
             let planned = group.writes();
             let chains = group.into_chains();
             let bound = writes(&columns, sides.len(), false, &chains, Effort::Fast);

@@ -423,7 +423,7 @@ mod tests {
             let steps: Vec<usize> = layers.iter().map(steps).collect();
             let optimum = u64::from(optimum_in(&bare, &steps, core_rows, cells, 2));
             prop_assert!(bound.writes() <= optimum, "bound {}, optimum {optimum}", bound.writes());
-            let planned = crate::order::quantile::arrange(&relaxed, core_rows, cells, &crate::order::chain::directions::Closure::Cycle, crate::order::Effort::Best, 1);
+            let planned = crate::order::quantile::arrange(&relaxed, core_rows, cells, &crate::order::chain::boundary::CoreBoundary::Cyclic, crate::order::Effort::Best, 1);
             prop_assert!(planned.writes >= optimum, "planned {}, optimum {optimum}", planned.writes);
             let visits = crate::order::slots::level_runs::Visits::of(&planned, &relaxed);
             prop_assert_eq!(visits.writes(), planned.writes);

@@ -2,13 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::lane::{Closing, Lane, LanePlan};
+use super::lane::{Lane, LanePlan};
 use super::lane_matching::Fits;
 use super::layer::{Columns, SharedLayer, Stage};
 use super::row::Group;
 use crate::geometry::{Bundles, DARK, Reach, Wiring};
 use crate::order::bound::bundle_chains;
-use crate::order::chain::directions::Closure;
+use crate::order::chain::boundary::{Boundary, CoreBoundary};
 use crate::order::tour::iterated_local_search::{Advance, Effort};
 use crate::order::tour::nodes::{Nodes, State};
 
@@ -82,7 +82,7 @@ pub fn arrange(
     layers: &[SharedLayer],
     wiring: Wiring,
     reach: Reach,
-    closure: &Closure,
+    boundary: &CoreBoundary,
     effort: Effort,
     seed: u64,
     advance: Advance<'_>,
@@ -94,14 +94,15 @@ pub fn arrange(
         .into_par_iter()
         .map(|group| {
             let stages = stages(layers, wiring, group);
-            let closing: Vec<Closing> = (0..cells).map(|lane| closing(closure, wiring, group, lane)).collect();
+            let boundaries: Vec<Boundary<State>> =
+                (0..cells).map(|lane| of_lane(boundary, wiring, group, lane)).collect();
             let seed = seed ^ (group as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let plan = match reach {
-                Reach::Lane => by_lane(layers, cells, &stages, &closing, effort, seed, advance),
+                Reach::Lane => by_lane(layers, cells, &stages, &boundaries, effort, seed, advance),
                 Reach::Row | Reach::Core => {
                     let steps: Vec<usize> =
                         stages.iter().map(|&(layer, i)| arranged[layer].columns[i].len() / cells).collect();
-                    by_row(layers, cells, &stages, &steps, &closing, effort, seed, advance)
+                    by_row(layers, cells, &stages, &steps, &boundaries, effort, seed, advance)
                 }
             };
             (stages, plan)
@@ -141,7 +142,7 @@ fn by_lane(
     layers: &[SharedLayer],
     cells: usize,
     stages: &[(usize, usize)],
-    closing: &[Closing],
+    boundaries: &[Boundary<State>],
     effort: Effort,
     seed: u64,
     advance: Advance<'_>,
@@ -163,7 +164,7 @@ fn by_lane(
             }
             let clusters: Vec<Nodes> = used.iter().map(|(stage, nodes)| columns(*stage).nodes.pick(nodes)).collect();
             let seed = seed ^ (lane as u64 + 1).wrapping_mul(0xd1b5_4a32_d192_ed03);
-            let plan = Lane::new(&clusters, &closing[lane]).solve(effort, seed);
+            let plan = Lane::new(&clusters, &boundaries[lane]).solve(effort, seed);
             advance(clusters.iter().map(|nodes| (nodes.len() * nodes.rows()) as u64).sum());
             (used, plan)
         })
@@ -185,7 +186,7 @@ fn by_row(
     cells: usize,
     stages: &[(usize, usize)],
     steps: &[usize],
-    closing: &[Closing],
+    boundaries: &[Boundary<State>],
     effort: Effort,
     seed: u64,
     advance: Advance<'_>,
@@ -195,13 +196,13 @@ fn by_row(
         Stage { nodes: &columns.nodes, fits: columns.fits.as_ref(), steps }
     };
     let stages: Vec<Stage<'_>> = stages.iter().zip(steps).map(stage).collect();
-    let group = Group::solve(&stages, cells, closing, effort, seed, advance);
+    let group = Group::solve(&stages, cells, boundaries, effort, seed, advance);
     let writes = group.writes();
     let chains = group.into_chains();
     if !advance(0) {
         return (writes, 0, chains);
     }
-    let cycle = closing.iter().all(|closing| matches!(closing, Closing::Cycle));
+    let cycle = boundaries.iter().all(|boundary| *boundary == Boundary::Cyclic);
     let bound = bundle_chains::writes(&stages, cells, cycle, &chains, effort);
     (writes, bound, chains)
 }
@@ -216,16 +217,17 @@ fn stages(layers: &[SharedLayer], wiring: Wiring, group: usize) -> Vec<(usize, u
 }
 
 /// What comes before and after in one lane of a row group.
-fn closing(closure: &Closure, wiring: Wiring, group: usize, lane: usize) -> Closing {
-    let Closure::Part { start, end } = closure else {
-        return Closing::Cycle;
+fn of_lane(boundary: &CoreBoundary, wiring: Wiring, group: usize, lane: usize) -> Boundary<State> {
+    let Boundary::Open { start, end } = boundary else {
+        return Boundary::Cyclic;
     };
-    let cells = |core_row| (group * wiring.fanout + core_row) * wiring.cells + lane;
-    let code = |level| State::code(level, wiring.top);
-    let start = |r| start.as_ref().map(|levels| code(levels[cells(r)]));
-    let end = |r| end.as_ref().and_then(|levels| levels[cells(r)]).map(code);
-    let rows = 0..wiring.fanout;
-    Closing::Given { start: State(rows.clone().map(start).collect()), end: State(rows.map(end).collect()) }
+    let levels = |of: &[Option<i16>]| {
+        let cell = |core_row| (group * wiring.fanout + core_row) * wiring.cells + lane;
+        State(
+            (0..wiring.fanout).map(|core_row| of[cell(core_row)].map(|level| State::code(level, wiring.top))).collect(),
+        )
+    };
+    Boundary::Open { start: levels(start), end: levels(end) }
 }
 
 #[cfg(test)]
@@ -329,14 +331,12 @@ mod tests {
                 })
                 .collect();
             let given = levels.as_ref().map(|levels| levels.split_at(CORE_ROWS * CELLS));
-            let closure = match given {
-                None => Closure::Cycle,
-                Some((start, end)) => Closure::Part {
-                    start: Some(start.to_vec()),
-                    end: Some(end.iter().map(|&level| Some(level)).collect()),
-                },
+            let levels = |levels: &[i16]| levels.iter().map(|&level| Some(level)).collect();
+            let boundary = match given {
+                None => CoreBoundary::Cyclic,
+                Some((start, end)) => CoreBoundary::Open { start: levels(start), end: levels(end) },
             };
-            let plan = arrange(&shared, wiring, reach, &closure, Effort::Fast, seed, &|_| true);
+            let plan = arrange(&shared, wiring, reach, &boundary, Effort::Fast, seed, &|_| true);
             let (mut optimum, mut writes) = (0, 0);
             for group in 0..wiring.row_groups() {
                 let stages = stages(&shared, wiring, group);
@@ -399,7 +399,7 @@ mod tests {
             let layers: Vec<LevelMatrix> = layers.iter().map(held).collect();
             let shared: Vec<SharedLayer> =
                 layers.iter().map(|matrix| SharedLayer::of(matrix, 1, wiring, reach, Some(&damage))).collect();
-            let plan = arrange(&shared, wiring, reach, &Closure::Cycle, Effort::Good, seed, &|_| true);
+            let plan = arrange(&shared, wiring, reach, &CoreBoundary::Cyclic, Effort::Good, seed, &|_| true);
             let (mut optimum, mut writes) = (0, 0);
             for group in 0..wiring.row_groups() {
                 let stages = stages(&shared, wiring, group);

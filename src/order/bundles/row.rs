@@ -9,10 +9,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
-use super::lane::{Closing, order_chain};
+use super::lane::order_chain;
 use super::lane_matching::Fits;
 use super::layer::Stage;
 use super::swap;
+use crate::order::chain::boundary::Boundary;
 use crate::order::tour::assignment::assign;
 use crate::order::tour::iterated_local_search::{Advance, Effort, Ends, shortest};
 use crate::order::tour::nodes::{Nodes, State};
@@ -23,7 +24,7 @@ pub struct Group<'a> {
     stages: &'a [Stage<'a>],
     cells: usize,
     /// Of each lane.
-    closing: &'a [Closing],
+    boundaries: &'a [Boundary<State>],
     /// `chains[stage][lane]`: nodes in their order.
     chains: Vec<Vec<Vec<u32>>>,
 }
@@ -39,7 +40,7 @@ impl<'a> Group<'a> {
     pub fn solve(
         stages: &'a [Stage<'a>],
         cells: usize,
-        closing: &'a [Closing],
+        boundaries: &'a [Boundary<State>],
         effort: Effort,
         seed: u64,
         advance: Advance<'_>,
@@ -58,7 +59,7 @@ impl<'a> Group<'a> {
             chains
         });
         let chains = chains.collect();
-        let mut group = Self { stages, cells, closing, chains };
+        let mut group = Self { stages, cells, boundaries, chains };
         let mut best = None;
         for pass in 0..=PASSES {
             for stage in 0..stages.len() {
@@ -142,11 +143,11 @@ impl<'a> Group<'a> {
     /// What a lane holds before a stage, as far as it is known.
     fn before(&self, stage: usize, lane: usize) -> State {
         let count = self.stages.len();
-        let cycle = matches!(self.closing[lane], Closing::Cycle);
+        let cycle = matches!(self.boundaries[lane], Boundary::Cyclic);
         let earlier = (0..stage).rev().chain((stage..count).rev().filter(|_| cycle));
         let mut state = State::unknown(self.rows());
         self.fill(&mut state, lane, earlier, <[u32]>::last);
-        if let Closing::Given { start, .. } = &self.closing[lane] {
+        if let Boundary::Open { start, .. } = &self.boundaries[lane] {
             state.or(start);
         }
         state
@@ -154,11 +155,11 @@ impl<'a> Group<'a> {
 
     /// What a lane will have to hold after a stage, as far as it is known.
     fn after(&self, stage: usize, lane: usize) -> State {
-        let cycle = matches!(self.closing[lane], Closing::Cycle);
+        let cycle = matches!(self.boundaries[lane], Boundary::Cyclic);
         let later = (stage + 1..self.stages.len()).chain((0..=stage).filter(|_| cycle));
         let mut state = State::unknown(self.rows());
         self.fill(&mut state, lane, later, <[u32]>::first);
-        if let Closing::Given { end, .. } = &self.closing[lane] {
+        if let Boundary::Open { end, .. } = &self.boundaries[lane] {
             state.or(end);
         }
         state
@@ -201,8 +202,8 @@ impl<'a> Group<'a> {
                 sum += steps.sum::<i64>() + i64::from(nodes.to_state(first as usize, &self.before(stage, lane)));
             }
         }
-        for (lane, closing) in self.closing.iter().enumerate() {
-            if let Closing::Given { start, end } = closing {
+        for (lane, boundary) in self.boundaries.iter().enumerate() {
+            if let Boundary::Open { start, end } = boundary {
                 let mut last = State::unknown(self.rows());
                 self.fill(&mut last, lane, (0..self.stages.len()).rev(), <[u32]>::last);
                 last.or(start);

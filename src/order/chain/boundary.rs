@@ -60,18 +60,18 @@ impl CoreBoundary {
         }
     }
 
-    /// Level before the chain, where it is given.
+    /// The levels before the chains, where all are given.
     #[must_use]
-    pub fn start_of(&self, cell: usize) -> Option<i16> {
+    pub fn start(&self) -> Option<Vec<i16>> {
         match self {
             Self::Cyclic => None,
-            Self::Open { start, .. } => start[cell],
+            Self::Open { start, .. } => start.iter().copied().collect(),
         }
     }
 
-    /// Whether no cell has a level from which it begins: an inference begins with this chain.
+    /// Whether an inference begins with these chains: nothing comes before them.
     #[must_use]
-    pub fn begins_anywhere(&self) -> bool {
+    pub fn begins(&self) -> bool {
         match self {
             Self::Cyclic => true,
             Self::Open { start, .. } => start.iter().all(Option::is_none),

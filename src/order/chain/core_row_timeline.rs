@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::frontier::{Chunks, Ends, LANES, Visits, advance, join_cells};
+use super::frontier::{Chunks, Ends, Intervals, LANES, advance, join_cells};
 use crate::geometry::EMPTY;
 use crate::simd::simd;
 
@@ -76,15 +76,23 @@ impl Line {
         Chunks { lo: &self.lo[range.clone()], hi: &self.hi[range.clone()], len: &self.len[range] }
     }
 
-    /// Whole vectors of cells: lowest and highest level, and a mask of the cells that are used.
-    pub(super) fn intervals(&self, stage: usize) -> (&[i16], &[i16], &[i16]) {
+    /// The intervals of all cells of a slot, in whole vectors.
+    pub(super) fn intervals(&self, stage: usize) -> Intervals<'_> {
         let range = self.range(stage);
-        (&self.lo[range.clone()], &self.hi[range.clone()], &self.active[range])
+        Intervals { lo: &self.lo[range.clone()], hi: &self.hi[range.clone()], active: &self.active[range] }
     }
 
-    pub(super) fn visits(&self, stage: usize) -> Visits<'_> {
-        let (lo, hi, active) = self.intervals(stage);
-        Visits { lo, hi, active }
+    /// The chain of one cell: writes the intervals that it visits, one after the other, and their stages over the buffers.
+    pub fn chain(&self, cell: usize, intervals: &mut Vec<(i16, i16)>, stages: &mut Vec<usize>) {
+        intervals.clear();
+        stages.clear();
+        for stage in 0..self.stages {
+            let at = stage * self.stride + cell;
+            if self.len[at] != 0 {
+                intervals.push((self.lo[at], self.hi[at]));
+                stages.push(stage);
+            }
+        }
     }
 
     /// Puts an output row and its chunks into a slot. The frontiers are stale until refreshed.
@@ -144,9 +152,9 @@ impl Line {
         for stage in from..self.stages {
             let (range, here) = (self.range(stage), self.block(stage));
             let (before, after) = self.past.split_at_mut(here.end);
-            let visits =
-                Visits { lo: &self.lo[range.clone()], hi: &self.hi[range.clone()], active: &self.active[range] };
-            if advance(&Ends::of(&before[here]), visits, &mut after[..4 * self.stride]).1 {
+            let intervals =
+                Intervals { lo: &self.lo[range.clone()], hi: &self.hi[range.clone()], active: &self.active[range] };
+            if advance(&Ends::of(&before[here]), intervals, &mut after[..4 * self.stride]).1 {
                 if let Some(own) = self.own.get_mut(stage + 1) {
                     *own = UNKNOWN;
                 }
@@ -169,10 +177,10 @@ impl Line {
         for stage in (0..=from).rev() {
             let (range, next) = (self.range(stage), self.block(stage));
             let (before, after) = self.future.split_at_mut(next.end);
-            let visits =
-                Visits { lo: &self.lo[range.clone()], hi: &self.hi[range.clone()], active: &self.active[range] };
+            let intervals =
+                Intervals { lo: &self.lo[range.clone()], hi: &self.hi[range.clone()], active: &self.active[range] };
             // Walking a stage backwards is the same computation: enter at one end, leave at the other.
-            if advance(&Ends::of(&after[..4 * self.stride]), visits, &mut before[next]).1 {
+            if advance(&Ends::of(&after[..4 * self.stride]), intervals, &mut before[next]).1 {
                 if stage > 0 {
                     self.own[stage - 1] = UNKNOWN;
                 }
@@ -186,15 +194,15 @@ impl Line {
     #[inline(always)]
     pub(super) fn own(&mut self, stage: usize) -> i64 {
         if self.own[stage] == UNKNOWN {
-            self.own[stage] = self.join(stage, self.visits(stage));
+            self.own[stage] = self.join(stage, self.intervals(stage));
         }
         self.own[stage]
     }
 
     /// Cost through a slot if it held these chunks, relative to the frontiers around it.
     #[inline(always)]
-    pub(super) fn join(&self, stage: usize, visits: Visits<'_>) -> i64 {
-        join_cells(&self.past(stage), visits, &self.future(stage))
+    pub(super) fn join(&self, stage: usize, intervals: Intervals<'_>) -> i64 {
+        join_cells(&self.past(stage), intervals, &self.future(stage))
     }
 
     /// How the cost changes when two slots of this core row are exchanged: the stages between the two change as well.
@@ -215,10 +223,10 @@ impl Line {
         let mut next = here.clone();
         let mut total = 0;
         for stage in first..last {
-            total += advance(&Ends::of(&here), self.visits(stage), &mut next).0;
+            total += advance(&Ends::of(&here), self.intervals(stage), &mut next).0;
             std::mem::swap(&mut here, &mut next);
         }
-        total + join_cells(&Ends::of(&here), self.visits(last), &self.future(last))
+        total + join_cells(&Ends::of(&here), self.intervals(last), &self.future(last))
     }
 
     /// Exchanges two slots, `a <= b`; what they cost is to be seen anew.

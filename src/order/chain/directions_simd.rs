@@ -1,18 +1,9 @@
-//! The directions of all cells of a core row at once: the dynamic program of [`super::directions`] on whole vectors of cells.
+//! The directions of all cells of a core row at once: the program over two states ([`super::two_state`]) on whole vectors of cells.
 
-use super::timeline::{LANES, Line, distance};
+use super::boundary::{Boundary, CoreBoundary};
+use super::core_row_timeline::Line;
+use super::frontier::{LANES, States, Vector, distance, pick};
 use crate::simd::simd;
-
-type Vector = [i16; LANES];
-
-/// Where a core row's cells come from and where they have to end; vectors are padded like the line's own.
-#[derive(Clone, Copy, Debug)]
-pub enum Ways<'a> {
-    /// Where they end, they start.
-    Cycle,
-    /// By cell: the level at the start (none: anywhere), and at the end.
-    Part(Option<&'a [i16]>, Option<&'a [Option<i16>]>),
-}
 
 /// What has been chosen for a core row.
 #[derive(Clone, Debug)]
@@ -27,17 +18,17 @@ pub struct Sweeps {
     pub last: Vec<i16>,
 }
 
-/// The cheapest directions of a core row. Exact: theorem 2 of docs/ordering.md.
+/// The cheapest directions of a core row, whose first cell is number `first_cell` of the boundary. Exact: theorem 2 of docs/ordering.md.
 #[must_use]
-pub fn solve(line: &Line, ways: Ways<'_>) -> Sweeps {
+pub fn solve(line: &Line, boundary: &CoreBoundary, first_cell: usize) -> Sweeps {
     simd(
         #[inline(always)]
-        || solve_vectors(line, ways),
+        || solve_vectors(line, boundary, first_cell),
     )
 }
 
 #[inline(always)]
-fn solve_vectors(line: &Line, ways: Ways<'_>) -> Sweeps {
+fn solve_vectors(line: &Line, boundary: &CoreBoundary, first_cell: usize) -> Sweeps {
     let (cells, stages) = (line.cells(), line.stages());
     let mut out =
         Sweeps { rising: vec![false; cells * stages], writes: 0, first: vec![0; cells], last: vec![0; cells] };
@@ -45,26 +36,20 @@ fn solve_vectors(line: &Line, ways: Ways<'_>) -> Sweeps {
     for from in (0..cells).step_by(LANES) {
         let lanes = from..(from + LANES).min(cells);
         let used = Used::of(line, from);
-        let (mut start, mut anywhere, mut end) = ([0; LANES], [0; LANES], [None; LANES]);
-        if let Ways::Part(starts, ends) = ways {
-            match starts {
-                Some(starts) => start[..lanes.len()].copy_from_slice(&starts[lanes.clone()]),
-                None => anywhere = [-1; LANES],
-            }
-            if let Some(ends) = ends {
-                end[..lanes.len()].copy_from_slice(&ends[lanes.clone()]);
-            }
-        }
-        let (found, other) = match ways {
+        let own = first_cell + lanes.start..first_cell + lanes.end;
+        let (found, other) = match boundary {
             // The cycle passes through one of the two ends of its last interval.
-            Ways::Cycle => {
-                let [lo, hi] = used.last.map(|at| (at, at.map(Some)));
-                let low = forward(line, from, lo.0, anywhere, lo.1, &mut came[0]);
-                let high = forward(line, from, hi.0, anywhere, hi.1, &mut came[1]);
+            Boundary::Cyclic => {
+                let given = |level: &Vector| level.map(Some);
+                let [low, high] = used.last.each_ref().map(given);
+                let low = forward(line, from, &low, &low, &mut came[0]);
+                let high = forward(line, from, &high, &high, &mut came[1]);
                 let better: Vector = std::array::from_fn(|c| -i16::from(high.total[c] < low.total[c]));
                 (low.or(high, &better), better)
             }
-            Ways::Part(..) => (forward(line, from, start, anywhere, end, &mut came[0]), [0; LANES]),
+            Boundary::Open { start, end } => {
+                (forward(line, from, &start[own.clone()], &end[own.clone()], &mut came[0]), [0; LANES])
+            }
         };
         let (mut left_high, mut first_rises) = (found.left_high, [0; LANES]);
         for stage in (0..stages).rev() {
@@ -86,20 +71,13 @@ fn solve_vectors(line: &Line, ways: Ways<'_>) -> Sweeps {
             }
         }
         for (c, cell) in lanes.enumerate() {
-            if used.cells[c] == 0 {
-                if let Ways::Part(Some(_), _) = ways {
-                    (out.first[cell], out.last[cell]) = (start[c], end[c].unwrap_or(start[c]));
-                }
-                continue;
+            let mut ends = None;
+            if used.cells[c] != 0 {
+                out.writes += i64::from(found.total[c]);
+                let left = pick(found.left_high[c], used.last[1][c], used.last[0][c]);
+                ends = Some((pick(first_rises[c], used.first[0][c], used.first[1][c]), left));
             }
-            out.writes += i64::from(found.total[c]);
-            let left = pick(found.left_high[c], used.last[1][c], used.last[0][c]);
-            let entered = pick(first_rises[c], used.first[0][c], used.first[1][c]);
-            (out.first[cell], out.last[cell]) = match ways {
-                Ways::Cycle => (left, left),
-                Ways::Part(Some(_), _) => (start[c], end[c].unwrap_or(left)),
-                Ways::Part(None, _) => (entered, end[c].unwrap_or(left)),
-            };
+            (out.first[cell], out.last[cell]) = boundary.of_cell(first_cell + cell).ends(ends);
         }
     }
     out
@@ -148,58 +126,48 @@ impl Found {
     }
 }
 
-/// Writes to `came[stage]`, for entering at lo and at hi, -1 where the interval before was best left at its top.
+/// Writes to `came[stage]`, for entering at lo and at hi, -1 where the interval before was best left at its top. `start`, `end`: of the
+/// cells of this vector; what is missing is padding.
 #[inline(always)]
-fn forward(
-    line: &Line,
-    from: usize,
-    start: Vector,
-    anywhere: Vector,
-    end: [Option<i16>; LANES],
-    came: &mut Vec<[Vector; 2]>,
-) -> Found {
+fn forward(line: &Line, from: usize, start: &[Option<i16>], end: &[Option<i16>], came: &mut Vec<[Vector; 2]>) -> Found {
     came.clear();
-    let (mut at, mut cost, mut anywhere) = ([start; 2], [[0i16; LANES]; 2], anywhere);
+    let (mut at, mut anywhere) = ([0; LANES], [0; LANES]);
+    for (c, start) in start.iter().enumerate() {
+        (at[c], anywhere[c]) = (start.unwrap_or(0), -i16::from(start.is_none()));
+    }
+    let mut states = States { at: [at; 2], cost: [[0; LANES]; 2] };
     let mut total = [0i32; LANES];
     for stage in 0..line.stages() {
         let (lo, hi, active) = vectors(line, stage, from);
-        let mut chosen = [[0; LANES]; 2];
+        // A cell that may begin anywhere stands at both ends of its first interval.
         for c in 0..LANES {
-            let mut enter = [0; 2];
-            for (side, x) in [lo[c], hi[c]].into_iter().enumerate() {
-                let (low, high) = (cost[0][c] + distance(at[0][c], x), cost[1][c] + distance(at[1][c], x));
-                enter[side] = low.min(high) & !anywhere[c];
-                chosen[side][c] = -i16::from(high < low) & !anywhere[c];
-            }
-            let cheaper = enter[0].min(enter[1]);
-            total[c] += i32::from((cheaper + hi[c] - lo[c]) & active[c]);
-            at[0][c] = pick(active[c], lo[c], at[0][c]);
-            at[1][c] = pick(active[c], hi[c], at[1][c]);
-            cost[0][c] = pick(active[c], enter[1] - cheaper, cost[0][c]);
-            cost[1][c] = pick(active[c], enter[0] - cheaper, cost[1][c]);
+            let begins = anywhere[c] & active[c];
+            states.at[0][c] = pick(begins, lo[c], states.at[0][c]);
+            states.at[1][c] = pick(begins, hi[c], states.at[1][c]);
             anywhere[c] &= !active[c];
         }
-        came.push(chosen);
+        let step = states.next([lo, hi], active);
+        for c in 0..LANES {
+            total[c] += i32::from(step.paid[c]);
+        }
+        states = step.states;
+        came.push(step.from_high);
     }
     let mut left_high = [0; LANES];
     for c in 0..LANES {
-        let to_end = |x: i16| end[c].map_or(0, |end| distance(x, end)) & !anywhere[c];
-        let (low, high) = (cost[0][c] + to_end(at[0][c]), cost[1][c] + to_end(at[1][c]));
+        let end = end.get(c).copied().flatten();
+        // A cell that is never used and may be anywhere is where it is wanted.
+        let to_end = |x: i16| end.map_or(0, |end| distance(x, end)) & !anywhere[c];
+        let [low, high] = [0, 1].map(|side| states.cost[side][c] + to_end(states.at[side][c]));
         left_high[c] = -i16::from(high < low);
         total[c] += i32::from(low.min(high));
     }
     Found { total, left_high }
 }
 
-/// `yes` where `mask` is -1, `no` where it is 0.
-#[inline(always)]
-fn pick(mask: i16, yes: i16, no: i16) -> i16 {
-    (yes & mask) | (no & !mask)
-}
-
 #[inline(always)]
 fn vectors(line: &Line, stage: usize, from: usize) -> (&Vector, &Vector, &Vector) {
-    let (lo, hi, active) = line.intervals(stage);
+    let intervals = line.intervals(stage);
     let vector = |data| -> &Vector { &<[i16]>::as_chunks(data).0[from / LANES] };
-    (vector(lo), vector(hi), vector(active))
+    (vector(intervals.lo), vector(intervals.hi), vector(intervals.active))
 }

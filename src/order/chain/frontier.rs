@@ -3,7 +3,10 @@
 /// Cells worked on at once: one AVX2 register of 16-bit levels, or two of SSE or NEON.
 pub(super) const LANES: usize = 16;
 
-type Pair<'a> = (&'a [i16; LANES], &'a [i16; LANES]);
+/// A level, a cost or a mask for each cell of a vector.
+pub(super) type Vector = [i16; LANES];
+
+type Pair<'a> = (&'a Vector, &'a Vector);
 
 /// Level steps between two levels.
 #[inline(always)]
@@ -97,18 +100,66 @@ impl Chunks<'_> {
     }
 }
 
-/// The same for whole vectors of cells.
+/// `yes` where `mask` is -1, `no` where it is 0.
+#[inline(always)]
+pub(super) fn pick(mask: i16, yes: i16, no: i16) -> i16 {
+    (yes & mask) | (no & !mask)
+}
+
+/// The two states of each cell of a vector, as in [`super::two_state::TwoStates`], with costs relative to the cheaper one.
 #[derive(Clone, Copy)]
-pub(super) struct Visits<'a> {
+pub(super) struct States {
+    /// Lowest and highest level of the last interval.
+    pub at: [Vector; 2],
+    pub cost: [Vector; 2],
+}
+
+/// What a stage does to the states.
+pub(super) struct Step {
+    /// Those behind it.
+    pub states: States,
+    /// What their relative costs leave out.
+    pub paid: Vector,
+    /// For entering at the lowest and at the highest level: -1 where the state before it was the upper one.
+    pub from_high: [Vector; 2],
+}
+
+impl States {
+    /// The next interval of each cell, `[lo, hi]`; a cell that is not active passes it by.
+    #[inline(always)]
+    pub fn next(&self, [lo, hi]: [&Vector; 2], active: &Vector) -> Step {
+        let none = [[0; LANES]; 2];
+        let mut step = Step { states: Self { at: none, cost: none }, paid: none[0], from_high: none };
+        for c in 0..LANES {
+            let mut enter = [0; 2];
+            for (side, level) in [lo[c], hi[c]].into_iter().enumerate() {
+                let [low, high] = [0, 1].map(|end| self.cost[end][c] + distance(self.at[end][c], level));
+                enter[side] = low.min(high);
+                step.from_high[side][c] = -i16::from(high < low);
+            }
+            let cheaper = enter[0].min(enter[1]);
+            step.paid[c] = (cheaper + hi[c] - lo[c]) & active[c];
+            step.states.at[0][c] = pick(active[c], lo[c], self.at[0][c]);
+            step.states.at[1][c] = pick(active[c], hi[c], self.at[1][c]);
+            step.states.cost[0][c] = pick(active[c], enter[1] - cheaper, self.cost[0][c]);
+            step.states.cost[1][c] = pick(active[c], enter[0] - cheaper, self.cost[1][c]);
+        }
+        step
+    }
+}
+
+/// The intervals of all cells of a slot, in whole vectors.
+#[derive(Clone, Copy)]
+pub(super) struct Intervals<'a> {
     pub lo: &'a [i16],
     pub hi: &'a [i16],
     /// -1 for a cell that is used, else 0.
     pub active: &'a [i16],
 }
 
-impl<'a> Visits<'a> {
+impl<'a> Intervals<'a> {
     #[inline(always)]
-    fn vectors(self) -> impl Iterator<Item = (Pair<'a>, &'a [i16; LANES])> {
+    fn vectors(self) -> impl Iterator<Item = (Pair<'a>, &'a Vector)> {
         vectors(self.lo).zip(vectors(self.hi)).zip(vectors(self.active))
     }
 }
@@ -116,32 +167,21 @@ impl<'a> Visits<'a> {
 /// Moves all cells of a slot across a stage: writes the ends behind it over `out`. Returns the cost that the relative costs
 /// of `out` leave out, and whether `out` changed.
 #[inline(always)]
-pub(super) fn advance(from: &Ends<'_>, visits: Visits<'_>, out: &mut [i16]) -> (i64, bool) {
-    let (out_lo, rest) = out.split_at_mut(visits.lo.len());
-    let (out_hi, rest) = rest.split_at_mut(visits.lo.len());
-    let (out_cost_lo, out_cost_hi) = rest.split_at_mut(visits.lo.len());
+pub(super) fn advance(from: &Ends<'_>, intervals: Intervals<'_>, out: &mut [i16]) -> (i64, bool) {
+    let (out_lo, rest) = out.split_at_mut(intervals.lo.len());
+    let (out_hi, rest) = rest.split_at_mut(intervals.lo.len());
+    let (out_cost_lo, out_cost_hi) = rest.split_at_mut(intervals.lo.len());
     let outs = vectors_mut(out_lo).zip(vectors_mut(out_hi)).zip(vectors_mut(out_cost_lo).zip(vectors_mut(out_cost_hi)));
     let (mut sums, mut changed) = (Sums::default(), false);
     for ((((lo, hi), active), ((at_lo, at_hi), (cost_lo, cost_hi))), ((new_lo, new_hi), (new_cost_lo, new_cost_hi))) in
-        visits.vectors().zip(from.vectors()).zip(outs)
+        intervals.vectors().zip(from.vectors()).zip(outs)
     {
-        let mut costs = [0; LANES];
-        let mut new = [[0; LANES]; 4];
-        for c in 0..LANES {
-            let enter_lo = (cost_lo[c] + distance(at_lo[c], lo[c])).min(cost_hi[c] + distance(at_hi[c], lo[c]));
-            let enter_hi = (cost_lo[c] + distance(at_lo[c], hi[c])).min(cost_hi[c] + distance(at_hi[c], hi[c]));
-            let cheaper = enter_lo.min(enter_hi);
-            let pick = |yes: i16, no: i16| (yes & active[c]) | (no & !active[c]);
-            costs[c] = (cheaper + hi[c] - lo[c]) & active[c];
-            new[0][c] = pick(lo[c], at_lo[c]);
-            new[1][c] = pick(hi[c], at_hi[c]);
-            new[2][c] = pick(enter_hi - cheaper, cost_lo[c]);
-            new[3][c] = pick(enter_lo - cheaper, cost_hi[c]);
-        }
-        sums.add(&costs);
-        for (old, new) in [new_lo, new_hi, new_cost_lo, new_cost_hi].into_iter().zip(&new) {
-            changed |= *old != *new;
-            *old = *new;
+        let states = States { at: [*at_lo, *at_hi], cost: [*cost_lo, *cost_hi] };
+        let Step { states: States { at, cost }, paid, .. } = states.next([lo, hi], active);
+        sums.add(&paid);
+        for (old, new) in [(new_lo, at[0]), (new_hi, at[1]), (new_cost_lo, cost[0]), (new_cost_hi, cost[1])] {
+            changed |= *old != new;
+            *old = new;
         }
     }
     (sums.total(), changed)
@@ -149,10 +189,10 @@ pub(super) fn advance(from: &Ends<'_>, visits: Visits<'_>, out: &mut [i16]) -> (
 
 /// Cheapest cost of all cells from `past` through a stage to `future`.
 #[inline(always)]
-pub(super) fn join_cells(past: &Ends<'_>, visits: Visits<'_>, future: &Ends<'_>) -> i64 {
+pub(super) fn join_cells(past: &Ends<'_>, intervals: Intervals<'_>, future: &Ends<'_>) -> i64 {
     let mut sums = Sums::default();
     for ((((lo, hi), active), ((p_lo, p_hi), (p_cost_lo, p_cost_hi))), ((f_lo, f_hi), (f_cost_lo, f_cost_hi))) in
-        visits.vectors().zip(past.vectors()).zip(future.vectors())
+        intervals.vectors().zip(past.vectors()).zip(future.vectors())
     {
         let mut costs = [0; LANES];
         for c in 0..LANES {
@@ -171,14 +211,14 @@ pub(super) fn join_cells(past: &Ends<'_>, visits: Visits<'_>, future: &Ends<'_>)
 /// them, and the additions stay vectors of 16 bits.
 #[derive(Default)]
 struct Sums {
-    narrow: [i16; LANES],
+    narrow: Vector,
     added: u32,
     wide: i64,
 }
 
 impl Sums {
     #[inline(always)]
-    fn add(&mut self, costs: &[i16; LANES]) {
+    fn add(&mut self, costs: &Vector) {
         for (sum, cost) in self.narrow.iter_mut().zip(costs) {
             *sum += cost;
         }
@@ -202,11 +242,11 @@ impl Sums {
 }
 
 #[inline(always)]
-fn vectors(data: &[i16]) -> std::slice::Iter<'_, [i16; LANES]> {
+fn vectors(data: &[i16]) -> std::slice::Iter<'_, Vector> {
     data.as_chunks().0.iter()
 }
 
 #[inline(always)]
-fn vectors_mut(data: &mut [i16]) -> std::slice::IterMut<'_, [i16; LANES]> {
+fn vectors_mut(data: &mut [i16]) -> std::slice::IterMut<'_, Vector> {
     data.as_chunks_mut().0.iter_mut()
 }

@@ -1,17 +1,21 @@
 //! Chains: what one cell serves, stage after stage, and the cheapest way through it.
 //!
 //! ```text
-//! frontier.rs           where the cells of a core row stand between two stages, and at what cost
+//! boundary.rs           what lies before and after a chain
+//! two_state.rs          the program over two states of theorem 2, cell by cell
+//! frontier.rs           the same for whole vectors of cells: where they stand between two stages, and at what cost
 //! core_row_timeline.rs  the slots of one core row, and the frontiers between them
 //! timeline.rs           those of all core rows
-//! directions.rs         which way each cell sweeps: the program over two states, cell by cell
-//! directions_simd.rs    the same for whole vectors of cells
+//! directions_simd.rs    which way each cell of a core row sweeps
+//! directions.rs         which way all cells sweep
 //! n_state.rs            the program over all levels, for devices that pay by the pulse
 //! ```
 
+pub mod boundary;
 mod core_row_timeline;
 pub mod directions;
-pub mod directions_simd;
+mod directions_simd;
 mod frontier;
 pub mod n_state;
 pub mod timeline;
+pub mod two_state;

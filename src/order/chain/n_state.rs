@@ -1,6 +1,6 @@
 //! Set after set on one cell: which level it enters and leaves each at. Exact, by a program over levels (docs/trade.md, theorem 14).
 
-use super::directions::Start;
+use super::boundary::{Boundary, CellBoundary};
 use crate::order::cost::pulse_cost::PulseLaw;
 
 const NEVER: i64 = i64::MAX / 4;
@@ -21,13 +21,12 @@ pub struct Chain {
 
 impl Chain {
     /// Least cost of a cell that serves these sets of levels, ascending, one after the other; and the numbers of the levels at which each is
-    /// entered and left. A set must not be empty. In a cycle `end` is ignored.
+    /// entered and left. A set must not be empty.
     pub fn solve<S: AsRef<[i16]>>(
         &mut self,
         law: PulseLaw,
         sets: &[S],
-        start: Start,
-        end: Option<i16>,
+        boundary: CellBoundary,
     ) -> (i64, Vec<(usize, usize)>) {
         if sets.is_empty() {
             return (0, Vec::new());
@@ -38,10 +37,11 @@ impl Chain {
             let all = (0..set.len()).flat_map(|first| (0..set.len()).map(move |last| (first, last)));
             all.map(|(first, last)| law.through(set, first, last).unwrap_or(NEVER)).collect()
         }));
-        match start {
-            Start::Free => self.path(law, sets, 0, &|_| 0, end),
-            Start::At(level) => self.path(law, sets, 0, &|to| law.change(level, to), end),
-            Start::Cycle => {
+        match boundary {
+            Boundary::Open { start, end } => {
+                self.path(law, sets, 0, &|to| start.map_or(0, |start| law.change(start, to)), end)
+            }
+            Boundary::Cyclic => {
                 // The cycle is cut open before the smallest set, and tried for each level at which that is entered.
                 let cut = (0..sets.len()).min_by_key(|&i| sets[i].as_ref().len()).unwrap_or(0);
                 let tries = sets[cut]
@@ -174,7 +174,7 @@ mod tests {
                 }
                 total + at.zip(end).map_or(0, |(at, end)| law.change(at, end))
             };
-            let (cost, ends) = chain.solve(law, &sets, Start::At(start), end);
+            let (cost, ends) = chain.solve(law, &sets, Boundary::Open { start: Some(start), end });
             prop_assert_eq!(cost, cheapest(law, start, &[], &sets, end));
             prop_assert_eq!(cost, count(&ends, Some(start), end));
             let free = |then: &dyn Fn(i16) -> Option<i16>| {
@@ -185,10 +185,10 @@ mod tests {
                 };
                 (0..sets[0].len()).map(from).min().unwrap()
             };
-            let (cost, ends) = chain.solve(law, &sets, Start::Free, end);
+            let (cost, ends) = chain.solve(law, &sets, Boundary::Open { start: None, end });
             prop_assert_eq!(cost, free(&|_| end));
             prop_assert_eq!(cost, count(&ends, None, end));
-            let (cost, ends) = chain.solve(law, &sets, Start::Cycle, None);
+            let (cost, ends) = chain.solve(law, &sets, Boundary::Cyclic);
             prop_assert_eq!(cost, free(&Some));
             prop_assert_eq!(cost, count(&ends, None, Some(sets[0][ends[0].0])));
         }

@@ -15,8 +15,6 @@ pub use super::core_row_timeline::Line;
 pub use super::frontier::{Chunks, Ends, distance};
 use crate::simd::simd;
 
-pub(super) use super::frontier::LANES;
-
 /// All slots of a run of layers, on one core.
 ///
 /// `past` and `future` are those of the present slots after [`Timeline::refresh`] and after every swap.
@@ -55,6 +53,12 @@ impl Timeline {
     /// The core rows, to be worked on side by side.
     pub fn lines(&mut self) -> &mut [Line] {
         &mut self.lines
+    }
+
+    /// One core row.
+    #[must_use]
+    pub fn core_row(&self, core_row: usize) -> &Line {
+        &self.lines[core_row]
     }
 
     /// Output row in a slot, or [`EMPTY`].
@@ -109,7 +113,7 @@ impl Timeline {
         }
         let own = self.lines[a.1].own(a.0) + self.lines[b.1].own(b.0);
         let (line_a, line_b) = (&self.lines[a.1], &self.lines[b.1]);
-        line_a.join(a.0, line_b.visits(b.0)) + line_b.join(b.0, line_a.visits(a.0)) - own
+        line_a.join(a.0, line_b.intervals(b.0)) + line_b.join(b.0, line_a.intervals(a.0)) - own
     }
 
     /// Exchanges two slots and updates the frontiers of their core rows.

@@ -96,7 +96,8 @@ impl Directions {
     /// The cheapest way from and to levels that may be given.
     fn path(&mut self, intervals: &[(i16, i16)], [start, end]: [Option<i16>; 2], rising: &mut Vec<bool>) -> i64 {
         let steps = |from: Option<i16>, to: i16| from.map_or(0, |from| i64::from(distance(from, to)));
-        let Some(states) = self.forward(intervals, |(lo, hi)| TwoStates::first((lo, hi), [steps(start, lo), steps(start, hi)]))
+        let Some(states) =
+            self.forward(intervals, |(lo, hi)| TwoStates::first((lo, hi), [steps(start, lo), steps(start, hi)]))
         else {
             return 0;
         };
@@ -135,7 +136,9 @@ impl Directions {
         let Some(&begin) = intervals.first() else { return (0, Vec::new()) };
         let (mut least, mut ways) = (i64::MAX, Vec::new());
         for (first_end, first) in [begin.0, begin.1].into_iter().enumerate() {
-            let Some(states) = self.forward(intervals, |first| TwoStates::entered_at(first, first_end)) else { continue };
+            let Some(states) = self.forward(intervals, |first| TwoStates::entered_at(first, first_end)) else {
+                continue;
+            };
             for last_end in [0, 1] {
                 let Some(inside) = states.left_at(last_end) else { continue };
                 let last = states.level(last_end);

@@ -10,7 +10,7 @@ use crate::order::cost::pulse_cost::PulseLaw;
 use crate::order::latency::Clock;
 
 /// What the optimal order makes small, per inference in steady state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Objective {
     /// Level steps of all PCM cells.

@@ -1,4 +1,4 @@
-//! Reach `core`: outputs visit the core rows that hold what they need, and cells keep their levels for ever or for long (docs/trade.md, section 9).
+//! Reach `core`: outputs visit the core rows that hold what they need, and cells keep their levels for ever or for long (docs/trade.md, section 10).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +7,7 @@ use super::{Arranged, Bound, Family, OrderError, Problem};
 use crate::geometry::Reach;
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
-use crate::order::chain::directions::Closure;
+use crate::order::chain::boundary::{Boundary, CoreBoundary};
 use crate::order::extra_steps::{ExtraSteps, Relaxed, relax};
 use crate::order::quantile;
 use crate::order::reach_core::allot::Load;
@@ -50,7 +50,7 @@ impl<'a> AnyCell<'a> {
                     &relaxed,
                     wiring.core_rows,
                     wiring.cells,
-                    &Closure::Cycle,
+                    &Boundary::Cyclic,
                     problem.effort,
                     problem.seed,
                 );
@@ -114,7 +114,7 @@ impl Family for AnyCell<'_> {
         self.layers.push(Profiles::of(&levels.levels, levels.rows, levels.cols, self.problem.wiring.top));
     }
 
-    fn arrange(&mut self, _: &Closure, observer: &dyn Observer) -> Result<Arranged, OrderError> {
+    fn arrange(&mut self, _: &CoreBoundary, observer: &dyn Observer) -> Result<Arranged, OrderError> {
         let (problem, layers) = (self.problem, std::mem::take(&mut self.layers));
         let core = of_profiles(&layers, problem);
         let work = Work::of(problem.effort, weights(&layers));

@@ -1,10 +1,10 @@
 //! Reach `row` around faulty cells, an input for every weight cell (docs/cores.md).
 
-use super::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
+use super::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use crate::geometry::{EMPTY, Reach};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
-use crate::order::chain::directions::Closure;
+use crate::order::chain::boundary::CoreBoundary;
 use crate::order::faulty::{self, FaultyArrangement, FaultyRows};
 use crate::order::quantile;
 use crate::order::rows::profile::Profiles;
@@ -43,7 +43,7 @@ impl Family for AroundFaults<'_> {
     }
 
     /// With the fewest steps, or with a few more where that brings the writes down to those of an intact core.
-    fn arrange(&mut self, boundary: &Closure, observer: &dyn Observer) -> Result<Arranged, OrderError> {
+    fn arrange(&mut self, boundary: &CoreBoundary, observer: &dyn Observer) -> Result<Arranged, OrderError> {
         observer.begin("ordering", 0);
         let (problem, layers) = (self.problem, std::mem::take(&mut self.layers));
         let (core_rows, cells) = (problem.wiring.core_rows, problem.wiring.cells);

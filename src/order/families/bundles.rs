@@ -1,12 +1,12 @@
 //! Cores whose rows share inputs: all weights of a matrix column in a row group move together (docs/ordering.md, section 8).
 
-use super::{Arranged, Bound, Family, OrderError, Problem};
+use super::family::{Arranged, Bound, Family, OrderError, Problem};
 use crate::geometry::Wiring;
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::bundles;
 use crate::order::bundles::{SharedArrangement, SharedLayer};
-use crate::order::chain::directions::Closure;
+use crate::order::chain::boundary::CoreBoundary;
 use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots};
 
@@ -38,7 +38,7 @@ impl Family for Bundled<'_> {
         self.layers.push(SharedLayer::of(levels, groups, *wiring, *reach, damage.as_ref()));
     }
 
-    fn arrange(&mut self, boundary: &Closure, observer: &dyn Observer) -> Result<Arranged, OrderError> {
+    fn arrange(&mut self, boundary: &CoreBoundary, observer: &dyn Observer) -> Result<Arranged, OrderError> {
         let (problem, layers) = (self.problem, std::mem::take(&mut self.layers));
         observer.begin("ordering", layers.iter().map(SharedLayer::weights).sum());
         let advance = |weights| {

@@ -1,11 +1,11 @@
 //! Reach `lane`, an input for every weight cell: rows in their stored places, which is the optimum, or anywhere (docs/ordering.md, theorem 2).
 
+use super::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use super::swept::SweptSlots;
-use super::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::Rows;
-use crate::order::chain::directions::Closure;
+use crate::order::chain::boundary::CoreBoundary;
 use crate::order::core_row_assignment;
 use crate::order::lanes::{LaneBound, LaneRanges, RangeBound, arrange, arrange_freely};
 
@@ -59,7 +59,7 @@ impl Family for Lanes<'_> {
         self.layers.push(layer);
     }
 
-    fn arrange(&mut self, boundary: &Closure, observer: &dyn Observer) -> Result<Arranged, OrderError> {
+    fn arrange(&mut self, boundary: &CoreBoundary, observer: &dyn Observer) -> Result<Arranged, OrderError> {
         observer.begin("ordering", 0);
         let (problem, layers) = (self.problem, std::mem::take(&mut self.layers));
         let wiring = problem.wiring;

@@ -1,6 +1,6 @@
 //! Slots in which every cell has a list of what it serves, one level after the other.
 
-use super::Problem;
+use super::family::Problem;
 use crate::geometry::{EMPTY, Reach};
 use crate::order::slots::level_runs::Visits;
 use crate::order::slots::program::Program;

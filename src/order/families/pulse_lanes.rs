@@ -1,11 +1,11 @@
 //! Reach `lane` on devices that pay by the pulse: rows in their stored places, every cell's levels in the cheapest order (docs/trade.md,
 //! theorem 14).
 
+use super::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use super::level_runs::RunSlots;
-use super::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
-use crate::order::chain::directions::Closure;
+use crate::order::chain::boundary::CoreBoundary;
 use crate::order::cost::objective::Payment;
 use crate::order::cost::pulse_cost::PulseLaw;
 use crate::order::lanes::{LaneBound, LaneRanges};
@@ -45,7 +45,7 @@ impl Family for PulseLanes<'_> {
         self.layers.push(LaneRuns::of(&levels.levels, rows, cols, wiring.cells, wiring.top));
     }
 
-    fn arrange(&mut self, boundary: &Closure, observer: &dyn Observer) -> Result<Arranged, OrderError> {
+    fn arrange(&mut self, boundary: &CoreBoundary, observer: &dyn Observer) -> Result<Arranged, OrderError> {
         observer.begin("ordering", 0);
         let (layers, wiring) = (std::mem::take(&mut self.layers), self.problem.wiring);
         let mut runs = LaneRuns::visits(&layers, wiring.core_rows, wiring.cells);

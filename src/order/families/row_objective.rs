@@ -2,9 +2,10 @@
 
 use firmware_model::pcm::{Move, WriteCost};
 
-use super::Problem;
+use super::family::Problem;
 use crate::order::bound::pulse::{PulseBound, forced_changes};
-use crate::order::chain::directions::{Arrangement, Closure, Start};
+use crate::order::chain::boundary::CoreBoundary;
+use crate::order::chain::directions::Arrangement;
 use crate::order::cost::objective::Payment;
 use crate::order::cost::pulse_cost::PulseLaw;
 use crate::order::latency::{self, Clock};
@@ -44,22 +45,18 @@ impl RowObjective {
         problem: &Problem,
         layers: &[Profiles],
         arrangement: &Arrangement,
-        closure: &Closure,
+        boundary: &CoreBoundary,
     ) -> Option<Visits> {
         let plain = || Visits::of(arrangement, layers);
         match self {
             Self::Writes(_) => None,
             Self::Energy { law, .. } => {
-                let cheapest = |mut visits: Visits| (pulses::reorder(&mut visits, *law, closure).cost, visits);
-                let stuck = cheapest(pulses::stick(layers, &arrangement.timeline, closure));
+                let cheapest = |mut visits: Visits| (pulses::reorder(&mut visits, *law, boundary).cost, visits);
+                let stuck = cheapest(pulses::stick(layers, &arrangement.timeline, boundary));
                 let sorted = cheapest(plain());
                 Some(if stuck.0 < sorted.0 { stuck.1 } else { sorted.1 })
             }
             Self::Latency { clock, .. } => {
-                let start = match closure {
-                    Closure::Part { start, .. } => start.as_deref(),
-                    Closure::Cycle => None,
-                };
                 let stages: Vec<usize> = layers.iter().map(|l| l.rows().div_ceil(problem.wiring.core_rows)).collect();
                 let time = |visits: &Visits| clock.inference(visits, &stages, problem.rows_of_a_core());
                 let one_way = |rising| {
@@ -67,7 +64,7 @@ impl RowObjective {
                     latency::one_way(&mut visits, rising);
                     visits
                 };
-                let spells = latency::arrange(layers, &arrangement.timeline, *clock, start);
+                let spells = latency::arrange(layers, &arrangement.timeline, *clock, boundary.start().as_deref());
                 [plain(), one_way(true), one_way(false), spells].into_iter().min_by_key(time)
             }
             Self::Wear { bound } => {
@@ -81,10 +78,10 @@ impl RowObjective {
                 };
                 let (mut sweeps, mut evened) = (plain(), wear_levelling::arrange(layers, &arrangement.timeline));
                 match bound {
-                    None => direct(&mut evened, closure),
+                    None => wear_levelling::choose_directions(&mut evened, boundary),
                     Some((law, _)) => {
                         for visits in [&mut sweeps, &mut evened] {
-                            pulses::reorder(visits, *law, closure);
+                            pulses::reorder(visits, *law, boundary);
                         }
                     }
                 }
@@ -129,17 +126,4 @@ impl RowObjective {
             Self::Wear { bound: Some((_, bound)) } => (bound.cost() as u64).div_ceil(all) as f64,
         }
     }
-}
-
-/// Sweeps ascending runs in the directions with the fewest writes.
-fn direct(visits: &mut Visits, closure: &Closure) {
-    let start = |at: usize| match closure {
-        Closure::Cycle => Start::Cycle,
-        Closure::Part { start, .. } => start.as_ref().map_or(Start::Free, |start| Start::At(start[at])),
-    };
-    let end = |at: usize| match closure {
-        Closure::Part { end: Some(end), .. } => end[at],
-        _ => None,
-    };
-    wear_levelling::choose_directions(visits, &start, &end);
 }

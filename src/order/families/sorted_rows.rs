@@ -1,19 +1,20 @@
 //! Reach `row`, an input for every weight cell: sorted rows cut into a chunk for each cell (docs/ordering.md, section 5), with more steps where they are
 //! granted and in the order that the objective asks for (docs/trade.md).
 
+use super::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use super::level_runs::RunSlots;
 use super::row_objective::RowObjective;
 use super::swept::SweptSlots;
-use super::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use crate::geometry::Reach;
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::bound::rows::RowBound;
-use crate::order::chain::directions::Closure;
+use crate::order::chain::boundary::CoreBoundary;
 use crate::order::core_row_assignment;
 use crate::order::extra_steps::{Relaxed, relax};
 use crate::order::quantile;
 use crate::order::rows::profile::Profiles;
+use crate::order::slots::Slots;
 use crate::order::slots::level_runs::Visits;
 
 /// Plans in which a weight may sit in any cell of its row.
@@ -67,7 +68,7 @@ impl Family for SortedRows<'_> {
         self.layers.push(layer);
     }
 
-    fn arrange(&mut self, boundary: &Closure, observer: &dyn Observer) -> Result<Arranged, OrderError> {
+    fn arrange(&mut self, boundary: &CoreBoundary, observer: &dyn Observer) -> Result<Arranged, OrderError> {
         observer.begin("ordering", 0);
         let (problem, mut layers) = (self.problem, std::mem::take(&mut self.layers));
         let (core_rows, cells) = (problem.wiring.core_rows, problem.wiring.cells);
@@ -90,7 +91,7 @@ impl Family for SortedRows<'_> {
         let followed = self.objective.follow(problem, &layers, &arrangement, boundary);
         // Stages of relaxed layers differ in their steps.
         let runs = followed.or_else(|| problem.extra_steps.map(|_| Visits::of(&arrangement, &layers)));
-        let slots: Box<dyn super::Slots> = match runs {
+        let slots: Box<dyn Slots> = match runs {
             Some(runs) => Box::new(RunSlots::new(runs, rows.into_iter(), problem)),
             None => {
                 let steps = layers.iter().map(|layer| layer.steps(cells)).collect();

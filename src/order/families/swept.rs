@@ -1,6 +1,6 @@
 //! Slots in which every cell sweeps one interval of levels, upwards or downwards.
 
-use super::Problem;
+use super::family::Problem;
 use crate::geometry::{EMPTY, Reach};
 use crate::order::chain::directions::Arrangement;
 use crate::order::slots::program::Program;

@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use crate::geometry::EMPTY;
-use crate::order::chain::directions::Closure;
+use crate::order::chain::boundary::CoreBoundary;
 use crate::order::chain::timeline::Timeline;
 use crate::order::rows::profile::Profiles;
 use crate::order::slots::level_runs::Visits;
@@ -17,15 +17,16 @@ type Pieces = Vec<(i16, u32)>;
 
 /// The same rows in the same slots as `timeline`, shared out anew. Levels come in no good order yet ([`super::reorder`]).
 #[must_use]
-pub fn stick(layers: &[Profiles], timeline: &Timeline, closure: &Closure) -> Visits {
+pub fn stick(layers: &[Profiles], timeline: &Timeline, boundary: &CoreBoundary) -> Visits {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
+    let start = boundary.start();
     let of_core_row = |core_row: usize| {
-        let mut held: Vec<i16> = match closure {
-            Closure::Part { start: Some(start), .. } => start[core_row * cells..][..cells].to_vec(),
-            _ => timeline.chunks(0, core_row).lo.to_vec(),
+        let mut held = match &start {
+            Some(start) => start[core_row * cells..][..cells].to_vec(),
+            None => timeline.chunks(0, core_row).lo.to_vec(),
         };
         let mut done = serve(layers, timeline, core_row, &mut held);
-        if *closure == Closure::Cycle {
+        if *boundary == CoreBoundary::Cyclic {
             // Now it is known where the inference ends.
             done = serve(layers, timeline, core_row, &mut held);
         }

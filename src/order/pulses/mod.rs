@@ -12,7 +12,7 @@ mod lanes;
 
 use rayon::prelude::*;
 
-use super::chain::directions::{Closure, Start};
+use super::chain::boundary::{CellBoundary, CoreBoundary};
 use super::chain::n_state::Chain;
 use super::cost::pulse_cost::PulseLaw;
 use super::slots::level_runs::Visits;
@@ -33,7 +33,7 @@ pub struct Priced {
 }
 
 /// Puts what each cell serves in each slot into the cheapest order, exactly.
-pub fn reorder(visits: &mut Visits, law: PulseLaw, closure: &Closure) -> Priced {
+pub fn reorder(visits: &mut Visits, law: PulseLaw, boundary: &CoreBoundary) -> Priced {
     let (core_rows, cells) = (visits.core_rows(), visits.cells());
     let of_cell = |chain: &mut Chain, at: usize| {
         let (core_row, cell) = (at / cells, at % cells);
@@ -47,16 +47,11 @@ pub fn reorder(visits: &mut Visits, law: PulseLaw, closure: &Closure) -> Priced 
                 slots.push(stage);
             }
         }
-        let (start, end) = match closure {
-            Closure::Cycle => (Start::Cycle, None),
-            Closure::Part { start, end } => {
-                (start.as_ref().map_or(Start::Free, |s| Start::At(s[at])), end.as_ref().and_then(|e| e[at]))
-            }
-        };
-        let (cost, ends) = chain.solve(law, &sets, start, end);
-        let least = match closure {
-            Closure::Cycle => cost,
-            Closure::Part { .. } => chain.solve(law, &sets, Start::Free, None).0,
+        let boundary = boundary.of_cell(at);
+        let (cost, ends) = chain.solve(law, &sets, boundary);
+        let least = match boundary {
+            CellBoundary::Cyclic => cost,
+            CellBoundary::Open { .. } => chain.solve(law, &sets, CellBoundary::FREE).0,
         };
         let mut order = Vec::new();
         for (set, &(first, last)) in sets.iter_mut().zip(&ends) {

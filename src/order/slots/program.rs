@@ -168,15 +168,19 @@ impl Program {
         self.feed(&mut next, top);
     }
 
-    /// Moves what each cell does `lanes` cells on, round the end of the core row; columns as in [`Program::chunks`].
-    pub fn rotate(&mut self, row: &[i16], top: i16, lanes: usize) {
+    /// Moves what each cell does `lanes` cells on, round the end of the core row.
+    pub fn rotate(&mut self, lanes: usize) {
         if lanes == 0 {
             return;
         }
-        for levels in self.level.chunks_exact_mut(self.cells) {
+        for (levels, input) in self.level.chunks_exact_mut(self.cells).zip(self.input.chunks_exact_mut(self.cells)) {
             levels.rotate_right(lanes % self.cells);
+            input.rotate_right(lanes % self.cells);
         }
-        // Within a step columns ascend with the cells.
+    }
+
+    /// Deals the columns of each level out anew, ascending from step to step and from cell to cell.
+    pub fn feed_in_order(&mut self, row: &[i16], top: i16) {
         let mut next = self.sort_columns(row, top);
         self.feed(&mut next, top);
     }

@@ -12,9 +12,11 @@ use super::nodes::Metric;
 pub type Advance<'a> = &'a (dyn Fn(u64) -> bool + Sync);
 
 /// How much work goes into the search for an order: a budget of tries, never of time, so that results are the same everywhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effort {
+    /// One pass of local search, and no bound: to compare wirings, not to write schedules.
+    Quick,
     /// Local search and a few kicks.
     Fast,
     /// Near the optimum.
@@ -29,6 +31,7 @@ impl Effort {
     pub fn kicks(self, nodes: usize) -> usize {
         nodes
             * match self {
+                Self::Quick => 1,
                 Self::Fast => 3,
                 Self::Good => 40,
                 Self::Best => 400,
@@ -38,6 +41,7 @@ impl Effort {
     /// Spanning trees of a bound's ascent, in each of its passes over the clusters.
     pub fn trees(self) -> &'static [usize] {
         match self {
+            Self::Quick => &[],
             Self::Fast => &[20],
             Self::Good => &[80, 20],
             Self::Best => &[200, 100],
@@ -47,6 +51,7 @@ impl Effort {
     /// Spanning trees of the ascent over all clusters of a lane together.
     pub fn joint_trees(self) -> usize {
         match self {
+            Self::Quick => 0,
             Self::Fast => 10,
             Self::Good => 100,
             Self::Best => 400,
@@ -56,6 +61,7 @@ impl Effort {
     /// Neighbours of each node that moves are tried with.
     pub fn neighbours(self) -> usize {
         match self {
+            Self::Quick => 6,
             Self::Fast => 8,
             Self::Good => 10,
             Self::Best => 14,

@@ -5,10 +5,12 @@ use std::fmt::Write;
 use super::{Picture, Svg, order_style};
 use crate::order::Order;
 use crate::report::CoreWear;
-use crate::report::number::{mark, thousands};
+use crate::show::number::{large, mark};
+use crate::show::svg::{NARROW, WIDE};
 
-/// Largest side of one map, pixels.
+/// Largest side of one map, pixels; on narrow pages.
 const SIDE: f64 = 246.0;
+const NARROW_SIDE: f64 = 102.0;
 /// Colours of the scale.
 const SHADES: usize = 32;
 /// Viridis at nine equal distances (S. van der Walt and N. Smith, CC0): grows evenly in lightness, for every kind of colour vision.
@@ -38,6 +40,8 @@ fn shade(i: usize) -> String {
 struct Shades {
     lo: f64,
     hi: f64,
+    /// No cell is written.
+    nothing: bool,
 }
 
 impl Shades {
@@ -45,7 +49,7 @@ impl Shades {
         let maps = [&wear.orders.natural, &wear.orders.optimal];
         let values = || maps.iter().flat_map(|m| m.plus.iter().chain(&m.minus)).flatten().copied().filter(|v| *v > 0);
         let (lo, hi) = (values().min().unwrap_or(1), values().max().unwrap_or(1));
-        Self { lo: lo as f64, hi: (hi as f64).max(lo as f64 * 1.01) }
+        Self { lo: lo as f64, hi: (hi as f64).max(lo as f64 * 1.01), nothing: values().next().is_none() }
     }
 
     /// None for a cell that is never written.
@@ -55,24 +59,31 @@ impl Shades {
     }
 }
 
-/// Four maps: plus and minus cells, natural and optimal order.
+/// Four maps: plus and minus cells, natural and best order.
 #[must_use]
 pub fn wear(core: usize, cores: usize, wear: &CoreWear) -> Picture {
+    Picture::both(WIDE, |width| drawn(core, cores, wear, width))
+}
+
+fn drawn(core: usize, cores: usize, wear: &CoreWear, width: f64) -> Picture {
     let which = if cores > 1 { format!(" of core {core}") } else { String::new() };
-    let mut svg = Svg::new(720.0, &format!("Writes per inference of every PCM cell{which}"));
+    let mut svg = Svg::new(width, &format!("Writes per inference of every PCM cell{which}"));
     let shades = Shades::of(wear);
     let (rows, cols) = (wear.orders.natural.plus.len(), wear.orders.natural.plus.first().map_or(0, Vec::len));
-    let pixel = (SIDE / rows.max(cols).max(1) as f64).min(28.0);
+    let narrow = width <= NARROW;
+    let side = if narrow { NARROW_SIDE } else { SIDE };
+    let pixel = (side / rows.max(cols).max(1) as f64).min(28.0);
     let (w, h) = (pixel * cols as f64, pixel * rows as f64);
-    let column = (w + 46.0).max(150.0);
-    let tops = [62.0, 62.0 + h + 40.0];
-    let lefts = [44.0, 44.0 + column];
+    let column = if narrow { 130.0 } else { (w + 46.0).max(150.0) };
+    let first = svg.top + 45.0;
+    let tops = [first, first + h + 40.0];
+    let lefts = [40.0, 40.0 + column];
     for (order, left) in [Order::Natural, Order::Optimal].into_iter().zip(lefts) {
-        svg.text(left, 38.0, "", "start", &format!("{} order", order_style(order).1));
+        svg.text(left, first - 24.0, "", "start", &format!("{} order", order_style(order).1));
         let map = wear.orders.of(order);
         for (fields, (top, sign)) in [&map.plus, &map.minus].into_iter().zip(tops.into_iter().zip(["plus", "minus"])) {
             let most = fields.iter().flatten().max().copied().unwrap_or(0);
-            let cell = format!("{sign} cells, at most {}", thousands(most));
+            let cell = format!("{sign}, at most {}", large(most));
             svg.text(left, top - 6.0, "note", "start", &cell);
             draw(&mut svg, fields, (left, top), pixel, &shades);
             svg.text(left - 5.0, top + 10.0, "axis", "end", "0");
@@ -91,11 +102,14 @@ pub fn wear(core: usize, cores: usize, wear: &CoreWear) -> Picture {
     }
     svg.upward(14.0, tops[0] + h / 2.0, "core row");
     svg.upward(14.0, tops[1] + h / 2.0, "core row");
-    scale(&mut svg, &shades, lefts[1] + column, tops[0]);
+    let scale_height = (2.0 * h + 40.0).clamp(60.0, 200.0);
+    let right = if narrow { lefts[1] + w + 14.0 } else { lefts[1] + column };
+    scale(&mut svg, &shades, (right, tops[0]), scale_height);
+    let below = (tops[1] + h + 24.0).max(tops[0] + scale_height + 30.0);
     svg.finish(
         &if cores > 1 { format!("wear-core-{core}") } else { "wear".to_owned() },
-        tops[1] + h + 24.0,
-        "Heat maps: writes per inference of every plus and minus cell, natural and optimal order",
+        below,
+        "Heat maps: writes per inference of every plus and minus cell, natural and best order",
     )
 }
 
@@ -124,8 +138,13 @@ fn draw(svg: &mut Svg, fields: &[Vec<u64>], (left, top): (f64, f64), pixel: f64,
     svg.raw("</g>");
 }
 
-fn scale(svg: &mut Svg, shades: &Shades, left: f64, top: f64) {
-    let (w, h) = (16.0, 200.0);
+fn scale(svg: &mut Svg, shades: &Shades, (left, top): (f64, f64), h: f64) {
+    let w = 16.0;
+    if shades.nothing {
+        svg.rect("zero", (left, top), (w, 12.0), "");
+        svg.text(left + w + 6.0, top + 10.0, "axis", "start", "never");
+        return;
+    }
     svg.text(left, top - 6.0, "note", "start", "writes");
     for i in 0..SHADES {
         let y = top + h - h * (i + 1) as f64 / SHADES as f64;

@@ -1,6 +1,7 @@
 //! Which layers a picture shows: all of them, or the largest and the others together.
 
 use crate::report::Report;
+use crate::show::names::{distinct, shortened};
 
 /// Lines of a picture at most.
 const MOST: usize = 40;
@@ -10,7 +11,7 @@ const NAME: usize = 22;
 /// A line of a picture: one layer, or all small ones together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The layer's name without `.weight`, shortened at its front; or how many others there are.
+    /// What tells the layer's name from the others', shortened at its front; or how many others there are.
     pub name: String,
     /// Their numbers.
     pub layers: Vec<usize>,
@@ -25,17 +26,11 @@ pub fn groups(report: &Report) -> Vec<Group> {
     let (mut large, mut small) = (by_size[..apart].to_vec(), by_size[apart..].to_vec());
     large.sort_unstable();
     small.sort_unstable();
+    let names = distinct(&report.layers.iter().map(|l| l.name.as_str()).collect::<Vec<_>>());
     let mut groups: Vec<Group> =
-        large.into_iter().map(|i| Group { name: short_name(&report.layers[i].name), layers: vec![i] }).collect();
+        large.into_iter().map(|i| Group { name: shortened(names[i], NAME), layers: vec![i] }).collect();
     if !small.is_empty() {
         groups.push(Group { name: format!("{} small layers", small.len()), layers: small });
     }
     groups
-}
-
-/// A layer's name that fits a picture: its end says more than its front.
-pub(crate) fn short_name(name: &str) -> String {
-    let name = name.strip_suffix(".weight").unwrap_or(name);
-    let n = name.chars().count();
-    if n <= NAME { name.to_owned() } else { format!("\u{2026}{}", name.chars().skip(n - NAME + 1).collect::<String>()) }
 }

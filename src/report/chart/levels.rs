@@ -1,18 +1,23 @@
 //! How many weights have which level, layer by layer.
 
-use super::{Group, Picture, Svg};
-use crate::report::number::thousands;
+use super::{Group, Picture, Svg, row_name};
+use crate::show::number::count;
+use crate::show::svg::{NARROW, WIDE};
 
 const ROW: f64 = 34.0;
-const TOP: f64 = 46.0;
 /// Bars of a histogram at most; finer levels are shown together.
 const BARS: usize = 63;
 
 /// A histogram for each layer, each as high as its most frequent level.
 #[must_use]
 pub fn levels(groups: &[Group], counts: &[Vec<u64>], bits: u8) -> Picture {
-    let mut svg = Svg::new(720.0, "Levels of the weights, by layer");
-    let (left, right) = (190.0, 640.0);
+    Picture::both(WIDE, |width| drawn(groups, counts, bits, width))
+}
+
+fn drawn(groups: &[Group], counts: &[Vec<u64>], bits: u8, whole: f64) -> Picture {
+    let mut svg = Svg::new(whole, "Levels of the weights, by layer");
+    let (left, right) = (if whole <= NARROW { 112.0 } else { 172.0 }, whole - 64.0);
+    let top = svg.top + 22.0;
     let top_level = (1i64 << bits) - 1;
     let levels = 2 * top_level as usize + 1;
     // An odd number of levels to a bar, so that zero sits in the middle of one.
@@ -20,9 +25,9 @@ pub fn levels(groups: &[Group], counts: &[Vec<u64>], bits: u8) -> Picture {
     let half = (levels / 2).div_ceil(width).max(1);
     let bars = 2 * half + 1;
     let bar = (right - left) / bars as f64;
-    svg.text(right + 10.0, 36.0, "note", "start", "highest bar");
+    svg.text(whole, top - 8.0, "note", "end", "highest bar");
     for (i, group) in groups.iter().enumerate() {
-        let base = TOP + ROW * (i as f64 + 1.0) - 4.0;
+        let base = top + ROW * (i as f64 + 1.0) - 4.0;
         let mut heights = vec![0u64; bars];
         let mut all = 0u64;
         for count in group.layers.iter().filter_map(|&l| counts.get(l)) {
@@ -34,7 +39,7 @@ pub fn levels(groups: &[Group], counts: &[Vec<u64>], bits: u8) -> Picture {
             }
         }
         let most = heights.iter().copied().max().unwrap_or(0).max(1);
-        svg.text(left - 12.0, base - 6.0, "", "end", &group.name);
+        svg.text(left - 12.0, base - 6.0, "", "end", &row_name(group, left - 12.0));
         svg.line("grid", (left, base), (right, base));
         let mut d = String::new();
         for (k, &n) in heights.iter().enumerate().filter(|(_, n)| **n > 0) {
@@ -45,9 +50,8 @@ pub fn levels(groups: &[Group], counts: &[Vec<u64>], bits: u8) -> Picture {
         svg.path("opt", &d);
         let share = 100.0 * most as f64 / all.max(1) as f64;
         svg.text(right + 10.0, base - 6.0, "note", "start", &format!("{share:.1} %"));
-        svg.raw("");
     }
-    let bottom = TOP + ROW * groups.len() as f64;
+    let bottom = top + ROW * groups.len() as f64;
     let middle = (left + right) / 2.0;
     for (x, text) in [
         (left + bar / 2.0, format!("-{top_level}")),
@@ -61,6 +65,6 @@ pub fn levels(groups: &[Group], counts: &[Vec<u64>], bits: u8) -> Picture {
     svg.finish(
         "levels",
         bottom + 38.0,
-        &format!("Histograms: levels of the weights of {} layers", thousands(groups.len() as u64)),
+        &format!("Histograms: levels of the weights of {}", count(groups.len() as u64, "layer")),
     )
 }

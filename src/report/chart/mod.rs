@@ -1,7 +1,6 @@
 //! The report's pictures, as SVG: one function each, from a [`Report`](super::Report) to a [`Picture`].
 //!
 //! ```text
-//! svg.rs     text, lines and marks; axes
 //! layers.rs  which layers a picture shows when there are very many
 //! bars.rs    writes of the orders; one figure by layer
 //! dots.rs    writes by layer and order
@@ -11,15 +10,13 @@
 //! trade.rs   steps against writes
 //! ```
 //!
-//! Colours are classes of `style.css`: one palette that colour-blind readers can tell apart (grey, orange, blue, always with marks of
+//! What they are drawn with is [`show::svg`](crate::show::svg). Colours are classes of its style: one palette that colour-blind readers can tell apart (grey, orange, blue, always with marks of
 //! different shapes), for light and dark. The page and the single files carry the same style.
-
-mod layers;
-mod svg;
 
 mod bars;
 mod dots;
 mod heat;
+mod layers;
 mod levels;
 mod lines;
 mod trade;
@@ -29,46 +26,36 @@ pub use dots::writes_by_layer;
 pub use heat::wear;
 pub use layers::{Group, groups};
 
-pub(crate) use layers::short_name;
 pub use levels::levels;
 pub use lines::{lifetime, steps};
-pub use svg::escape;
 pub use trade::{point_name, trade};
 
-pub(crate) use svg::{Scale, Svg};
-
 use crate::order::Order;
-
-/// Colours and marks of the pictures, for the page and for single files.
-pub const STYLE: &str = include_str!("style.css");
-
-/// A finished picture.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Picture {
-    /// Name of its file, without extension.
-    pub name: String,
-    /// The `<svg>` element, without a style of its own.
-    pub svg: String,
-}
-
-impl Picture {
-    /// The picture as a file that stands alone.
-    #[must_use]
-    pub fn file(&self) -> String {
-        let (start, rest) = self.svg.split_once('>').unwrap_or((&self.svg, ""));
-        let style = STYLE.trim();
-        let ground = "<rect class=\"ground\" width=\"100%\" height=\"100%\"/>";
-        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{start}>\n<style>\n{style}\n</style>\n{ground}{rest}\n")
-    }
-}
+use crate::show::names::shortened;
+use crate::show::svg::{Picture, Scale, Shape, Svg, letters};
 
 /// The order's class and its name.
 pub(crate) fn order_style(order: Order) -> (&'static str, &'static str) {
     match order {
         Order::Natural => ("nat", "natural"),
         Order::Sorted => ("sor", "sorted (ELight)"),
-        Order::Optimal => ("opt", "optimal"),
+        Order::Optimal => ("opt", "best"),
     }
+}
+
+/// A layer's name in so many pixels.
+fn row_name(group: &Group, width: f64) -> String {
+    shortened(&group.name, letters(width))
+}
+
+/// The mark of an order, in the colour of its class.
+fn order_mark(order: Order) -> (Shape, &'static str) {
+    let shape = match order {
+        Order::Natural => Shape::Disc,
+        Order::Sorted => Shape::Square,
+        Order::Optimal => Shape::Diamond,
+    };
+    (shape, order_style(order).0)
 }
 
 pub(crate) const ORDERS: [Order; 3] = [Order::Natural, Order::Sorted, Order::Optimal];

@@ -2,10 +2,11 @@
 
 use super::{Picture, Scale, Svg};
 use crate::plan::SweepPoint;
-use crate::report::number::{mark, thousands};
+use crate::show::number::{mark, thousands};
+use crate::show::svg::{Key, Shape, WIDE};
 
-const TOP: f64 = 54.0;
-const BOTTOM: f64 = 300.0;
+/// Height of the field of points.
+const HIGH: f64 = 246.0;
 
 /// What a point is called: the steps that it was granted.
 #[must_use]
@@ -21,13 +22,26 @@ pub fn point_name(point: &SweepPoint) -> String {
 /// Steps and writes of all plans, and the bound of each.
 #[must_use]
 pub fn trade(points: &[SweepPoint]) -> Picture {
-    let mut svg = Svg::new(720.0, "Writes per inference, by the steps that the plan may take");
-    let (left, right) = (62.0, 690.0);
+    Picture::both(WIDE, |width| drawn(points, width))
+}
+
+fn drawn(points: &[SweepPoint], width: f64) -> Picture {
+    let mut svg = Svg::new(width, "Writes per inference, by the steps that the plan may take");
+    svg.legend(
+        0.0,
+        &[
+            (Key::Mark(Shape::Disc, "nat"), "every weight placed"),
+            (Key::Mark(Shape::Disc, "opt"), "cells may idle, zeros are left out"),
+            (Key::Line("bnd"), "lower bound"),
+        ],
+    );
+    let (left, right) = (62.0, width - 30.0);
+    let (top, bottom) = (svg.top + 22.0, svg.top + 22.0 + HIGH);
     let x = Scale::linear(points.iter().map(|p| p.steps as f64).fold(0.0, f64::max), left, right);
-    let y = Scale::linear(points.iter().map(|p| p.writes as f64).fold(0.0, f64::max), BOTTOM, TOP);
-    svg.x_axis(&x, TOP, BOTTOM, "steps of an inference");
+    let y = Scale::linear(points.iter().map(|p| p.writes as f64).fold(0.0, f64::max), bottom, top);
+    svg.x_axis(&x, top, bottom, "steps of an inference");
     svg.y_axis(&y, left, right, "writes per inference");
-    svg.line("base", (left, BOTTOM), (right, BOTTOM));
+    svg.line("base", (left, bottom), (right, bottom));
     let mut curve: Vec<&SweepPoint> = points.iter().filter(|p| may_idle(p)).collect();
     curve.sort_by_key(|p| p.steps);
     let path = |of: &dyn Fn(&SweepPoint) -> u64| -> String {
@@ -56,13 +70,7 @@ pub fn trade(points: &[SweepPoint]) -> Picture {
             free = px + 44.0;
         }
     }
-    svg.disc("nat", (left + 6.0, 34.0), "");
-    svg.text(left + 16.0, 38.0, "", "start", "every weight placed");
-    svg.disc("opt", (left + 156.0, 34.0), "");
-    svg.text(left + 166.0, 38.0, "", "start", "cells may idle, zeros are left out");
-    svg.line("line bnd", (left + 380.0, 34.0), (left + 404.0, 34.0));
-    svg.text(left + 410.0, 38.0, "", "start", "lower bound");
-    svg.finish("steps-against-writes", BOTTOM + 38.0, "Curve: writes per inference over the steps of an inference")
+    svg.finish("steps-against-writes", bottom + 38.0, "Curve: writes per inference over the steps of an inference")
 }
 
 /// Whether cells may idle; in the first plan of a sweep every weight has a place in the fewest steps.
@@ -97,8 +105,8 @@ mod tests {
             "{svg}"
         );
         // Half of the steps, all writes: the middle of the axis, its upper end. All steps, no writes: the lower right corner.
-        assert!(svg.contains("cx=\"376\" cy=\"54\"") && svg.contains("cx=\"690\" cy=\"300\""), "{svg}");
-        assert!(svg.contains("M376.0 115.5L533.0 238.5L690.0 300.0"), "{svg}");
+        assert!(svg.contains("cx=\"376\" cy=\"59\"") && svg.contains("cx=\"690\" cy=\"305\""), "{svg}");
+        assert!(svg.contains("M376.0 120.5L533.0 243.5L690.0 305.0"), "{svg}");
         assert!(trade(&[]).svg.ends_with("</svg>"));
     }
 }

@@ -1,66 +1,73 @@
 //! The end of a plan's page: the schedule, and what is proven of it.
 
+use maud::{Markup, html};
+
+use super::Page;
 use super::layers::LAYERS_LISTED;
-use super::parts::{Line, folded, section, table};
-use super::{Page, escape};
-use crate::report::number::time;
-use crate::report::table::prices;
+use super::parts::{Line, Text, folded, section, table};
+use crate::report::words::prices;
+use crate::show::number::{count, time};
 
 impl Page<'_> {
-    pub(super) fn schedule(&self) -> String {
+    pub(super) fn schedule(&self) -> Markup {
         let r = self.report;
-        let mut parts = Vec::new();
-        parts.push(match r.verified {
-            None => "<p class=\"bad\">The schedule was not replayed (<code>--no-verify</code>).</p>".to_owned(),
-            Some(v) if v.writes_match && v.outputs_match => format!(
-                "<p>Proven: {} inferences were replayed by the firmware's own code on a simulated core. Every PCM cell was written as planned, in \
-                 the first load and after it, and every output equals the quantized matrix times its inputs, exactly.</p>",
-                self.n("/verified/inferences")
-            ),
-            Some(_) => "<p class=\"bad\">The replay does not match the plan: do not use this schedule.</p>".to_owned(),
-        });
         let facts = [
             (
                 "schedule",
-                format!(
-                    "<code>{}</code>: {} bytes in {} frames, {} bits a weight",
-                    self.s("/schedule/path"),
-                    self.n("/schedule/bytes"),
-                    self.n("/schedule/frames"),
-                    self.f("/schedule/bits_per_weight", &|b| format!("{b:.2}"))
-                ),
+                html! {
+                    code { (self.s("/schedule/path")) } ": " (self.count("/schedule/bytes", r.schedule.bytes, "byte")) " in "
+                    (self.count("/schedule/frames", r.schedule.frames, "frame")) ", "
+                    (self.f("/schedule/bits_per_weight", &|b| format!("{b:.2}"))) " bits a weight"
+                },
             ),
-            ("decoder", format!("{} bytes of working memory", self.n("/schedule/decoder_ram_bytes"))),
-            ("network", format!("<code>{}</code>", self.s("/network"))),
-            ("device", format!("<code>{}</code>: {}", self.s("/device"), escape(&prices(&self.device.cost)))),
+            ("decoder", html! { (self.n("/schedule/decoder_ram_bytes")) " bytes of working memory" }),
+            ("network", html! { code { (self.s("/network")) } }),
+            ("device", html! { code { (self.s("/device")) } ": " (prices(&self.device.cost)) }),
         ];
-        let lines: Vec<Line> = facts.into_iter().map(|(k, v)| Line::plain(vec![k.to_owned(), v])).collect();
-        parts.push(table(&["", ""], &lines, Some(1)));
-        if r.cores.len() > 1 {
-            parts.push(self.cores());
+        let lines: Vec<Line> = facts.into_iter().map(|(k, v)| Line::plain(vec![html! { (k) }, v])).collect();
+        section(
+            "The schedule, and the proof",
+            &html! { "What a controller executes, and what is known about it." },
+            &html! {
+                (self.proof())
+                (table(&["", ""], &lines, Some(1)))
+                @if r.cores.len() > 1 { (self.each_core()) }
+                @if !r.skipped.is_empty() { (self.skipped()) }
+            },
+        )
+    }
+
+    fn proof(&self) -> Markup {
+        match self.report.verified {
+            None => html! { p.bad { "The schedule was not replayed (" code { "--no-verify" } ")." } },
+            Some(v) if v.writes_match && v.outputs_match => html! {
+                p {
+                    "Proven: " (self.n("/verified/inferences")) " inferences were replayed by the firmware's own code on a simulated core. \
+                     Every PCM cell was written as planned, in the first load and after it, and every output equals the quantized matrix \
+                     times its inputs, exactly."
+                }
+            },
+            Some(_) => html! { p.bad { "The replay does not match the plan: do not use this schedule." } },
         }
-        if !r.skipped.is_empty() {
-            let lines: Vec<Line> = r
-                .skipped
-                .iter()
-                .take(LAYERS_LISTED)
-                .map(|s| Line::plain(vec![format!("<code>{}</code>", escape(&s.name)), escape(&s.reason)]))
-                .collect();
-            let title = match r.skipped.len() {
-                1 => "1 tensor was left out".to_owned(),
-                n => format!("{n} tensors were left out"),
-            };
-            parts.push(folded(&title, &table(&["tensor", "why"], &lines, Some(1))));
-        }
-        section("The schedule, and the proof", "What a controller executes, and what is known about it.", &parts)
+    }
+
+    fn skipped(&self) -> Markup {
+        let skipped = &self.report.skipped;
+        let line = |s: &crate::report::SkippedReport| {
+            Line::plain(vec![html! { code { (Text(&s.name)) } }, html! { (Text(&s.reason)) }])
+        };
+        let lines: Vec<Line> = skipped.iter().take(LAYERS_LISTED).map(line).collect();
+        let were = if skipped.len() == 1 { "was" } else { "were" };
+        let title = format!("{} {were} left out", count(skipped.len() as u64, "tensor"));
+        folded(&title, &table(&["tensor", "why"], &lines, Some(1)))
     }
 
     /// Each core's load.
-    fn cores(&self) -> String {
+    fn each_core(&self) -> Markup {
         let line = |i: usize| {
             let p = |figure: &str| format!("/cores/{i}/{figure}");
             Line::plain(vec![
-                i.to_string(),
+                html! { (i) },
                 self.n(&p("weights")),
                 self.n(&p("steps")),
                 self.n(&p("per_inference/writes")),
@@ -71,15 +78,16 @@ impl Page<'_> {
         };
         let lines: Vec<Line> = (0..self.report.cores.len()).map(line).collect();
         let head =
-            ["core", "weights", "steps", "writes per inference", "programming", "worst cell", "bytes of its schedule"];
+            ["core", "weights", "steps", "writes per inference", "to program", "worst cell", "bytes of its schedule"];
         table(&head, &lines, None)
     }
 
-    pub(super) fn footer(&self) -> String {
-        format!(
-            "<footer>Made by elight-plan {}. Every figure of this page is in the object that <code>--json</code> prints: the <code>data</code> \
-             elements name its place. A figure in the table, the page and the object is one number.</footer>",
-            env!("CARGO_PKG_VERSION")
-        )
+    pub(super) fn footer(&self) -> Markup {
+        html! {
+            footer {
+                "Made by elight-plan " (env!("CARGO_PKG_VERSION")) ". Every figure of this page is in the object that " code { "--json" }
+                " prints: the " code { "data" } " elements name its place. A figure in the table, the page and the object is one number."
+            }
+        }
     }
 }

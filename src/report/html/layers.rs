@@ -1,11 +1,15 @@
 //! The sections of a plan's page that go by layer: costs, levels, errors.
 
-use super::parts::{Line, figure, folded, section, table};
-use super::{Page, escape, key};
+use maud::{Markup, html};
+
+use super::parts::{Line, Text, figure, folded, section, table};
+use super::{Page, key};
 use crate::order::Order;
 use crate::report::Report;
-use crate::report::chart::{self, Group, Picture};
-use crate::report::number::{energy, thousands, time, times};
+use crate::report::chart::{self, Group};
+use crate::show::names::distinct;
+use crate::show::number::{count, energy, large, time, times};
+use crate::show::svg::Picture;
 
 /// Layers listed in a table; a network with more has the others in the JSON object.
 pub(super) const LAYERS_LISTED: usize = 400;
@@ -29,7 +33,7 @@ pub(super) fn bars(report: &Report, groups: &[Group]) -> Vec<Picture> {
     let (pj_unit, pj_size) = unit(&pj, &[("pJ", 1.0), ("nJ", 1e3), ("uJ", 1e6), ("mJ", 1e9), ("J", 1e12)]);
     let (us_unit, us_size) = unit(&us, &[("us", 1.0), ("ms", 1e3), ("s", 1e6)]);
     let scaled = |values: &[f64], size: f64| values.iter().map(|v| v / size).collect::<Vec<f64>>();
-    let whole = |v: f64| thousands(v as u64);
+    let whole = |v: f64| large(v as u64);
     vec![
         chart::by_layer("layer-writes", "Writes", "level steps per inference", groups, &writes, &whole),
         chart::by_layer(
@@ -53,8 +57,9 @@ pub(super) fn bars(report: &Report, groups: &[Group]) -> Vec<Picture> {
 }
 
 impl Page<'_> {
-    pub(super) fn layers(&self) -> String {
+    pub(super) fn layers(&self) -> Markup {
         let r = self.report;
+        let names = distinct(&r.layers.iter().map(|l| l.name.as_str()).collect::<Vec<_>>());
         let grouped = if chart::groups(r).iter().any(|g| g.layers.len() > 1) {
             " The smallest layers are drawn as one."
         } else {
@@ -66,22 +71,25 @@ impl Page<'_> {
             "Programming only, without the light that passes.",
             "Of this layer's writes alone; a cell is worn by all layers together.",
         ];
-        let bars: String = self.pictures.bars.iter().zip(captions).map(|(p, c)| figure(p, false, c)).collect();
+        // A plan that writes nothing after the first load has nothing to draw bars of.
+        let bars = self.pictures.bars.iter().zip(captions).filter(|_| !self.at_rest());
         let lines: Vec<Line> = (0..r.layers.len().min(LAYERS_LISTED))
             .map(|i| {
                 let (layer, p) = (&r.layers[i], |path: &str| format!("/layers/{i}/{path}"));
                 let of = |order: Order, figure: &str| p(&format!("orders/{}/per_inference/{figure}", key(order)));
                 let writes = |order: Order| layer.orders.of(order).per_inference.writes;
                 Line::plain(vec![
-                    escape(&layer.name),
-                    format!("{}x{}", layer.rows, layer.cols),
+                    html! { (Text(names[i])) },
+                    html! { (layer.rows) "x" (layer.cols) },
                     self.n(&p("steps")),
                     self.f(&p("relative_error"), &|e| format!("{:.1} %", 100.0 * e)),
                     self.n(&of(Order::Natural, "writes")),
                     self.n(&of(Order::Sorted, "writes")),
                     self.n(&of(Order::Optimal, "writes")),
                     self.n(&p("lower_bound_writes")),
-                    times(writes(Order::Natural), writes(Order::Optimal)).unwrap_or_else(|| "none left".to_owned()),
+                    html! {
+                        (times(writes(Order::Natural), writes(Order::Optimal)).unwrap_or_else(|| "none left".to_owned()))
+                    },
                     self.f(&of(r.order, "energy_pj"), &energy),
                     self.f(&of(r.order, "time_us"), &time),
                     self.n(&of(r.order, "max_cell_writes")),
@@ -95,47 +103,50 @@ impl Page<'_> {
             "error",
             "natural",
             "sorted",
-            "optimal",
+            "best",
             "bound",
             "fewer",
             "energy",
-            "programming",
+            "to program",
             "worst cell",
         ];
         let more = r.layers.len().saturating_sub(LAYERS_LISTED);
-        let more = if more > 0 { format!("<p>{more} more layers are in the JSON object.</p>") } else { String::new() };
         section(
             "Layer by layer",
-            &format!("Layers run from top to bottom; figures are per inference.{grouped}"),
-            &[
-                figure(
-                    &self.pictures.dots,
-                    true,
-                    "The wider the line between the marks, the more the order matters for that layer. The bound of a layer holds for its rows alone; \
-                     the bound of the whole network is closer, as it counts the way between the layers too.",
-                ),
-                format!("<div class=\"grid\">{bars}</div>"),
-                folded("Table of the layers", &(table(&head, &lines, None) + &more)),
-            ],
+            &html! { "Layers run from top to bottom; figures are per inference." (grouped) },
+            &html! {
+                (figure(&self.pictures.dots, &html! {
+                    "The wider the line between the marks, the more the order matters for that layer. The bound of a layer holds for its \
+                     rows alone; the bound of the whole network is closer, as it counts the way between the layers too."
+                }))
+                div.grid { @for (picture, caption) in bars { (figure(picture, &html! { (caption) })) } }
+                (folded("Table of the layers", &html! {
+                    (table(&head, &lines, None))
+                    @if more > 0 { p { (count(more as u64, "more layer")) " in the JSON object." } }
+                }))
+            },
         )
     }
-    pub(super) fn levels(&self) -> String {
+
+    pub(super) fn levels(&self) -> Markup {
         let r = self.report;
+        let names = distinct(&r.layers.iter().map(|l| l.name.as_str()).collect::<Vec<_>>());
         let mut parts = Vec::new();
         if let (Some(picture), Some(detail)) = (&self.pictures.levels, &r.detail) {
             parts.push(figure(
                 picture,
-                true,
-                "Each layer's bars are drawn to the height of its own most frequent level, whose share stands at the right. Many weights at few \
-                 levels make few writes.",
+                &html! {
+                    "Each layer's bars are drawn to the height of its own most frequent level, whose share stands at the right. Many weights \
+                     at few levels make few writes."
+                },
             ));
             let top = (1i64 << r.bits) - 1;
             let lines: Vec<Line> = detail
                 .level_counts
                 .iter()
-                .zip(&r.layers)
+                .zip(&names)
                 .take(LAYERS_LISTED)
-                .map(|(counts, layer)| {
+                .map(|(counts, name)| {
                     let all = counts.iter().sum::<u64>().max(1) as f64;
                     let share = |n: u64| format!("{:.1} %", 100.0 * n as f64 / all);
                     let at = |level: i64| counts.get((level + top) as usize).copied().unwrap_or(0);
@@ -148,11 +159,11 @@ impl Page<'_> {
                     let entropy: f64 =
                         counts.iter().filter(|n| **n > 0).map(|n| -(*n as f64 / all) * (*n as f64 / all).log2()).sum();
                     Line::plain(vec![
-                        escape(&layer.name),
-                        share(at(0)),
-                        share(at(-top) + at(top)),
-                        format!("{mean:.2}"),
-                        format!("{entropy:.2} bits"),
+                        html! { (Text(name)) },
+                        html! { (share(at(0))) },
+                        html! { (share(at(-top) + at(top))) },
+                        html! { (format!("{mean:.2}")) },
+                        html! { (format!("{entropy:.2} bits")) },
                     ])
                 })
                 .collect();
@@ -167,33 +178,24 @@ impl Page<'_> {
         }
         parts.push(figure(
             &self.pictures.errors,
-            false,
-            "The length of the difference between the weights and what their levels stand for, over the length of the weights: 0 % is exact.",
+            &html! {
+                "The length of the difference between the weights and what their levels stand for, over the length of the weights: 0 % is \
+                 exact."
+            },
         ));
-        parts.push(folded(
-            "Table of the errors",
-            &table(
-                &["layer", "relative error"],
-                &(0..r.layers.len().min(LAYERS_LISTED))
-                    .map(|i| {
-                        Line::plain(vec![
-                            escape(&r.layers[i].name),
-                            self.f(&format!("/layers/{i}/relative_error"), &|e| format!("{:.2} %", 100.0 * e)),
-                        ])
-                    })
-                    .collect::<Vec<_>>(),
-                None,
-            ),
-        ));
-        let of = if r.reparam == "tanh" { "the tanh of each weight" } else { "each weight" };
+        let errors = (0..r.layers.len().min(LAYERS_LISTED)).map(|i| {
+            let error = self.f(&format!("/layers/{i}/relative_error"), &|e| format!("{:.2} %", 100.0 * e));
+            Line::plain(vec![html! { (Text(names[i])) }, error])
+        });
+        let errors = table(&["layer", "relative error"], &errors.collect::<Vec<_>>(), None);
+        parts.push(folded("Table of the errors", &errors));
         section(
             "Levels and error",
-            &format!(
-                "What is quantized is {of}, with a scale per {}; a cell has {} levels, and a pair of cells holds a signed level.",
-                self.s("/scale"),
-                1u32 << r.bits
-            ),
-            &parts,
+            &html! {
+                "What is quantized is " (if r.reparam == "tanh" { "the tanh of each weight" } else { "each weight" }) ", with a scale per "
+                (self.s("/scale")) "; a cell has " (1u32 << r.bits) " levels, and a pair of cells holds a signed level."
+            },
+            &html! { @for part in &parts { (part) } },
         )
     }
 }

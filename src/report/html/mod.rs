@@ -6,20 +6,26 @@
 
 mod cells;
 mod compare;
+mod explore;
 mod foot;
 mod head;
+mod inference;
 mod layers;
 mod parts;
 
+use maud::{Markup, html};
 use serde_json::Value;
 
-use super::chart::{self, Picture};
-use super::number::thousands;
-use super::{Report, chart::escape};
+use super::Report;
+use super::chart;
+use super::words::network_name;
 use crate::level::DeviceProfile;
 use crate::order::Order;
+use crate::show::number::thousands;
+use crate::show::svg::Picture;
 
 pub use compare::page as comparison;
+pub use explore::page as exploration;
 
 use parts::{Figures, document};
 
@@ -76,28 +82,23 @@ pub fn page(report: &Report, device: &DeviceProfile, pictures: &Pictures) -> Res
     let figures = Figures::new(serde_json::to_value(report)?);
     let page = Page { report, device, pictures, figures };
     let title = format!("{} on a {} core", network_name(&report.network), report.core);
-    let body = [
-        page.header(&title),
-        "<main>".to_owned(),
-        page.short(),
-        page.orders(),
-        page.layers(),
-        page.wear(),
-        page.lifetime(),
-        page.steps(),
-        page.trade(),
-        page.levels(),
-        page.schedule(),
-        "</main>".to_owned(),
-        page.footer(),
-    ];
-    Ok(document(&title, &body.join("\n")))
-}
-
-/// The file's name, without folder and extension.
-fn network_name(path: &str) -> String {
-    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    name.strip_suffix(".safetensors").unwrap_or(name).to_owned()
+    let body = html! {
+        (page.header(&title))
+        main {
+            (page.short())
+            (page.orders())
+            (page.trade())
+            (page.layers())
+            (page.wear())
+            (page.lifetime())
+            (page.inference())
+            (page.steps())
+            (page.levels())
+            (page.schedule())
+        }
+        (page.footer())
+    };
+    Ok(document(&title, &body))
 }
 
 /// What the sections are made from.
@@ -110,17 +111,22 @@ struct Page<'a> {
 
 impl Page<'_> {
     /// A whole number of the report.
-    fn n(&self, pointer: &str) -> String {
+    fn n(&self, pointer: &str) -> Markup {
         self.figures.show(pointer, &|v| v.as_u64().map(thousands))
     }
 
+    /// So many of something: the number of the report, and the noun in the right number.
+    fn count(&self, pointer: &str, n: u64, noun: &str) -> Markup {
+        html! { (self.n(pointer)) " " (noun) @if n != 1 { "s" } }
+    }
+
     /// A number of the report, written by `show`; `-` where there is none.
-    fn f(&self, pointer: &str, show: &dyn Fn(f64) -> String) -> String {
+    fn f(&self, pointer: &str, show: &dyn Fn(f64) -> String) -> Markup {
         self.figures.show(pointer, &|v| v.as_f64().map(show))
     }
 
     /// A text of the report.
-    fn s(&self, pointer: &str) -> String {
+    fn s(&self, pointer: &str) -> Markup {
         self.figures.show(pointer, &|v| match v {
             Value::String(text) => Some(text.clone()),
             _ => None,
@@ -130,6 +136,11 @@ impl Page<'_> {
     /// The JSON pointer of a figure of the schedule's order, per inference.
     fn chosen(&self, figure: &str) -> String {
         per_inference(self.report.order, figure)
+    }
+
+    /// Whether nothing is written after the first load.
+    fn at_rest(&self) -> bool {
+        self.report.orders.of(self.report.order).per_inference.writes == 0
     }
 }
 

@@ -83,9 +83,7 @@ fn the_ideal_core_is_the_quantized_network() {
     assert_eq!(found["core_scores"].as_array().unwrap().len(), 1, "without chance one core is enough");
     assert_eq!(found["proof"]["integer_outputs"], 64 + 128 + 10);
     assert_eq!(found["dac_bits"], 4);
-    let out = sim(&[&schedule, "--weights", DIGITS, "--quiet"]);
-    let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(text.contains("quantized") && text.contains("98.33 %") && text.contains("one layer at a time"), "{text}");
+    assert!(sim(&[&schedule, "--weights", DIGITS, "--quiet"]).stdout.is_empty());
 }
 
 /// Convolutions of all kinds, residual blocks, a core of another shape and another order: every run steps an image through the
@@ -253,7 +251,10 @@ fn mistakes_are_explained() {
     fails_with(&[&base[..], &["--noise", &negative]].concat(), &["negative.toml", "is -0.1, expected a number of 0"]);
     fails_with(&[&base[..], &["--noise", "loud"]].concat(), &["noise `loud`", "electrical-pcm, optical-pcm"]);
     fails_with(&[&base[..], &["--drift", "5"]].concat(), &["--drift needs a noise model"]);
-    fails_with(&[&base[..], &["--drift", "-5", "--noise", "electrical-pcm"]].concat(), &["--drift is -5, expected"]);
+    fails_with(
+        &[&base[..], &["--drift", "-5", "--noise", "electrical-pcm"]].concat(),
+        &["expected seconds, 0 or above"],
+    );
 }
 
 /// What README.md and docs/simulation.md show.
@@ -264,9 +265,10 @@ fn the_simulation_shown_is_what_is_printed() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_elight-sim"));
     command
         .args(["digits.elight", "--noise", "electrical-pcm", "--adc", "6", "--weights"])
+        .env("COLUMNS", "80")
         .arg(Path::new(ROOT).join(DIGITS));
     let printed = String::from_utf8(command.current_dir(folder.path()).output().unwrap().stdout).unwrap();
-    for (page, first) in [("README.md", "proved "), ("docs/simulation.md", "simulated mlp")] {
+    for (page, first) in [("README.md", "mlp on digits"), ("docs/simulation.md", "mlp on digits")] {
         let text = std::fs::read_to_string(Path::new(ROOT).join(page)).unwrap();
         let from =
             text.find(&format!("```text\n{first}")).unwrap_or_else(|| panic!("{page}: no block begins with `{first}`"));

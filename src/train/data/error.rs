@@ -1,5 +1,6 @@
 //! What can be wrong with images and their files; the names of the data sets.
 
+use elight::show::names::did_you_mean;
 use std::path::PathBuf;
 
 /// Names of the data sets, with a line on each.
@@ -15,7 +16,7 @@ pub const DATASETS: [(&str, &str); 5] = [
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// No such data set.
-    #[error("data set `{0}` is not known: choose one of {list}", list = DATASETS.map(|(n, _)| n).join(", "))]
+    #[error("data set `{0}` is not known{meant}: choose one of {list}", meant = did_you_mean(.0, DATASETS.map(|(n, _)| n)), list = DATASETS.map(|(n, _)| n).join(", "))]
     Unknown(String),
     /// A data set that has files was named without a directory.
     #[error("data set `{0}` needs the directory of its files: set data.dir in the config, or give --data DIR")]

@@ -26,6 +26,7 @@ use super::residual::{Residual, Shortcut};
 use super::sequential::Sequential;
 use super::shape::Flatten;
 use super::tensor::Shape;
+use elight::show::names::did_you_mean;
 
 /// Names of all architectures, with a line on each.
 pub const MODELS: [(&str, &str); 13] = [
@@ -65,7 +66,7 @@ pub struct ModelSpec {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// No such architecture.
-    #[error("model `{0}` is not known: choose one of {list}", list = MODELS.map(|(n, _)| n).join(", "))]
+    #[error("model `{0}` is not known{meant}: choose one of {list}", meant = did_you_mean(.0, MODELS.map(|(n, _)| n)), list = MODELS.map(|(n, _)| n).join(", "))]
     Unknown(String),
     /// The architecture does not fit the data.
     #[error("model `{model}` does not fit inputs of {input}: {cause}")]
