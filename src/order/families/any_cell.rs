@@ -40,10 +40,10 @@ impl<'a> AnyCell<'a> {
     }
 
     /// The plan in which weights keep their core row, with as many steps: a plan of this family, too.
-    fn by_rows(&self, layers: &[Profiles], percent: f64) -> Result<Proposal, OrderError> {
+    fn by_rows(&self, layers: &[Profiles], extra: ExtraSteps) -> Result<Proposal, OrderError> {
         let (problem, wiring) = (self.problem, self.problem.wiring);
         let rows = layers.iter().map(Profiles::rows);
-        let runs = match relax(layers, wiring.core_rows, wiring.cells, ExtraSteps::Percent(percent))? {
+        let runs = match relax(layers, wiring.core_rows, wiring.cells, extra)? {
             Relaxed::Fixed(fixed) => fixed.visits,
             Relaxed::Layers(relaxed) => {
                 let arrangement = quantile::arrange(
@@ -77,7 +77,7 @@ impl<'a> AnyCell<'a> {
         let slots = |covers: &[_], cells| -> Box<dyn Slots> {
             Box::new(CoreSlots::new(&core.layers, covers, cells, core.levels.clone(), wiring.top))
         };
-        let by_rows = self.by_rows(layers, percent)?;
+        let by_rows = self.by_rows(layers, ExtraSteps::Percent(percent))?;
         let Some(fixed) = fixed else { return Ok(by_rows) };
         if fixed.steps() <= budget {
             return Ok(Proposal { slots: slots(&fixed.covers, fixed.cells), writes: 0 });
@@ -133,6 +133,8 @@ impl Family for AnyCell<'_> {
                     CoreSlots::new(&core.layers, &plan.covers, plan.cells, core.levels.clone(), problem.wiring.top);
                 Ok(Proposal { slots: Box::new(slots), writes: 0 })
             }
+            // Nothing but zeros.
+            (_, None) if core.levels.is_empty() => self.by_rows(&layers, ExtraSteps::FixedLevels),
             (_, None) => Err(OrderError::TooFewCells { needed: core.levels.len() }),
         };
         if stopped.into_inner() {

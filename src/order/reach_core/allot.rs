@@ -15,7 +15,7 @@ impl Load {
     /// Of a layer.
     #[must_use]
     pub fn of(layer: &Demand, levels: &Levels, core_rows: usize, columns: usize) -> Self {
-        let visits: u64 = (0..layer.entries()).map(|entry| layer.least_visits(entry, columns)).sum();
+        let visits: u64 = (0..layer.outputs()).map(|output| layer.least_visits(output, columns)).sum();
         Self { weights: layer.totals(levels.len()), least: visits.div_ceil(core_rows as u64).max(1) }
     }
 

@@ -85,7 +85,7 @@ impl Cells {
     /// Cells of a core row at one level.
     #[inline(always)]
     #[must_use]
-    pub fn count(&self, row: usize, level: usize) -> i16 {
+    pub fn count(&self, row: usize, level: usize) -> i32 {
         self.have[row * self.blocks + level / LANES][level % LANES]
     }
 

@@ -5,7 +5,7 @@ use super::cells::Cells;
 use super::demand::Demand;
 use super::draw::{Draw, Odds};
 
-/// The visits of a layer. A core row serves one entry in each step: the two are a *slot*. In every phase all core rows have as many slots
+/// The visits of a layer. A core row serves one output in each step: the two are a *slot*. In every phase all core rows have as many slots
 /// as the phase has steps, so the work is always even.
 #[derive(Clone, Debug)]
 pub struct Cover {
@@ -13,31 +13,31 @@ pub struct Cover {
     first_pattern: usize,
     core_rows: usize,
     blocks: usize,
-    entries: usize,
+    outputs: usize,
     /// Steps of each phase.
     steps: Vec<u32>,
-    /// Entry that each slot serves.
+    /// Output that each slot serves.
     owner: Vec<u32>,
     /// Phase and core row of each slot: `phase * core rows + core row`.
     kind: Vec<u32>,
     /// Slots of each kind.
     of_kind: Vec<Vec<u32>>,
-    /// Slots of each entry, and where each slot stands there.
-    of_entry: Vec<Vec<u32>>,
+    /// Slots of each output, and where each slot stands there.
+    of_output: Vec<Vec<u32>>,
     place: Vec<u32>,
-    /// Visits: `[kind][entry]`.
-    visits: Vec<u16>,
+    /// Visits: `[kind][output]`.
+    visits: Vec<u32>,
     /// Weights by level less cells that serve them: above zero what is missing, below what is idle.
     open: Vec<Block>,
-    /// Missing in each entry.
+    /// Missing in each output.
     missing: Vec<i32>,
-    /// Entries in which something is missing, and where each entry stands there.
+    /// Outputs in which something is missing, and where each output stands there.
     wanting: Vec<u32>,
     wanting_at: Vec<u32>,
     total: i64,
 }
 
-/// Slots that are looked through one by one, instead of all entries.
+/// Slots that are looked through one by one, instead of all outputs.
 const FEW_SLOTS: usize = 24;
 
 const NOWHERE: u32 = u32::MAX;
@@ -46,39 +46,39 @@ impl Cover {
     /// Slots dealt out in proportion to the weights.
     #[must_use]
     pub fn new(demand: &Demand, cells: &Cells, first_pattern: usize, steps: &[u32]) -> Self {
-        let (core_rows, blocks, entries) = (cells.core_rows(), cells.blocks(), demand.entries());
+        let (core_rows, blocks, outputs) = (cells.core_rows(), cells.blocks(), demand.outputs());
         let mut cover = Self {
             first_pattern,
             core_rows,
             blocks,
-            entries,
+            outputs,
             steps: vec![0; steps.len()],
             owner: Vec::new(),
             kind: Vec::new(),
             of_kind: vec![Vec::new(); steps.len() * core_rows],
-            of_entry: vec![Vec::new(); entries],
+            of_output: vec![Vec::new(); outputs],
             place: Vec::new(),
-            visits: vec![0; steps.len() * core_rows * entries],
-            open: (0..entries).flat_map(|entry| demand.of(entry).iter().copied()).collect(),
-            missing: vec![0; entries],
+            visits: vec![0; steps.len() * core_rows * outputs],
+            open: (0..outputs).flat_map(|output| demand.of(output).iter().copied()).collect(),
+            missing: vec![0; outputs],
             wanting: Vec::new(),
-            wanting_at: vec![NOWHERE; entries],
+            wanting_at: vec![NOWHERE; outputs],
             total: 0,
         };
-        for entry in 0..entries {
-            cover.recount(entry);
+        for output in 0..outputs {
+            cover.recount(output);
         }
-        let weights: Vec<u64> = (0..entries).map(|entry| u64::from(demand.weights(entry)).max(1)).collect();
+        let weights: Vec<u64> = (0..outputs).map(|output| u64::from(demand.weights(output)).max(1)).collect();
         let all: u64 = weights.iter().sum();
         for (phase, &steps) in steps.iter().enumerate() {
             let slots = u64::from(steps) * core_rows as u64;
             let (mut sum, mut dealt) = (0, 0);
-            for (entry, weights) in weights.iter().enumerate() {
+            for (output, weights) in weights.iter().enumerate() {
                 sum += weights;
-                let until = if entry + 1 == entries { slots } else { slots * sum / all };
+                let until = if output + 1 == outputs { slots } else { slots * sum / all };
                 while dealt < until {
                     // Neighbouring slots are on neighbouring core rows, and outputs begin on different ones.
-                    cover.push(cells, phase * core_rows + (dealt as usize) % core_rows, entry);
+                    cover.push(cells, phase * core_rows + (dealt as usize) % core_rows, output);
                     dealt += 1;
                 }
             }
@@ -117,7 +117,7 @@ impl Cover {
         self.total
     }
 
-    /// Entries that a core row serves in a phase, one for each step.
+    /// Outputs that a core row serves in a phase, one for each step.
     pub fn served(&self, phase: usize, core_row: usize) -> impl ExactSizeIterator<Item = u32> + '_ {
         self.of_kind[phase * self.core_rows + core_row].iter().map(|&slot| self.owner[slot as usize])
     }
@@ -141,54 +141,54 @@ impl Cover {
     }
 
     #[inline(always)]
-    fn open(&self, entry: usize) -> &[Block] {
-        &self.open[entry * self.blocks..][..self.blocks]
+    fn open(&self, output: usize) -> &[Block] {
+        &self.open[output * self.blocks..][..self.blocks]
     }
 
     #[inline(always)]
-    fn open_mut(&mut self, entry: usize) -> &mut [Block] {
-        &mut self.open[entry * self.blocks..][..self.blocks]
+    fn open_mut(&mut self, output: usize) -> &mut [Block] {
+        &mut self.open[output * self.blocks..][..self.blocks]
     }
 
-    /// Adds up what an entry misses.
+    /// Adds up what an output misses.
     #[inline(always)]
-    fn recount(&mut self, entry: usize) {
-        let missing = positive(self.open(entry));
-        self.note(entry, missing);
+    fn recount(&mut self, output: usize) {
+        let missing = positive(self.open(output));
+        self.note(output, missing);
     }
 
-    /// Notes what an entry misses.
+    /// Notes what an output misses.
     #[inline(always)]
-    fn note(&mut self, entry: usize, missing: i32) {
-        let before = std::mem::replace(&mut self.missing[entry], missing);
+    fn note(&mut self, output: usize, missing: i32) {
+        let before = std::mem::replace(&mut self.missing[output], missing);
         self.total += i64::from(missing - before);
-        let at = self.wanting_at[entry];
+        let at = self.wanting_at[output];
         if missing > 0 && at == NOWHERE {
-            self.wanting_at[entry] = self.wanting.len() as u32;
-            self.wanting.push(entry as u32);
+            self.wanting_at[output] = self.wanting.len() as u32;
+            self.wanting.push(output as u32);
         } else if missing == 0 && at != NOWHERE {
             self.wanting.swap_remove(at as usize);
             if let Some(&moved) = self.wanting.get(at as usize) {
                 self.wanting_at[moved as usize] = at;
             }
-            self.wanting_at[entry] = NOWHERE;
+            self.wanting_at[output] = NOWHERE;
         }
     }
 
-    fn push(&mut self, cells: &Cells, kind: usize, entry: usize) {
+    fn push(&mut self, cells: &Cells, kind: usize, output: usize) {
         let slot = self.owner.len() as u32;
-        self.owner.push(entry as u32);
+        self.owner.push(output as u32);
         self.kind.push(kind as u32);
         self.of_kind[kind].push(slot);
-        self.place.push(self.of_entry[entry].len() as u32);
-        self.of_entry[entry].push(slot);
-        self.visits[kind * self.entries + entry] += 1;
+        self.place.push(self.of_output[output].len() as u32);
+        self.of_output[output].push(slot);
+        self.visits[kind * self.outputs + output] += 1;
         let row = self.row(cells, kind);
-        add(self.open_mut(entry), cells.have(row), -1);
-        self.recount(entry);
+        add(self.open_mut(output), cells.have(row), -1);
+        self.recount(output);
     }
 
-    /// Gives a slot to another entry.
+    /// Gives a slot to another output.
     #[inline(always)]
     fn give(&mut self, cells: &Cells, slot: usize, to: usize) {
         let from = self.owner[slot] as usize;
@@ -198,16 +198,16 @@ impl Cover {
         add(&mut self.open[to * self.blocks..][..self.blocks], have, -1);
         self.recount(from);
         self.recount(to);
-        self.visits[kind * self.entries + from] -= 1;
-        self.visits[kind * self.entries + to] += 1;
+        self.visits[kind * self.outputs + from] -= 1;
+        self.visits[kind * self.outputs + to] += 1;
         self.owner[slot] = to as u32;
         let place = self.place[slot] as usize;
-        self.of_entry[from].swap_remove(place);
-        if let Some(&moved) = self.of_entry[from].get(place) {
+        self.of_output[from].swap_remove(place);
+        if let Some(&moved) = self.of_output[from].get(place) {
             self.place[moved as usize] = place as u32;
         }
-        self.place[slot] = self.of_entry[to].len() as u32;
-        self.of_entry[to].push(slot as u32);
+        self.place[slot] = self.of_output[to].len() as u32;
+        self.of_output[to].push(slot as u32);
     }
 
     /// Exchanges the owners of two slots, which then miss so much.
@@ -220,21 +220,21 @@ impl Cover {
         exchange(&mut self.open[of_b * self.blocks..][..self.blocks], have_b, have_a);
         self.note(of_a, missing.0);
         self.note(of_b, missing.1);
-        self.visits[kind_a * self.entries + of_a] -= 1;
-        self.visits[kind_b * self.entries + of_a] += 1;
-        self.visits[kind_b * self.entries + of_b] -= 1;
-        self.visits[kind_a * self.entries + of_b] += 1;
+        self.visits[kind_a * self.outputs + of_a] -= 1;
+        self.visits[kind_b * self.outputs + of_a] += 1;
+        self.visits[kind_b * self.outputs + of_b] -= 1;
+        self.visits[kind_a * self.outputs + of_b] += 1;
         (self.owner[a], self.owner[b]) = (of_b as u32, of_a as u32);
         let (place_a, place_b) = (self.place[a], self.place[b]);
-        self.of_entry[of_a][place_a as usize] = b as u32;
-        self.of_entry[of_b][place_b as usize] = a as u32;
+        self.of_output[of_a][place_a as usize] = b as u32;
+        self.of_output[of_b][place_b as usize] = a as u32;
         (self.place[a], self.place[b]) = (place_b, place_a);
     }
 
     /// Tries so many changes of visits; stops when nothing is missing.
     #[inline(always)]
     pub fn improve(&mut self, cells: &Cells, draw: &mut Draw, moves: u64, odds: &Odds) {
-        if self.entries < 2 || self.owner.is_empty() {
+        if self.outputs < 2 || self.owner.is_empty() {
             return;
         }
         for _ in 0..moves {
@@ -281,17 +281,17 @@ impl Cover {
         }
     }
 
-    /// An entry that misses a weight of some level gets a core row that has the level, for one of its own.
+    /// An output that misses a weight of some level gets a core row that has the level, for one of its own.
     #[inline(always)]
     fn try_help(&mut self, cells: &Cells, draw: &mut Draw, odds: &Odds) {
-        let entry = self.wanting[draw.below(self.wanting.len())] as usize;
-        let Some(level) = self.missed_level(entry, draw) else { return };
+        let output = self.wanting[draw.below(self.wanting.len())] as usize;
+        let Some(level) = self.missed_level(output, draw) else { return };
         let kinds = self.of_kind.len();
         let begin = draw.below(kinds);
         let holds = |kind: &usize| cells.count(self.row(cells, *kind), level) > 0 && !self.of_kind[*kind].is_empty();
         let Some(kind) = (begin..kinds).chain(0..begin).find(holds) else { return };
         let b = self.of_kind[kind][draw.below(self.of_kind[kind].len())] as usize;
-        let own = &self.of_entry[entry];
+        let own = &self.of_output[output];
         if own.is_empty() {
             return;
         }
@@ -299,18 +299,18 @@ impl Cover {
         self.try_swap(cells, a, b, draw, odds);
     }
 
-    /// Calls `f` with every entry that visits a kind, and how often it does.
+    /// Calls `f` with every output that visits a kind, and how often it does.
     #[inline(always)]
-    fn visitors(&self, kind: usize, mut f: impl FnMut(usize, i16)) {
-        let visits = &self.visits[kind * self.entries..][..self.entries];
+    fn visitors(&self, kind: usize, mut f: impl FnMut(usize, i32)) {
+        let visits = &self.visits[kind * self.outputs..][..self.outputs];
         let slots = &self.of_kind[kind];
-        if slots.len() < self.entries.min(FEW_SLOTS) {
+        if slots.len() < self.outputs.min(FEW_SLOTS) {
             for (i, &slot) in slots.iter().enumerate() {
-                let entry = self.owner[slot as usize];
-                let times = visits[entry as usize] as i16;
-                // Each entry once: with the first of its slots.
-                if times == 1 || !slots[..i].iter().any(|&before| self.owner[before as usize] == entry) {
-                    f(entry as usize, times);
+                let output = self.owner[slot as usize];
+                let times = visits[output as usize] as i32;
+                // Each output once: with the first of its slots.
+                if times == 1 || !slots[..i].iter().any(|&before| self.owner[before as usize] == output) {
+                    f(output as usize, times);
                 }
             }
         } else {
@@ -318,7 +318,7 @@ impl Cover {
                 .iter()
                 .enumerate()
                 .filter(|(_, times)| **times > 0)
-                .for_each(|(entry, &times)| f(entry, times as i16));
+                .for_each(|(output, &times)| f(output, times as i32));
         }
     }
 
@@ -329,79 +329,79 @@ impl Cover {
         let levels = self.blocks * LANES;
         let open = self.open.as_flattened();
         let mut change = 0;
-        self.visitors(phase * self.core_rows + core_row, |entry, times| {
-            let (from, to) = (open[entry * levels + from], open[entry * levels + to]);
+        self.visitors(phase * self.core_rows + core_row, |output, times| {
+            let (from, to) = (open[output * levels + from], open[output * levels + to]);
             let more = (from + times).max(0) - from.max(0) + (to - times).max(0) - to.max(0);
-            change += i32::from(more);
+            change += more;
         });
         change
     }
 
     /// Takes note of a change of one cell's level.
     #[inline(always)]
-    pub fn changed(&mut self, phase: usize, core_row: usize, from: usize, to: usize, touched: &mut Vec<(u32, i16)>) {
+    pub fn changed(&mut self, phase: usize, core_row: usize, from: usize, to: usize, touched: &mut Vec<(u32, i32)>) {
         let levels = self.blocks * LANES;
         touched.clear();
-        self.visitors(phase * self.core_rows + core_row, |entry, times| touched.push((entry as u32, times)));
-        for &(entry, times) in &*touched {
-            let open = &mut self.open.as_flattened_mut()[entry as usize * levels..][..levels];
+        self.visitors(phase * self.core_rows + core_row, |output, times| touched.push((output as u32, times)));
+        for &(output, times) in &*touched {
+            let open = &mut self.open.as_flattened_mut()[output as usize * levels..][..levels];
             let before = open[from].max(0) + open[to].max(0);
             open[from] += times;
             open[to] -= times;
-            let more = i32::from(open[from].max(0) + open[to].max(0) - before);
+            let more = open[from].max(0) + open[to].max(0) - before;
             if more != 0 {
-                self.note(entry as usize, self.missing[entry as usize] + more);
+                self.note(output as usize, self.missing[output as usize] + more);
             }
         }
     }
 
-    /// A level that some entry misses, and a kind that the entry visits; `None` when nothing is missing.
+    /// A level that some output misses, and a kind that the output visits; `None` when nothing is missing.
     #[inline(always)]
     pub fn wanted(&self, draw: &mut Draw) -> Option<(usize, usize)> {
         if self.wanting.is_empty() {
             return None;
         }
-        let entry = self.wanting[draw.below(self.wanting.len())] as usize;
-        let own = &self.of_entry[entry];
+        let output = self.wanting[draw.below(self.wanting.len())] as usize;
+        let own = &self.of_output[output];
         if own.is_empty() {
             return None;
         }
-        let level = self.missed_level(entry, draw)?;
+        let level = self.missed_level(output, draw)?;
         Some((level, self.kind[own[draw.below(own.len())] as usize] as usize))
     }
 
-    /// One of the levels that an entry misses.
+    /// One of the levels that an output misses.
     #[inline(always)]
-    fn missed_level(&self, entry: usize, draw: &mut Draw) -> Option<usize> {
+    fn missed_level(&self, output: usize, draw: &mut Draw) -> Option<usize> {
         let levels = self.blocks * LANES;
         let begin = draw.below(levels);
-        let open = self.open(entry).as_flattened();
+        let open = self.open(output).as_flattened();
         (begin..levels).chain(0..begin).find(|&level| open[level] > 0)
     }
 
-    /// Entries that are looked at for the change of a cell, about.
+    /// Outputs that are looked at for the change of a cell, about.
     #[must_use]
     pub fn visitors_of_a_row(&self) -> usize {
         let slots = self.of_kind.first().map_or(0, Vec::len);
-        if slots < self.entries.min(FEW_SLOTS) { slots } else { self.entries }
+        if slots < self.outputs.min(FEW_SLOTS) { slots } else { self.outputs }
     }
 
-    /// Entries that a layer has.
+    /// Outputs that a layer has.
     #[must_use]
-    pub fn entries(&self) -> usize {
-        self.entries
+    pub fn outputs(&self) -> usize {
+        self.outputs
     }
 
-    /// Adds a step to a phase, and gives its slots to the entries that miss most.
+    /// Adds a step to a phase, and gives its slots to the outputs that miss most.
     pub fn add_step(&mut self, cells: &Cells, phase: usize) {
         for core_row in 0..self.core_rows {
             let kind = phase * self.core_rows + core_row;
             let have = cells.have(self.row(cells, kind));
-            let gain = |&entry: &u32| {
-                let entry = entry as usize;
-                (self.missing[entry] - positive_without(self.open(entry), have), std::cmp::Reverse(entry))
+            let gain = |&output: &u32| {
+                let output = output as usize;
+                (self.missing[output] - positive_without(self.open(output), have), std::cmp::Reverse(output))
             };
-            let most = self.wanting.iter().max_by_key(|entry| gain(entry)).copied();
+            let most = self.wanting.iter().max_by_key(|output| gain(output)).copied();
             self.push(cells, kind, most.unwrap_or(0) as usize);
         }
         self.steps[phase] += 1;
@@ -416,8 +416,8 @@ impl Cover {
             let kind = phase * self.core_rows + core_row;
             let have = cells.have(self.row(cells, kind));
             let loss = |slot: u32| {
-                let entry = self.owner[slot as usize] as usize;
-                (positive_with(self.open(entry), have) - self.missing[entry], slot)
+                let output = self.owner[slot as usize] as usize;
+                (positive_with(self.open(output), have) - self.missing[output], slot)
             };
             let Some(slot) = self.of_kind[kind].iter().copied().min_by_key(|&slot| loss(slot)) else { continue };
             self.remove(cells, slot as usize);
@@ -426,14 +426,14 @@ impl Cover {
     }
 
     fn remove(&mut self, cells: &Cells, slot: usize) {
-        let (entry, kind) = (self.owner[slot] as usize, self.kind[slot] as usize);
+        let (output, kind) = (self.owner[slot] as usize, self.kind[slot] as usize);
         let have = cells.have(self.row(cells, kind));
-        add(&mut self.open[entry * self.blocks..][..self.blocks], have, 1);
-        self.recount(entry);
-        self.visits[kind * self.entries + entry] -= 1;
+        add(&mut self.open[output * self.blocks..][..self.blocks], have, 1);
+        self.recount(output);
+        self.visits[kind * self.outputs + output] -= 1;
         let place = self.place[slot] as usize;
-        self.of_entry[entry].swap_remove(place);
-        if let Some(&moved) = self.of_entry[entry].get(place) {
+        self.of_output[output].swap_remove(place);
+        if let Some(&moved) = self.of_output[output].get(place) {
             self.place[moved as usize] = place as u32;
         }
         self.of_kind[kind].retain(|&s| s as usize != slot);
@@ -443,8 +443,8 @@ impl Cover {
         self.kind.swap_remove(slot);
         self.place.swap_remove(slot);
         if last != slot {
-            let (entry, kind) = (self.owner[slot] as usize, self.kind[slot] as usize);
-            self.of_entry[entry][self.place[slot] as usize] = slot as u32;
+            let (output, kind) = (self.owner[slot] as usize, self.kind[slot] as usize);
+            self.of_output[output][self.place[slot] as usize] = slot as u32;
             for s in &mut self.of_kind[kind] {
                 if *s as usize == last {
                     *s = slot as u32;

@@ -2,9 +2,6 @@
 
 use super::block::{Block, LANES};
 
-/// Most weights of one output, so that sums of a block stay within 16 bits; longer outputs are split.
-const LONGEST: u32 = 8_000;
-
 /// The levels other than 0 that occur in a network, ascending: what a cell can be of use for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Levels {
@@ -55,108 +52,81 @@ impl Levels {
 /// The outputs of one layer.
 #[derive(Clone, Debug)]
 pub struct Demand {
-    /// Blocks of each entry.
+    /// Blocks of each output.
     blocks: usize,
-    /// Weights by level, an entry after the other.
+    /// Weights by level, an output after the other.
     counts: Vec<Block>,
-    /// Output of each entry: one output is several entries when it has very many weights.
-    output: Vec<u32>,
-    /// Outputs of the layer.
-    outputs: usize,
 }
 
 impl Demand {
     /// No output yet.
     #[must_use]
     pub fn new(levels: &Levels) -> Self {
-        Self { blocks: levels.blocks(), counts: Vec::new(), output: Vec::new(), outputs: 0 }
+        Self { blocks: levels.blocks(), counts: Vec::new() }
     }
 
     /// Adds the next output: its weights at each level of [`Levels`].
     pub fn push(&mut self, counts: &[u32]) {
-        let total: u64 = counts.iter().map(|&n| u64::from(n)).sum();
-        let parts = total.div_ceil(u64::from(LONGEST)).max(1) as u32;
-        for part in 0..parts {
-            let from = self.counts.len();
-            self.counts.resize(from + self.blocks, [0; LANES]);
-            for (level, &n) in counts.iter().enumerate() {
-                let share = (u64::from(n) * u64::from(part + 1) / u64::from(parts)
-                    - u64::from(n) * u64::from(part) / u64::from(parts)) as i16;
-                self.counts[from + level / LANES][level % LANES] = share;
-            }
-            self.output.push(self.outputs as u32);
+        let from = self.counts.len();
+        self.counts.resize(from + self.blocks, [0; LANES]);
+        for (level, &n) in counts.iter().enumerate() {
+            self.counts[from + level / LANES][level % LANES] = n as i32;
         }
-        self.outputs += 1;
-    }
-
-    /// Entries: outputs, or parts of long ones.
-    #[must_use]
-    pub fn entries(&self) -> usize {
-        self.output.len()
-    }
-
-    /// Output of an entry.
-    #[must_use]
-    pub fn output(&self, entry: usize) -> u32 {
-        self.output[entry]
     }
 
     /// Outputs of the layer.
     #[must_use]
     pub fn outputs(&self) -> usize {
-        self.outputs
+        self.counts.len() / self.blocks
     }
 
-    /// Weights of an entry by level.
+    /// Weights of an output by level.
     #[must_use]
-    pub fn of(&self, entry: usize) -> &[Block] {
-        &self.counts[entry * self.blocks..][..self.blocks]
+    pub fn of(&self, output: usize) -> &[Block] {
+        &self.counts[output * self.blocks..][..self.blocks]
     }
 
-    /// Weights of an entry at one level.
+    /// Weights of an output at one level.
     #[must_use]
-    pub fn at(&self, entry: usize, level: usize) -> u32 {
-        self.of(entry)[level / LANES][level % LANES] as u32
+    pub fn at(&self, output: usize, level: usize) -> u32 {
+        self.of(output)[level / LANES][level % LANES] as u32
     }
 
-    /// Weights of an entry.
+    /// Weights of an output.
     #[must_use]
-    pub fn weights(&self, entry: usize) -> u32 {
-        self.of(entry).iter().flatten().map(|&n| n as u32).sum()
+    pub fn weights(&self, output: usize) -> u32 {
+        self.of(output).iter().flatten().map(|&n| n as u32).sum()
     }
 
-    /// Levels of an entry that occur.
+    /// Levels of an output that occur.
     #[must_use]
-    pub fn distinct(&self, entry: usize) -> usize {
-        self.of(entry).iter().flatten().filter(|&&n| n > 0).count()
+    pub fn distinct(&self, output: usize) -> usize {
+        self.of(output).iter().flatten().filter(|&&n| n > 0).count()
     }
 
-    /// Weights of all entries by level.
+    /// Weights of all outputs by level.
     #[must_use]
     pub fn totals(&self, levels: usize) -> Vec<u64> {
         let mut totals = vec![0; levels];
-        for entry in 0..self.entries() {
+        for output in 0..self.outputs() {
             for (level, total) in totals.iter_mut().enumerate() {
-                *total += u64::from(self.at(entry, level));
+                *total += u64::from(self.at(output, level));
             }
         }
         totals
     }
 
-    /// Some of the entries, evenly spread, as a smaller layer of the same kind.
+    /// Some of the outputs, evenly spread, as a smaller layer of the same kind.
     #[must_use]
-    pub fn sample(&self, entries: usize) -> Self {
-        let mut sample = Self { blocks: self.blocks, counts: Vec::new(), output: Vec::new(), outputs: entries };
-        for i in 0..entries {
-            sample.counts.extend_from_slice(self.of(i * self.entries() / entries));
-            sample.output.push(i as u32);
-        }
-        sample
+    pub fn sample(&self, outputs: usize) -> Self {
+        let all = self.outputs();
+        let some = (0..outputs).flat_map(|i| self.of(i * all / outputs).iter().copied());
+        Self { blocks: self.blocks, counts: some.collect() }
     }
 
-    /// Least visits that any core of so many columns needs for an entry: each weight its cell, each level a cell.
+    /// Least visits that any core of so many columns needs for an output: each weight its cell, each level a cell.
     #[must_use]
-    pub fn least_visits(&self, entry: usize, cells: usize) -> u64 {
-        u64::from(self.weights(entry)).div_ceil(cells as u64).max(self.distinct(entry).div_ceil(cells) as u64)
+    pub fn least_visits(&self, output: usize, cells: usize) -> u64 {
+        u64::from(self.weights(output)).div_ceil(cells as u64).max(self.distinct(output).div_ceil(cells) as u64)
     }
 }

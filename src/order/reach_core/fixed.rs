@@ -39,23 +39,20 @@ pub fn solve(problem: &Problem, seed: u64, work: Work, watch: &Watch<'_>) -> Opt
     let cells = Cells::new(rows, columns, problem.levels.blocks(), &side_by_side(&share), 1);
     let sample = Sample::of(problem, &loads, work.joint / WORK_A_SLOT);
     let mut search = Search { seed, stream: 0, left: work.joint, watch };
-    let cells = search.cells(&sample.layers, &sample.steps(&cells, &loads), cells)?;
+    let chosen = search.cells(&sample.layers, &sample.steps(&cells, &loads), cells)?;
     // The visits of all outputs, layer by layer.
-    let covers = problem
-        .layers
-        .par_iter()
-        .enumerate()
-        .map(|(i, layer)| {
-            let steps = match (&cells.covers.get(i), sample.whole[i]) {
-                (Some(cover), true) => return trim((*cover).clone(), &cells.cells, seed, i as u64, work.trim, watch),
-                (Some(cover), false) => u64::from(cover.steps()) * layer.entries() as u64 / cover.entries() as u64,
-                (None, _) => 1,
-            };
-            let cover = Cover::new(layer, &cells.cells, 0, &[(steps as u32).max(1)]);
-            trim(cover, &cells.cells, seed, i as u64, work.trim, watch)
-        })
-        .collect::<Option<Vec<_>>>()?;
-    Some(FixedPlan { cells: cells.cells, covers })
+    let all_outputs = |(i, layer): (usize, &Demand)| {
+        let found = &chosen.covers[i];
+        let cover = if sample.whole[i] {
+            found.clone()
+        } else {
+            let steps = u64::from(found.steps()) * layer.outputs() as u64 / found.outputs().max(1) as u64;
+            Cover::new(layer, &chosen.cells, 0, &[(steps as u32).max(1)])
+        };
+        trim(cover, &chosen.cells, seed, i as u64, work.trim, watch)
+    };
+    let covers = problem.layers.par_iter().enumerate().map(all_outputs).collect::<Option<Vec<_>>>()?;
+    Some(FixedPlan { cells: chosen.cells, covers })
 }
 
 /// Levels of the cells of a core, so many at each: neighbouring levels share core rows.
@@ -72,21 +69,21 @@ struct Sample {
     layers: Vec<Demand>,
     /// Whether a layer is there with all its outputs.
     whole: Vec<bool>,
-    entries: Vec<usize>,
+    outputs: Vec<usize>,
 }
 
 impl Sample {
     fn of(problem: &Problem, loads: &[Load], most: u64) -> Self {
         let rows = problem.core_rows as u64;
         let slots: u64 = loads.iter().map(|load| load.least * rows).sum();
-        let mut sample = Self { layers: Vec::new(), whole: Vec::new(), entries: Vec::new() };
+        let mut sample = Self { layers: Vec::new(), whole: Vec::new(), outputs: Vec::new() };
         for layer in &problem.layers {
-            let entries = layer.entries();
-            let wanted = if slots <= most { entries } else { (entries as u64 * most / slots) as usize };
-            let some = wanted.max(SAMPLE).min(entries);
-            sample.layers.push(if some == entries { layer.clone() } else { layer.sample(some) });
-            sample.whole.push(some == entries);
-            sample.entries.push(entries);
+            let outputs = layer.outputs();
+            let wanted = if slots <= most { outputs } else { (outputs as u64 * most / slots) as usize };
+            let some = wanted.max(SAMPLE).min(outputs);
+            sample.layers.push(if some == outputs { layer.clone() } else { layer.sample(some) });
+            sample.whole.push(some == outputs);
+            sample.outputs.push(outputs);
         }
         sample
     }
@@ -95,10 +92,10 @@ impl Sample {
     fn steps(&self, cells: &Cells, loads: &[Load]) -> Vec<u32> {
         let levels = loads.first().map_or(0, |load| load.weights.len());
         let share: Vec<u32> = (0..levels).map(|level| cells.cells_at(0, level)).collect();
-        let of = |((layer, load), entries): ((&Demand, &Load), &usize)| {
-            (load.steps(&share) * layer.entries() as f64 / *entries as f64).ceil().max(1.0) as u32
+        let of = |((layer, load), outputs): ((&Demand, &Load), &usize)| {
+            (load.steps(&share) * layer.outputs() as f64 / *outputs as f64).ceil().max(1.0) as u32
         };
-        self.layers.iter().zip(loads).zip(&self.entries).map(of).collect()
+        self.layers.iter().zip(loads).zip(&self.outputs).map(of).collect()
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Joint {
     covers: Vec<Cover>,
     draws: Vec<Draw>,
     draw: Draw,
-    touched: Vec<(u32, i16)>,
+    touched: Vec<(u32, i32)>,
 }
 
 /// Moves of visits in a round at full pace, for each slot.

@@ -48,7 +48,7 @@ impl Work {
     pub fn of(effort: Effort, weights: u64) -> Self {
         let (least, per_weight) = match effort {
             Effort::Fast => (10_000_000, 5),
-            Effort::Good => (100_000_000, 20),
+            Effort::Good => (200_000_000, 15),
             Effort::Best => (800_000_000, 200),
         };
         let joint = (weights * per_weight).max(least);

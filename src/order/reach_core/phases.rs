@@ -78,7 +78,7 @@ struct State {
     of_pattern: Vec<(u32, u32)>,
     /// Signed level of each index.
     signed: Vec<i32>,
-    touched: Vec<(u32, i16)>,
+    touched: Vec<(u32, i32)>,
     before: Vec<usize>,
 }
 
@@ -276,7 +276,7 @@ impl State {
         let cover = &mut self.covers[layer as usize];
         cover.changed(phase as usize, row, from, to, &mut self.touched);
         self.cells.set(pattern, row, column, to);
-        1 + self.touched.len() as u64 / 8 + cover.entries() as u64 / 32
+        1 + self.touched.len() as u64 / 8 + cover.outputs() as u64 / 32
     }
 
     fn end(mut self) -> Option<PhasedPlan> {

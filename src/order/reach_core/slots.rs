@@ -63,13 +63,10 @@ impl Layer {
     fn new(demand: &Demand, cover: &Cover, cells: &Cells, levels: usize) -> Self {
         let core_rows = cells.core_rows();
         let mut layer = Self { stays: vec![Vec::new(); core_rows], taken: Vec::new(), stages: Vec::new() };
-        // Weights of each output that have no place yet, and how many have one.
+        // Weights of each output, and how many have a place.
         let mut weights = vec![0u32; demand.outputs() * levels];
-        for entry in 0..demand.entries() {
-            let output = demand.output(entry) as usize;
-            for (level, n) in weights[output * levels..][..levels].iter_mut().enumerate() {
-                *n += demand.at(entry, level);
-            }
+        for (output, weights) in weights.chunks_exact_mut(levels.max(1)).enumerate() {
+            weights.iter_mut().enumerate().for_each(|(level, n)| *n = demand.at(output, level));
         }
         let mut placed = vec![0u32; weights.len()];
         let mut seen = vec![false; demand.outputs()];
@@ -77,8 +74,7 @@ impl Layer {
         for (phase, &steps) in cover.phases().iter().enumerate() {
             for core_row in 0..core_rows {
                 let row = cover.pattern_row(cells, phase, core_row);
-                let mut visits: Vec<u32> =
-                    cover.served(phase, core_row).map(|entry| demand.output(entry as usize)).collect();
+                let mut visits: Vec<u32> = cover.served(phase, core_row).collect();
                 visits.sort_unstable();
                 let mut first = begin;
                 for same in visits.chunk_by(|a, b| a == b) {
@@ -175,7 +171,7 @@ impl Slots for CoreSlots {
         let levels_taken = &layer.taken[stay.taken as usize * self.levels.len()..][..self.levels.len()];
         let taken = |level: i16| {
             let index = self.levels.index(level).unwrap_or(0);
-            let have = u32::from(self.cells.count(stay.row as usize, index) as u16);
+            let have = self.cells.count(stay.row as usize, index) as u32;
             levels_taken.get(index).copied().unwrap_or(0) + steps_before * have
         };
         let steps = self.steps(at.layer, at.stage, 0);

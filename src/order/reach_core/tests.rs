@@ -42,7 +42,7 @@ fn problem(layers: &Layers, core_rows: usize, columns: usize) -> Problem {
 /// Every weight has a cell, no core row serves two outputs at a time, and every core row has as many slots as there are steps.
 fn is_covered(problem: &Problem, cells: &Cells, covers: &[Cover]) -> Result<(), TestCaseError> {
     for (demand, cover) in problem.layers.iter().zip(covers) {
-        let mut left: Vec<Vec<i64>> = (0..demand.entries())
+        let mut left: Vec<Vec<i64>> = (0..demand.outputs())
             .map(|entry| (0..problem.levels.len()).map(|level| i64::from(demand.at(entry, level))).collect())
             .collect();
         for (phase, &steps) in cover.phases().iter().enumerate() {
@@ -162,7 +162,7 @@ fn fewest_steps(rows: &[Vec<u32>], have: &[Vec<u32>], most: u32) -> Option<u32> 
 fn optimum(problem: &Problem, most: u32) -> u32 {
     let (levels, cells) = (problem.levels.len(), problem.core_rows * problem.columns);
     let counts = |demand: &Demand| -> Vec<Vec<u32>> {
-        (0..demand.entries()).map(|entry| (0..levels).map(|level| demand.at(entry, level)).collect()).collect()
+        (0..demand.outputs()).map(|entry| (0..levels).map(|level| demand.at(entry, level)).collect()).collect()
     };
     let layers: Vec<Vec<Vec<u32>>> = problem.layers.iter().map(counts).collect();
     let mut best = u32::MAX;
