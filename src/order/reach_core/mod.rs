@@ -47,6 +47,7 @@ impl Work {
     #[must_use]
     pub fn of(effort: Effort, weights: u64) -> Self {
         let (least, per_weight) = match effort {
+            Effort::Quick => (3_000_000, 2),
             Effort::Fast => (10_000_000, 5),
             Effort::Good => (200_000_000, 15),
             Effort::Best => (800_000_000, 200),
