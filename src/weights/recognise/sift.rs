@@ -111,7 +111,7 @@ pub(super) fn sift<'a>(tensors: &Tensors<'a>, tensor: &'a Tensor, named: bool) -
             if name.is_weight() {
                 return Sifted::Packed("8-bit weights without scales", UNPACK);
             }
-            return Sifted::LeftOut(format!("{dtype} numbers are weights only with a scale, and it has none"));
+            return Sifted::LeftOut(format!("{dtype} without a scale is no weight"));
         }
         Some(_) => {}
     }
