@@ -550,7 +550,7 @@ fn known_keys(path: &Path, metadata: &BTreeMap<String, String>) -> Result<(), We
         "seed",
         "epoch",
         "accuracy",
-        "exporter",
+        "calibrated",
     ];
     let ours = metadata.keys().filter_map(|key| key.strip_prefix("elight."));
     match ours.into_iter().find(|key| !KEYS.contains(key) && !key.starts_with("groups.")) {
