@@ -149,6 +149,14 @@ pub enum WeightsError {
         /// How to get at weights.
         cure: String,
     },
+    /// An ONNX model cannot be read, or not understood.
+    #[error("{}: ONNX: {problem}", path.display())]
+    Onnx {
+        /// The model.
+        path: PathBuf,
+        /// What is wrong, where, and what to do.
+        problem: String,
+    },
     /// Weights in a form that is not read.
     #[error("{}: the tensor `{tensor}`{} is stored as {format}, which cannot be planned: {cure}", path.display(), if *others > 0 { format!(", with {others} more,") } else { String::new() })]
     Packed {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! file.rs, index.rs   bytes, checked once: names, types, shapes, byte ranges
+//! onnx/               models with a graph, which says what the network is
 //! order.rs            tensors in the order in which the network runs them
 //! description/        what the network is: a table of layers, as a file or recognised
 //! recognise/          names and shapes -> a description, and how sure it is
@@ -23,6 +24,7 @@ mod file;
 mod foreign;
 mod header;
 mod index;
+mod onnx;
 
 mod order;
 

@@ -11,7 +11,7 @@ use super::file::{Bytes, Tensor, WeightsFile};
 use super::filter::Verdict;
 use super::scaling::{self, Scaling};
 use super::view::View;
-use super::{Filter, LayerInfo, LayerKind, Layout, WeightType, WeightsError, index, order, recognise};
+use super::{Filter, LayerInfo, LayerKind, Layout, WeightType, WeightsError, index, onnx, order, recognise};
 
 /// A tensor that is no layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +110,10 @@ impl Network {
 
     /// As [`Network::open`], with a description of the network, or more that is said about its reading.
     pub fn open_as(path: &Path, reading: &Reading) -> Result<Network, WeightsError> {
+        if onnx::is_onnx(path) {
+            let (files, description) = onnx::open(path)?;
+            return Network::from_files(path, files, &with_graph(reading, description));
+        }
         let is_index = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let (files, unlisted) = match is_index {
             true => index::open(path)?,
@@ -131,6 +135,10 @@ impl Network {
     /// As [`Network::open_as`], from the bytes of one `.safetensors` file.
     pub fn from_bytes_as(name: &str, bytes: Vec<u8>, reading: &Reading) -> Result<Network, WeightsError> {
         let path = Path::new(name);
+        if onnx::is_onnx(path) {
+            let (files, description) = onnx::from_bytes(path, bytes)?;
+            return Network::from_files(path, files, &with_graph(reading, description));
+        }
         Network::from_files(path, vec![WeightsFile::check(path, Bytes::Owned(bytes))?], reading)
     }
 
@@ -422,6 +430,15 @@ impl WeightNorm {
         let scaling = Scaling::new(info.shape.clone(), self.dims.clone(), scales.collect(), Vec::new());
         Ok(self.scaling.get_or_init(|| scaling))
     }
+}
+
+/// A model's graph describes it, unless the user does, or wants it read in another way.
+fn with_graph(reading: &Reading, graph: Description) -> Reading {
+    let mut reading = reading.clone();
+    if reading.layout == Layout::Auto {
+        reading.description.get_or_insert(graph);
+    }
+    reading
 }
 
 /// The description that these tensors are read by.

@@ -164,7 +164,7 @@ fn packed(tensors: &Tensors<'_>, tensor: &Tensor, name: &Name<'_>) -> Option<(&'
         return Some(("bitsandbytes", DEQUANTIZE));
     }
     let owns = |other: &&str| *other == role || tensor.name.ends_with(&format!(".{other}"));
-    if bits_and_bytes.iter().any(|other| owns(&other)) || role.starts_with("quant_state") {
+    if bits_and_bytes.iter().any(|other| owns(other)) || role.starts_with("quant_state") {
         return Some(("bitsandbytes", DEQUANTIZE));
     }
     if let Some(base) = tensor.name.strip_suffix("_blocks")
