@@ -231,7 +231,7 @@ mod tests {
         let mut sum = 0.0;
         for (o, y) in y.chunks(cols).enumerate() {
             let path = &numbers[2 + o / fanout * cols..][..cols];
-            let steps = (1..cols).filter(|t| t % piece != 0);
+            let steps = (1..cols).filter(|t| !t.is_multiple_of(piece));
             sum += steps.map(|t| (y[path[t] as usize] - y[path[t - 1] as usize]).abs()).sum::<f64>();
         }
         sum / y.len() as f64
