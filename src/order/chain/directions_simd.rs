@@ -149,9 +149,7 @@ fn forward(
     for stage in 0..line.stages() {
         let (lo, hi, active) = vectors(line, stage, from);
         let step = states.next([lo, hi], active);
-        for c in 0..LANES {
-            total[c] += i32::from(step.paid[c]);
-        }
+        total.iter_mut().zip(step.paid).for_each(|(total, paid)| *total += i32::from(paid));
         states = step.states;
         came.push(step.from_high);
     }

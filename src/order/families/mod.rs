@@ -25,9 +25,12 @@ type Begin = for<'a> fn(&'a Problem) -> Option<Box<dyn Family + 'a>>;
 
 /// All families but the last; the first that serves a problem plans it.
 const FAMILIES: [Begin; 4] = [
+    // Rows share inputs.
     |problem| Some(Box::new(bundles::Bundled::new(problem)?)),
+    // An input for every weight cell, reach `row`: damaged cores, and intact ones.
     |problem| Some(Box::new(around_faults::AroundFaults::new(problem)?)),
     |problem| Some(Box::new(sorted_rows::SortedRows::new(problem)?)),
+    // Reach `lane`, paid by the pulse.
     |problem| Some(Box::new(pulse_lanes::PulseLanes::new(problem)?)),
 ];
 

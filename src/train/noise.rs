@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::nn::ctx::mix;
 use elight::level::Provenance;
-use elight_train::nn::ctx::mix;
 
 /// The presets, by name: the same format that a user writes, compiled in.
 const PRESETS: [(&str, &str); 2] = [
