@@ -1,6 +1,7 @@
 //! 1. Files to tensors to matrices.
 //!
 //! ```text
+//! folder.rs           a model's folder -> the weights in it
 //! file.rs, index.rs   bytes, checked once: names, types, shapes, byte ranges
 //! onnx/               models with a graph, which says what the network is
 //! order.rs            tensors in the order in which the network runs them
@@ -21,6 +22,7 @@
 //! [`Network::read`] checks while it converts. After `open`, every byte range is inside its file and fits its shape.
 
 mod file;
+mod folder;
 mod foreign;
 mod header;
 mod index;
