@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-20}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(decoder link journal device weights)
+[ ${#targets[@]} -gt 0 ] || targets=(decoder link journal device weights onnx)
 host=$(rustc -vV | sed -n 's/^host: //p')
 
 coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"

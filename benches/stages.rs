@@ -10,7 +10,7 @@ use elight::order::Effort;
 use elight::order::chain::boundary::CoreBoundary;
 use elight::order::chain::directions::Arrangement;
 use elight::order::cost::tally::Counter;
-use elight::order::quantile;
+use elight::order::families::sorted_rows::quantile;
 use elight::order::rows::profile::Profiles;
 use elight::order::slots::program::Program;
 use elight::plan::{self, CoreSize, PlanOptions, Quantization, Unobserved};

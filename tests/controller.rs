@@ -6,7 +6,7 @@ use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use firmware_model::device::OpenFault;
 use firmware_model::hardware::{Hardware, PcmCell, Side, Verify, largest_tolerance};
 use firmware_model::journal::OpenError;
-use firmware_model::link::messages::{Failure, FaultReport, Refused, RunState, Start};
+use firmware_model::link::messages::{Failure, FaultReport, Order, Refused, RunState, Start};
 use firmware_model::seal::{frames, seal};
 use firmware_model::sim_cells::{ONE, Physics};
 use firmware_model::sim_flash::{BLOCK, SimFlash};
@@ -34,7 +34,7 @@ fn cells_are_written_until_they_read_right() {
     let tolerance = largest_tolerance(&plan.transmissions) / 3.0;
     // A write is right with a probability of 68 %.
     world.physics = Physics { sigma: tolerance, seed: 9, ..Physics::IDEAL };
-    world.verify = Verify { tries: 16, tolerance };
+    world.verify = Verify { tries: 16, tolerance, spot_check: 64 };
     let (mut scratch, log) = (Scratch::new(&plan), Log::default());
     let mut device = boot!(true, &plan, world, &mut scratch, &log);
     for inference in 0..3 {
@@ -192,9 +192,11 @@ fn a_device_with_a_key_takes_sealed_schedules_only() {
     let good = sealed(key);
     let starts: Vec<usize> = frames(&good, true).scan(8, |at, f| Some(std::mem::replace(at, *at + f.len()))).collect();
     let mut device = boot!(true, &plan, world, &mut scratch, &log);
-    assert_eq!(device.set_key(key), Ok(()));
-    assert_eq!(device.set_key([1; 32]), Err(Refused::KeyIsSet));
-    assert_eq!(device.set_key(key), Ok(()), "saying it again is harmless");
+    let order = |number| Order { number, tag: [0; 16] };
+    assert_eq!(device.set_key(key, &order(1)), Ok(()));
+    assert_eq!(device.set_key([1; 32], &order(2)), Err(Refused::Unauthenticated));
+    assert_eq!(device.set_key(key, &order(3)), Ok(()), "saying it again is harmless");
+    plan.key.set(Some(key));
     drop(device);
 
     let mut device = boot!(true, &plan, world, &mut scratch, &log);
@@ -280,7 +282,7 @@ fn data_of_other_runs_and_out_of_turn_are_left_alone() {
     let (mut scratch, log) = (Scratch::new(&plan), Log::default());
     let mut device = boot!(true, &plan, world, &mut scratch, &log);
     assert_eq!(device.data(1, 0, &plan.bytes).state, RunState::Unknown);
-    let start = Start { run: 7, schedule: [7; 16], inference: 0 };
+    let start = Start::new(7, [7; 16], 0);
     device.start(start).unwrap();
     assert_eq!(device.data(8, 0, &plan.bytes).state, RunState::Unknown);
     let ack = device.data(7, 1, &plan.bytes);
@@ -302,11 +304,11 @@ fn a_flash_or_profile_that_does_not_fit_is_refused() {
     assert_eq!(refusal(&mut World::new(&plan, 16), &plan), Some(OpenFault::Journal(OpenError::Geometry)));
     let tolerance = largest_tolerance(&plan.transmissions);
     for verify in [
-        Verify { tries: 0, tolerance },
-        Verify { tries: 17, tolerance },
-        Verify { tries: 1, tolerance: 0.0 },
-        Verify { tries: 1, tolerance: tolerance * 1.01 },
-        Verify { tries: 1, tolerance: f32::NAN },
+        Verify { tries: 0, tolerance, spot_check: 0 },
+        Verify { tries: 17, tolerance, spot_check: 0 },
+        Verify { tries: 1, tolerance: 0.0, spot_check: 0 },
+        Verify { tries: 1, tolerance: tolerance * 1.01, spot_check: 0 },
+        Verify { tries: 1, tolerance: f32::NAN, spot_check: 0 },
     ] {
         let mut world = World { verify, ..World::new(&plan, 32) };
         assert_eq!(refusal(&mut world, &plan), Some(OpenFault::Profile), "{verify:?}");
@@ -318,12 +320,12 @@ fn a_flash_or_profile_that_does_not_fit_is_refused() {
         &Weights::new().random("a.weight", &[4, 7], 1),
         &["--core", "3x3", "--bits", "2", "--device", "gst-optical"],
     );
-    let mut elsewhere = World { flash: world.flash.clone(), erased: world.erased.clone(), ..World::new(&other, 32) };
+    let mut elsewhere = World { flash: world.flash.clone(), words: world.words.clone(), ..World::new(&other, 32) };
     assert_eq!(refusal(&mut elsewhere, &other), Some(OpenFault::Journal(OpenError::OtherCore)));
     let mut foreign = World { flash: vec![0x3C; 32 * BLOCK], ..World::new(&plan, 32) };
     assert_eq!(refusal(&mut foreign, &plan), Some(OpenFault::Journal(OpenError::Corrupt)));
     // Formatting is the way out.
-    let mut flash = SimFlash::new(&mut foreign.flash, &mut foreign.erased, Fuse::default(), 0).unwrap();
+    let mut flash = SimFlash::new(&mut foreign.flash, &mut foreign.words, Fuse::default(), 0).unwrap();
     SimDevice::<true>::format(&mut flash).unwrap();
     assert_eq!(refusal(&mut foreign, &plan), None);
 }

@@ -8,28 +8,11 @@
 
 use crate::decoder::{Tile, Work};
 use crate::error::{BadFrame, Error, FrameKind, Malformed, Refusal, Stop};
-use crate::photonic_core::{Core, FrameEnd, Identity, ResumePoint};
+use crate::photonic_core::{Core, FrameEnd, Progress, ResumePoint};
 use crate::rules::{LayerRules, RiceTable, Rules, equal, in_range};
 use crate::seal::Seal;
 use crate::stream::{FrameAssembler, StreamError};
-use crate::wire::{Body, End, Frame};
-
-/// How far a schedule is carried out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Frames carried out.
-    pub frames: u32,
-    /// Layers begun.
-    pub layers: u32,
-    /// Tile rows begun, in all layers.
-    pub tile_rows: u64,
-    /// Steps carried out.
-    pub steps: u64,
-    /// Weights multiplied: active cells, summed over the steps.
-    pub weights: u64,
-    /// Whether the End frame has come.
-    pub ended: bool,
-}
+use crate::wire::{Body, End, Frame, Identity};
 
 /// Which frame comes next, and what is needed to carry it out.
 // The layer's tables live in the state, so that no frame can be carried out without them; there is one state.

@@ -10,12 +10,11 @@
 //! A list keeps `last + 1`, so that all of it is zero at the start of a tile row.
 
 use crate::bits::{BitError, BitReader};
-use crate::controller::Progress;
 use crate::error::{Malformed, Stop};
 use crate::inputs::{CELLS, DARK, Row};
 use crate::lists::{Window, move_on};
 use crate::packed::Packed;
-use crate::photonic_core::{Core, Output};
+use crate::photonic_core::{Core, Output, Progress};
 use crate::rules::{LayerRules, RiceTable, Rules, equal, in_range};
 use crate::shared;
 use crate::wire::{MemoryMap, Scale, Steps, TileRow, unzigzag};

@@ -3,15 +3,19 @@
 //! ```text
 //!            start            data (last frame)
 //!   Idle  ---------> Running -----------------> Over(Ended)
-//!    ^                 |  ^                        | start
-//!    | power           |  '------------------------'
-//!    |                 | refused, malformed, unauthenticated        start
-//!    |                 |--------------------------------> Over(Failed) -> Running
-//!    |                 | core or flash failed
-//!    '-----------------'------------------------------->  Halted     (only power-up leads out)
+//!    ^ ^               |  ^                        | start
+//!    | | power         |  '------------------------'
+//!    | |               | refused, malformed, unauthenticated        start
+//!    | |               |--------------------------------> Over(Failed) -> Running
+//!    | |               | core or flash failed
+//!    | '---------------'------------------------------->  Halted
+//!    |   format, or cells renewed that were astray           |
+//!    '-------------------------------------------------------'
 //! ```
 //!
-//! A state carries its data: packets can only reach the controller through `Running`, whose run and packet number they must have.
+//! A state carries its data: packets can only reach the controller through `Running`, whose run and packet number they must have. A device
+//! whose journal cannot be used, or whose cells are not what it says, is halted from the start: the host is told why, can ask, and can give
+//! the orders that lead out.
 
 use embedded_storage::nor_flash::NorFlash;
 
@@ -19,14 +23,16 @@ use crate::controller::Controller;
 use crate::crc32::Crc32;
 use crate::error::{Error, Refusal};
 use crate::hardware::{Hardware, Profile, largest_tolerance};
-use crate::journal::{Journal, Ledger, MAX_FAULTS, MAX_TRIES};
+use crate::journal::{Flawed, Journal, Ledger, MAX_FAULTS, MAX_TRIES, OpenError};
 use crate::link::messages::{
-    Ack, Failure, FaultReport, Hello, KEY, Position, Refused, RunState, SCHEMA, Start, Started, Status,
+    Ack, Damage, Failure, FaultReport, Hello, KEY, Order, Position, Refused, RunState, SCHEMA, Start, Started, Status,
+    TAG,
 };
+use crate::mutants::Mutant;
 use crate::photonic_core::device_crc;
 use crate::programmer::Programmer;
 pub use crate::programmer::{OpenFault, ProgramFault};
-use crate::seal::Seal;
+use crate::seal::{Orders, Seal, same};
 use crate::trace::{Event, Trace};
 use crate::wire::MAGIC;
 
@@ -50,9 +56,12 @@ enum State {
     Running(Run),
     /// A run is over, well or not.
     Over { run: Run, end: RunState },
-    /// The core or the flash failed: what is logged and what the cells hold may differ, until the journal is opened again.
+    /// The core, the flash or the journal failed: what is logged and what the cells hold may differ.
     Halted(Failure),
 }
+
+/// PCM cells that one question reads back at most.
+pub const AUDIT: u32 = 64;
 
 /// One run.
 #[derive(Clone, Copy)]
@@ -69,6 +78,10 @@ pub struct Device<'m, H: Hardware, F: NorFlash, T: Trace> {
     profile: Profile<'m>,
     decoder_memory: u32,
     state: State,
+    /// Number of the last order that was carried out: asked for again, it is.
+    order: Option<u32>,
+    /// PCM cell up to which a renewal has come since power-up.
+    renewed: u32,
 }
 
 impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
@@ -76,13 +89,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     ///
     /// # Errors
     /// [`OpenFault`].
-    pub fn boot(
-        hardware: H,
-        flash: F,
-        profile: Profile<'m>,
-        memory: Memory<'m>,
-        trace: T,
-    ) -> Result<Self, OpenFault<F::Error>> {
+    pub fn boot(hardware: H, flash: F, profile: Profile<'m>, memory: Memory<'m>, trace: T) -> Result<Self, OpenFault> {
         let mut device = Self::closed(hardware, flash, profile, memory, trace);
         device.open()?;
         Ok(device)
@@ -96,18 +103,39 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
         let ledger = Ledger::new(memory.levels, memory.wear);
         let programmer = Programmer::new(hardware, flash, profile, ledger, memory.outputs, trace);
         let controller = Controller::new(programmer, profile.identity, memory.decoder);
-        Self { controller, profile, decoder_memory, state: State::Halted(Failure::Flash { frame: 0 }) }
+        let state = State::Halted(Failure::Journal(Damage::Build));
+        Self { controller, profile, decoder_memory, state, order: None, renewed: 0 }
     }
 
-    /// Opens the journal in the flash, or makes it where the flash is new, and completes what a power cut interrupted. A new flash
-    /// stands for a core whose cells are all at level 0.
+    /// Opens the journal in the flash, or makes it where the flash is new, completes what a power cut interrupted, and reads some cells
+    /// back ([`crate::hardware::Verify::spot_check`]). A new flash stands for a core whose cells are all at level 0.
     ///
-    /// Where the core fails at that, the device halts: the host can still ask for status, wear and faults.
+    /// Where the core fails at that, or its cells are not what the journal says, the device halts: the host can still ask for status, wear and
+    /// faults, and give orders.
     ///
     /// # Errors
-    /// [`OpenFault`]: the device stays closed, and cannot be opened any more.
+    /// [`OpenFault`]: the device is halted, too, and tells the host why. Serve it all the same.
     #[inline(never)]
-    pub fn open(&mut self) -> Result<(), OpenFault<F::Error>> {
+    pub fn open(&mut self) -> Result<(), OpenFault> {
+        let opened = self.check_build().and_then(|()| self.core().open().map_err(OpenFault::Journal));
+        if let Err(why) = opened {
+            self.halt(Failure::Journal(damage(why)));
+            return Err(why);
+        }
+        self.state = State::Idle;
+        let frame = self.ledger().place.map_or(0, |place| place.frames);
+        if let Some(cell) = self.ledger().halted.filter(|_| !Mutant::HaltForgotten.is_on()) {
+            self.halt(Failure::TooManyFaults { frame, cell });
+        } else if let Err(fault) = self.core().redo() {
+            let failure = self.of_fault(&fault, frame);
+            self.halt(failure);
+        } else {
+            self.spot_check();
+        }
+        Ok(())
+    }
+
+    fn check_build(&self) -> Result<(), OpenFault> {
         let (identity, verify) = (self.profile.identity, self.profile.verify);
         let levels = 1usize.checked_shl(identity.bits.into()).unwrap_or(0);
         if self.profile.transmissions.len() != levels
@@ -120,16 +148,122 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
             return Err(OpenFault::Profile);
         }
         let cells = usize::from(identity.rows) * usize::from(identity.cols);
-        if !self.ledger().is_of(cells) || cells > 1 << 20 {
-            return Err(OpenFault::Memory);
+        if !self.ledger().is_of(cells) || cells > 1 << 20 { Err(OpenFault::Memory) } else { Ok(()) }
+    }
+
+    /// Reads some cells back, and halts when any of them is not what the journal says.
+    #[inline(never)]
+    fn spot_check(&mut self) {
+        let (cells, wanted) = (2 * self.ledger().levels.len() as u32, self.profile.verify.spot_check);
+        if wanted == 0 || !H::READ_BACK || Mutant::NoSpotCheck.is_on() {
+            return;
         }
-        self.core().open().map_err(OpenFault::Journal)?;
-        self.state = State::Idle;
-        if let Err(fault) = self.core().redo() {
-            let frame = self.ledger().place.map_or(0, |place| place.frames);
-            self.halt(of_fault(&fault, frame));
+        let stride = cells.div_ceil(wanted).max(1);
+        // Other cells with every checkpoint.
+        let first = self.controller.core().checkpoints().checked_rem(stride).unwrap_or(0);
+        let (mut wrong, mut cell) = (0, None);
+        let looked = self.core().audit((first, stride, wanted), |report| {
+            wrong += 1;
+            cell = cell.or(Some(report.cell));
+        });
+        match (looked, cell) {
+            (Err(fault), _) => {
+                let failure = self.of_fault(&fault, 0);
+                self.halt(failure);
+            }
+            (Ok(_), Some(cell)) => {
+                self.halt(Failure::Astray { of: wanted.min(cells), wrong, cell });
+            }
+            (Ok(_), None) => {}
         }
+    }
+
+    /// Reads PCM cells back from `first` on, at most [`AUDIT`], and hands over those that are not what the journal says; returns the next one.
+    ///
+    /// # Errors
+    /// [`Refused::NoReadBack`], [`Refused::Halted`] when the core fails, or nothing is known of it.
+    pub fn audit(&mut self, first: u32, wrong: impl FnMut(FaultReport)) -> Result<u32, Refused> {
+        self.can_audit()?;
+        self.core().audit((first, 1, AUDIT), wrong).map_err(|fault| Refused::Halted(self.of_fault(&fault, 0)))
+    }
+
+    const fn can_audit(&self) -> Result<(), Refused> {
+        match &self.state {
+            _ if !H::READ_BACK => Err(Refused::NoReadBack),
+            State::Halted(failure @ Failure::Journal(_)) => Err(Refused::Halted(*failure)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes those PCM cells once more that read back wrong, from the even number `first` on, as many as a batch takes; returns the next one.
+    ///
+    /// # Errors
+    /// As [`Device::audit`]; [`Refused::Unauthenticated`].
+    pub fn renew(&mut self, first: u32, order: &Order) -> Result<u32, Refused> {
+        self.can_audit()?;
+        let checkpoints = self.controller.core().checkpoints();
+        self.authenticate(&order.tag, |orders| orders.renew(order.number, checkpoints, first))?;
+        if let State::Halted(failure) = &self.state
+            && !matches!(failure, Failure::Astray { .. })
+        {
+            return Err(Refused::Halted(*failure));
+        }
+        // A frame under way must not lie around what this logs.
+        if matches!(self.state, State::Running(_)) {
+            self.state = State::Idle;
+        }
+        let next = self.core().renew(first);
+        let next = next.map_err(|fault| {
+            let failure = self.of_fault(&fault, 0);
+            Refused::Halted(self.halt(failure))
+        })?;
+        if first <= self.renewed {
+            self.renewed = self.renewed.max(next);
+        }
+        if self.renewed >= 2 * self.ledger().levels.len() as u32 {
+            self.renewed = 0;
+            if matches!(self.state, State::Halted(_)) {
+                self.state = State::Idle;
+                self.spot_check();
+            }
+        }
+        Ok(next)
+    }
+
+    /// Begins a new journal for a core whose cells are all at level 0. Key and counted inferences stay, and with `keep_wear` the writes, as far as
+    /// they can be read. Leads out of every halt but one of a wrong build, geometry, or core that fails.
+    ///
+    /// # Errors
+    /// [`Refused::Unauthenticated`], [`Refused::KeyIsLost`], [`Refused::Halted`].
+    pub fn begin_anew(&mut self, keep_wear: bool, order: &Order) -> Result<(), Refused> {
+        if self.order == Some(order.number) {
+            return Ok(());
+        }
+        if let State::Halted(failure @ Failure::Journal(Damage::Build | Damage::Geometry)) = &self.state {
+            return Err(Refused::Halted(*failure));
+        }
+        if !self.core().journal().is_known() {
+            return Err(Refused::KeyIsLost);
+        }
+        let checkpoints = self.controller.core().checkpoints();
+        if !Mutant::FormatUntagged.is_on() {
+            self.authenticate(&order.tag, |orders| orders.format(order.number, checkpoints, keep_wear))?;
+        }
+        if let Err(Flawed) = self.core().format(keep_wear) {
+            let at = self.core().journal().flaw();
+            return Err(Refused::Halted(self.halt(Failure::Flash { frame: 0, at })));
+        }
+        (self.state, self.order) = (State::Idle, Some(order.number));
+        self.spot_check();
         Ok(())
+    }
+
+    /// Whether `tag` is the one that the device's key gives; always, where there is no key.
+    fn authenticate(&self, tag: &[u8; TAG], own: impl FnOnce(&Orders) -> [u8; TAG]) -> Result<(), Refused> {
+        match self.ledger().key {
+            Some(key) if !same(&own(&Orders::new(key)), tag) => Err(Refused::Unauthenticated),
+            _ => Ok(()),
+        }
     }
 
     /// Erases the flash: for a core whose cells were all erased by other means, or a new one.
@@ -159,6 +293,8 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
             keyed: self.ledger().key.is_some(),
             max_faults: MAX_FAULTS as u16,
             last: self.position(),
+            next: self.ledger().next,
+            checkpoints: self.controller.core().checkpoints(),
         }
     }
 
@@ -179,10 +315,12 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
         if host == SCHEMA { Ok(()) } else { Err(Refused::Schema { device: SCHEMA }) }
     }
 
-    /// Begins an inference, or goes on with it. Saying it again is harmless.
+    /// Begins an inference, or goes on with it. Saying it again is harmless, and nothing is logged before the first frame has come.
+    ///
+    /// Inferences are counted by the device, over all schedules: each number is carried out once.
     ///
     /// # Errors
-    /// [`Refused::Halted`], [`Refused::Flash`].
+    /// [`Refused::Halted`], [`Refused::Unauthenticated`], [`Refused::Inference`].
     #[inline(never)]
     pub fn start(&mut self, start: Start) -> Result<Started, Refused> {
         match &self.state {
@@ -190,20 +328,25 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
             State::Running(run) | State::Over { run, .. } if run.start == start => return Ok(run.began),
             _ => {}
         }
+        if !Mutant::StartUntagged.is_on() {
+            self.authenticate(&start.tag, |orders| orders.start(&start))?;
+        }
         let place = self.ledger().place.filter(|p| (p.schedule, p.inference) == (start.schedule, start.inference));
+        let next = self.ledger().next;
         let began = match place {
             Some(place) if place.ended => Started::Ended,
             Some(place) => match place.resume {
                 Some(at) => Started::Resume { layer: at.layer_frame, tile_row: at.tile_frame },
                 None => Started::Beginning,
             },
-            None => {
-                if self.core().journal().start(start.schedule, start.inference).is_err() {
-                    return Err(Refused::Halted(self.halt(Failure::Flash { frame: 0 })));
-                }
-                Started::Beginning
-            }
+            None if start.inference == next || Mutant::OldInferences.is_on() => Started::Beginning,
+            None => return Err(Refused::Inference { next }),
         };
+        let new = if place.is_none() { Some((start.schedule, start.inference)) } else { None };
+        if let Err(Flawed) = self.core().journal().start(new) {
+            let at = self.core().journal().flaw();
+            return Err(Refused::Halted(self.halt(Failure::Flash { frame: 0, at })));
+        }
         let run = Run { start, began, next: 0 };
         self.core().trace.event(Event::Started(start, began));
         self.state = if began == Started::Ended {
@@ -240,7 +383,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     /// Where run `run` stands.
     #[must_use]
     pub fn ack(&self, run: u32) -> Ack {
-        let frames = self.ledger().place.map_or(0, |place| place.frames);
+        let frames = self.controller.core().acknowledged();
         let (next, state) = match &self.state {
             State::Running(now) if now.start.run == run => (now.next, RunState::Open),
             State::Over { run: now, end } if now.start.run == run => (now.next, *end),
@@ -299,7 +442,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     ///
     /// # Errors
     /// The flash's.
-    pub fn wear(&mut self, first: u32, to: &mut [[u8; 4]]) -> Result<usize, F::Error> {
+    pub fn wear(&mut self, first: u32, to: &mut [[u8; 4]]) -> Result<usize, Flawed> {
         self.core().journal().wear(first, to)
     }
 
@@ -331,23 +474,31 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
         self.controller.core().captured()
     }
 
-    /// Asks for sealed schedules from now on; the run that is under way, if any, has to be started anew.
+    /// Asks for sealed schedules and orders from now on; the run that is under way, if any, has to be started anew. Where a key is set, the new
+    /// one comes behind its mask, with its tag ([`crate::seal::Orders`]).
     ///
     /// # Errors
-    /// [`Refused::KeyIsSet`] for another key than the one that is set, [`Refused::Halted`].
-    pub fn set_key(&mut self, key: [u8; KEY]) -> Result<(), Refused> {
-        match (&self.state, self.ledger().key) {
-            (State::Halted(failure), _) => return Err(Refused::Halted(*failure)),
-            (_, Some(old)) => {
-                let same = old.iter().zip(&key).fold(0, |wrong, (a, b)| wrong | (a ^ b)) == 0;
-                return if same { Ok(()) } else { Err(Refused::KeyIsSet) };
-            }
-            _ => {}
+    /// [`Refused::Unauthenticated`], [`Refused::Halted`].
+    pub fn set_key(&mut self, key: [u8; KEY], order: &Order) -> Result<(), Refused> {
+        if self.order == Some(order.number) {
+            return Ok(());
         }
-        if self.core().journal().set_key(key).is_err() {
-            return Err(Refused::Halted(self.halt(Failure::Flash { frame: 0 })));
+        if let State::Halted(failure) = &self.state {
+            return Err(Refused::Halted(*failure));
         }
-        self.state = State::Idle;
+        let (next, old) = (self.ledger().next, self.ledger().key);
+        if old.is_some_and(|old| old.iter().zip(&key).fold(0, |wrong, (a, b)| wrong | (a ^ b)) == 0) {
+            return Ok(());
+        }
+        if !Mutant::KeyUntagged.is_on() {
+            self.authenticate(&order.tag, |orders| orders.set_key(order.number, next, &key))?;
+        }
+        let key = old.map_or(key, |old| Orders::new(old).mask(next, &key));
+        if let Err(Flawed) = self.core().journal().set_key(key) {
+            let at = self.core().journal().flaw();
+            return Err(Refused::Halted(self.halt(Failure::Flash { frame: 0, at })));
+        }
+        (self.state, self.order) = (State::Idle, Some(order.number));
         Ok(())
     }
 
@@ -386,7 +537,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     #[cold]
     #[inline(never)]
     fn fail(&mut self, error: &Error<ProgramFault<H::Fault>>) {
-        let failure = failure(error);
+        let failure = self.failure(error);
         if matches!(error, Error::Core { .. }) {
             self.halt(failure);
         } else {
@@ -402,31 +553,52 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
             other => other,
         };
     }
-}
 
-/// A core's fault as the host hears of it.
-const fn of_fault<H>(fault: &ProgramFault<H>, frame: u32) -> Failure {
-    match fault {
-        ProgramFault::Hardware(_) => Failure::Hardware { frame },
-        ProgramFault::Flash => Failure::Flash { frame },
-        ProgramFault::TooManyFaults => Failure::TooManyFaults { frame },
+    /// A core's fault as the host hears of it.
+    #[cold]
+    fn of_fault(&mut self, fault: &ProgramFault<H::Fault>, frame: u32) -> Failure {
+        match *fault {
+            ProgramFault::Hardware(fault) => {
+                let cell = self.core().cell_in_trouble();
+                Failure::Hardware { frame, code: H::fault_code(fault), cell }
+            }
+            ProgramFault::Flash => {
+                let at = if Mutant::PlaceForgotten.is_on() { 0 } else { self.core().journal().flaw() };
+                Failure::Flash { frame, at }
+            }
+            ProgramFault::TooManyFaults => {
+                Failure::TooManyFaults { frame, cell: self.ledger().halted.unwrap_or_default() }
+            }
+        }
+    }
+
+    /// An error as the host hears of it.
+    fn failure(&mut self, error: &Error<ProgramFault<H::Fault>>) -> Failure {
+        match *error {
+            Error::NotASchedule | Error::Version { .. } => Failure::NotASchedule,
+            Error::BadFrame { frame, .. } => Failure::Damaged { frame },
+            Error::Malformed { frame, .. } => Failure::Malformed { frame },
+            Error::Unauthenticated { frame } => Failure::Unauthenticated { frame },
+            Error::Refused(Refusal::Device { .. }) => Failure::OtherDevice,
+            Error::Refused(Refusal::Memory { need, have }) => Failure::Memory { need: need as u32, have: have as u32 },
+            Error::Refused(Refusal::Ram { .. }) => Failure::Malformed { frame: 0 },
+            Error::Refused(_) => Failure::OtherCore,
+            Error::Core { frame, ref fault } => self.of_fault(fault, frame),
+            // Neither leaves `feed` while a run is open.
+            Error::Truncated { frame } => Failure::Damaged { frame },
+            Error::Trailing | Error::Stopped => Failure::Trailing,
+        }
     }
 }
 
-/// An error as the host hears of it.
-fn failure<H>(error: &Error<ProgramFault<H>>) -> Failure {
-    match *error {
-        Error::NotASchedule | Error::Version { .. } => Failure::NotASchedule,
-        Error::BadFrame { frame, .. } => Failure::Damaged { frame },
-        Error::Malformed { frame, .. } => Failure::Malformed { frame },
-        Error::Unauthenticated { frame } => Failure::Unauthenticated { frame },
-        Error::Refused(Refusal::Device { .. }) => Failure::OtherDevice,
-        Error::Refused(Refusal::Memory { need, have }) => Failure::Memory { need: need as u32, have: have as u32 },
-        Error::Refused(Refusal::Ram { .. }) => Failure::Malformed { frame: 0 },
-        Error::Refused(_) => Failure::OtherCore,
-        Error::Core { frame, ref fault } => of_fault(fault, frame),
-        // Neither leaves `feed` while a run is open.
-        Error::Truncated { frame } => Failure::Damaged { frame },
-        Error::Trailing | Error::Stopped => Failure::Trailing,
+/// Why a device does not start, as the host hears of it.
+const fn damage(why: OpenFault) -> Damage {
+    match why {
+        OpenFault::Profile | OpenFault::Memory => Damage::Build,
+        OpenFault::Journal(OpenError::Flash { at }) => Damage::Flash { at },
+        OpenFault::Journal(OpenError::Geometry) => Damage::Geometry,
+        OpenFault::Journal(OpenError::OtherCore) => Damage::OtherCore,
+        OpenFault::Journal(OpenError::Corrupt) => Damage::Corrupt,
+        OpenFault::Journal(OpenError::Rotten { at }) => Damage::Rotten { at },
     }
 }

@@ -98,20 +98,8 @@ pub trait Hardware {
     /// The hardware's.
     fn output(&mut self, row: u16) -> Result<i64, Self::Fault>;
 
-    /// Which mistake the controller shall make, for the tests of its tests.
-    #[cfg(feature = "mutants")]
-    fn mutant(&self) -> crate::mutants::Mutant {
-        crate::mutants::Mutant::None
-    }
-
-    /// Moves `cell` by so many levels from wherever it is: what no hardware should be asked for.
-    ///
-    /// # Errors
-    /// The hardware's.
-    #[cfg(feature = "mutants")]
-    fn shift(&mut self, _cell: PcmCell, _by: i16) -> Result<(), Self::Fault> {
-        Ok(())
-    }
+    /// A number for `fault` that the host is told: which bus, converter or part of the core it was, by a table of the board's own.
+    fn fault_code(fault: Self::Fault) -> u16;
 }
 
 /// Bytes to and from the host: a UART, a socket. Neither call waits.
@@ -141,6 +129,8 @@ pub struct Verify {
     pub tries: u8,
     /// How far the transmission read back may be from that of the level, in transmission: at most [`largest_tolerance`].
     pub tolerance: f32,
+    /// How many PCM cells, spread over the core and others each time, are read back when the device starts: 0 for none.
+    pub spot_check: u32,
 }
 
 /// Half of the smallest step between the transmissions of neighbouring levels: with a larger tolerance a cell could pass for two

@@ -48,11 +48,7 @@ pub mod seal;
 
 pub mod trace;
 
-#[cfg(feature = "mutants")]
 pub mod mutants;
-
-#[cfg(not(feature = "mutants"))]
-mod mutants;
 
 mod programmer;
 

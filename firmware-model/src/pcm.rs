@@ -13,6 +13,7 @@ pub const MAX_BITS: u8 = 8;
 
 /// The highest level of a PCM cell with `2^bits` levels: `2^bits - 1`.
 #[must_use]
+#[inline]
 pub const fn top_level(bits: u8) -> i16 {
     (1 << bits) - 1
 }
@@ -31,6 +32,7 @@ pub struct Move {
 impl Move {
     /// The move from signed level `from` to signed level `to`.
     #[must_use]
+    #[inline]
     pub const fn between(from: i16, to: i16) -> Self {
         let (p0, p1) = (positive(from), positive(to));
         let (m0, m1) = (positive(-from), positive(-to));
@@ -43,24 +45,28 @@ impl Move {
 
     /// Level steps in all: `|from - to|`.
     #[must_use]
+    #[inline]
     pub const fn writes(self) -> u32 {
         self.up[0] as u32 + self.up[1] as u32 + self.down[0] as u32 + self.down[1] as u32
     }
 
     /// PCM cells that change: 0, 1, or 2 when the sign flips.
     #[must_use]
+    #[inline]
     pub const fn events(self) -> u32 {
         self.changes(0) as u32 + self.changes(1) as u32
     }
 
     /// Whether a cell of the pair changes (0: plus, 1: minus).
     #[must_use]
+    #[inline]
     pub const fn changes(self, cell: usize) -> bool {
         self.up[cell] + self.down[cell] != 0
     }
 
     /// Whether a cell of the pair changes and was above level 0, so that a device that resets first has to reset it.
     #[must_use]
+    #[inline]
     pub const fn resets(self, cell: usize) -> bool {
         self.changes(cell) && self.to[cell] + self.down[cell] > self.up[cell]
     }
@@ -91,6 +97,7 @@ pub struct Counts {
 
 impl Counts {
     /// Counts a move.
+    #[inline]
     pub const fn add(&mut self, m: Move) {
         let mut cell = 0;
         while cell < 2 {
@@ -108,6 +115,7 @@ impl Counts {
     }
 
     /// Adds what was counted elsewhere.
+    #[inline]
     pub const fn merge(&mut self, other: &Self) {
         self.up += other.up;
         self.down += other.down;
@@ -120,12 +128,14 @@ impl Counts {
 
     /// Level steps in all.
     #[must_use]
+    #[inline]
     pub const fn writes(&self) -> u64 {
         self.up + self.down
     }
 
     /// Changes of PCM cells.
     #[must_use]
+    #[inline]
     pub const fn events(&self) -> u64 {
         self.rises + self.falls
     }
@@ -181,6 +191,7 @@ pub struct Slowest {
 impl Slowest {
     /// The slowest of two groups.
     #[must_use]
+    #[inline]
     pub const fn with(self, other: Self) -> Self {
         Self {
             up: if self.up > other.up { self.up } else { other.up },
@@ -192,6 +203,7 @@ impl Slowest {
 impl WriteCost {
     /// Energy of counted writes, pJ.
     #[must_use]
+    #[inline]
     pub fn energy_pj(&self, counts: &Counts) -> f64 {
         self.sum(counts, |price| price.energy_pj)
     }
@@ -215,6 +227,7 @@ impl WriteCost {
 
     /// Pulses of counted writes: one for each level step, each change, or each reset and each set.
     #[must_use]
+    #[inline]
     pub const fn pulses(&self, counts: &Counts) -> u64 {
         match self {
             Self::PerLevel { .. } => counts.writes(),
@@ -226,6 +239,7 @@ impl WriteCost {
     /// What one PCM cell is worn by: level steps, pulses, or resets. Resets because it is they that melt the material, and one
     /// reset goes with each cycle that an endurance counts.
     #[must_use]
+    #[inline]
     pub const fn wear(&self, writes: u64, events: u64, resets: u64) -> u64 {
         match self {
             Self::PerLevel { .. } => writes,
@@ -236,6 +250,7 @@ impl WriteCost {
 
     /// What decides how long a move takes: the two cells of a pair are written side by side.
     #[must_use]
+    #[inline]
     pub const fn slowest(&self, m: Move) -> Slowest {
         let mut slowest = Slowest { up: 0, down: 0 };
         let mut cell = 0;
@@ -255,6 +270,7 @@ impl WriteCost {
 
     /// Time of the slowest of some changes that are made side by side, microseconds.
     #[must_use]
+    #[inline]
     pub fn time_us(&self, slowest: Slowest) -> f64 {
         let times = |count: u16, price: &Price| f64::from(count) * price.time_us;
         let (a, b) = match self {

@@ -1,25 +1,8 @@
 //! The seam between the controller and the hardware: what a photonic tensor core is asked to do.
 
-use crate::controller::Progress;
 use crate::crc32::Crc32;
 use crate::wire;
-
-/// What the controller knows of the core that it drives, fixed when it is built.
-///
-/// A schedule for another core or another device is refused before anything is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Core rows R (outputs).
-    pub rows: u16,
-    /// Core columns C (lanes).
-    pub cols: u16,
-    /// Bits b of a PCM cell: `2^b` levels.
-    pub bits: u8,
-    /// Neighbouring core rows that share the input of each lane, 1 to R: 1 when every cell has its own.
-    pub fanout: u16,
-    /// [`device_crc`] of the transmissions of its levels.
-    pub device_crc: u32,
-}
+pub use crate::wire::Identity;
 
 /// CRC-32 of a device's transmissions (level 0 first, dimensionless) as little-endian `f32`: its identity in a schedule.
 #[must_use]
@@ -40,6 +23,23 @@ pub struct Output {
     pub base: u32,
     /// What the accumulated sum is multiplied by.
     pub scale: f32,
+}
+
+/// How far a schedule is carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Frames carried out.
+    pub frames: u32,
+    /// Layers begun.
+    pub layers: u32,
+    /// Tile rows begun, in all layers.
+    pub tile_rows: u64,
+    /// Steps carried out.
+    pub steps: u64,
+    /// Weights multiplied: active cells, summed over the steps.
+    pub weights: u64,
+    /// Whether the End frame has come.
+    pub ended: bool,
 }
 
 /// A tile row from which a schedule can be gone on with: a TileRow frame is a key frame.

@@ -12,7 +12,7 @@ use core::fmt;
 use embedded_storage::nor_flash::NorFlash;
 
 use crate::hardware::{Hardware, PcmCell, Profile, Side};
-use crate::journal::{BATCH, Batch, Journal, Ledger, OpenError, PcmSet};
+use crate::journal::{BATCH, Batch, Flawed, Journal, Ledger, OpenError, PcmSet};
 use crate::link::messages::FaultReport;
 use crate::mutants::Mutant;
 use crate::photonic_core::{Core, FrameEnd, Output};
@@ -65,9 +65,13 @@ pub(crate) struct Programmer<'m, H: Hardware, F, T> {
     /// Steps of the inference so far.
     steps: u64,
     capture: Capture<'m>,
-    corrections: u64,
+    /// Of the last fault: the PCM cell, if it was one of the core's, or the place in the flash.
+    trouble: u32,
     pub(crate) trace: T,
 }
+
+/// No PCM cell.
+const NO_CELL: u32 = u32::MAX;
 
 impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
     /// Nothing is read yet: [`Programmer::open`] comes first.
@@ -79,11 +83,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         outputs: &'m mut [i64],
         trace: T,
     ) -> Self {
-        #[cfg(feature = "mutants")]
-        let mutant = hardware.mutant();
-        #[cfg(not(feature = "mutants"))]
-        let mutant = Mutant::None;
-        let journal = Journal::new(flash, profile.identity, ledger, mutant);
+        let journal = Journal::new(flash, profile.identity, ledger);
         let (batch, capture) = (Batch::new(), Capture { outputs, step: None, taken: false });
         Self {
             hardware,
@@ -96,13 +96,13 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
             passed: 0,
             steps: 0,
             capture,
-            corrections: 0,
+            trouble: NO_CELL,
             trace,
         }
     }
 
     /// Opens the journal. What a power cut interrupted is completed by [`Programmer::redo`].
-    pub(crate) fn open(&mut self) -> Result<(), OpenError<F::Error>> {
+    pub(crate) fn open(&mut self) -> Result<(), OpenError> {
         let found = self.journal.open(&mut self.batch)?;
         self.trace.event(Event::Opened(found));
         Ok(())
@@ -124,6 +124,24 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         &mut self.hardware
     }
 
+    /// Frames of the inference that was started last that are carried out and logged.
+    pub(crate) const fn acknowledged(&self) -> u32 {
+        if self.journal.pending().is_none() { self.journal.acknowledged() } else { 0 }
+    }
+
+    /// The PCM cell of the last fault of the core, if it was one cell's.
+    pub(crate) fn cell_in_trouble(&self) -> Option<u32> {
+        if self.trouble == NO_CELL || Mutant::PlaceForgotten.is_on() { None } else { Some(self.trouble) }
+    }
+
+    /// Notes the PCM cell of a fault.
+    #[cold]
+    #[inline(never)]
+    fn core_fails(&mut self, fault: H::Fault, pcm: Option<PcmCell>) -> ProgramFault<H::Fault> {
+        self.trouble = pcm.map_or(NO_CELL, |pcm| self.number(pcm));
+        ProgramFault::Hardware(fault)
+    }
+
     pub(crate) fn release(self) -> (H, F) {
         (self.hardware, self.journal.into_flash())
     }
@@ -133,9 +151,9 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         self.journal.checkpoints()
     }
 
-    /// Writes that verification asked for since power-up.
+    /// Writes that verification asked for since the journal was begun.
     pub(crate) const fn corrections(&self) -> u64 {
-        self.corrections
+        self.journal.ledger.corrections
     }
 
     /// Prepares for the schedule's first frame: what the journal says is done will be passed over.
@@ -143,7 +161,8 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         self.batch.clear();
         self.steps = 0;
         self.capture.taken = false;
-        self.done = self.journal.ledger.place.map_or((0, 0), |p| (p.frames, p.calls));
+        let begun = self.journal.ledger.place.filter(|_| self.journal.pending().is_none());
+        self.done = begun.map_or((0, 0), |p| (p.frames, p.calls));
         self.go_to(0);
     }
 
@@ -172,8 +191,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
 
     /// Carries the batch out that the journal found interrupted.
     pub(crate) fn redo(&mut self) -> Result<(), ProgramFault<H::Fault>> {
-        #[cfg(feature = "mutants")]
-        if self.journal.mutant.is(Mutant::RedoAll) && !self.batch.is_empty() {
+        if Mutant::RedoAll.is_on() && !self.batch.is_empty() {
             for cell in 0..self.journal.ledger.levels.len() as u32 {
                 for side in [Side::Plus, Side::Minus] {
                     let level = of_side(self.journal.ledger.level(cell), side);
@@ -185,10 +203,26 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
             return Ok(());
         }
         self.trace.event(Event::Redone { cells: self.batch.len() as u8 });
+        if Mutant::RedoAsDelta.is_on() {
+            self.shift_batch();
+        }
         let wrong = self.write_batch(true)?;
         self.correct(wrong)?;
         self.batch.clear();
         Ok(())
+    }
+
+    /// The mistake: every cell of the batch is moved on by the difference of its levels.
+    #[cold]
+    fn shift_batch(&mut self) {
+        let top = 2 * (self.profile.transmissions.len() as i16 - 1);
+        let mut shifted = Batch::new();
+        for i in 0..self.batch.len() {
+            let Some((cell, level)) = self.batch.get(i) else { break };
+            let by = level - self.journal.ledger.level(cell);
+            let _ = shifted.push(cell, (level + by).clamp(-top / 2, top / 2));
+        }
+        self.batch = shifted;
     }
 
     /// Logs the batch, which holds the first `calls` calls of the frame, and carries it out.
@@ -199,7 +233,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         }
         self.batch.set_place(self.frame, calls);
         let wrong;
-        if self.journal.mutant.is(Mutant::ApplyBeforeLog) {
+        if Mutant::ApplyBeforeLog.is_on() {
             wrong = self.write_batch(false)?;
             self.journal.intend(&mut self.batch).map_err(|_| ProgramFault::Flash)?;
         } else {
@@ -216,10 +250,6 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
     /// cut, cells that can be read and are right are left alone.
     #[inline(never)]
     fn write_batch(&mut self, again: bool) -> Result<PcmSet, ProgramFault<H::Fault>> {
-        #[cfg(feature = "mutants")]
-        if again && self.journal.mutant.is(Mutant::RedoAsDelta) {
-            return self.shift_batch();
-        }
         let moving = self.journal.book(&self.batch, again);
         let cols = u32::from(self.profile.identity.cols);
         let mut wrong = PcmSet::default();
@@ -244,33 +274,12 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         Ok(wrong)
     }
 
-    /// The mistake: cells are moved by differences.
-    #[cfg(feature = "mutants")]
-    fn shift_batch(&mut self) -> Result<PcmSet, ProgramFault<H::Fault>> {
-        let mut wrong = PcmSet::default();
-        for i in 0..self.batch.len() {
-            let Some((cell, level)) = self.batch.get(i) else { break };
-            let before = self.journal.ledger.level(cell);
-            let moves = self.journal.ledger.book(cell, level, self.batch.redone());
-            for side in [Side::Plus, Side::Minus] {
-                let (n, wanted, pcm) = (side as usize, of_side(level, side), self.pcm(cell, side));
-                if moves >> n & 1 == 0 || self.journal.ledger.is_faulty(cell, n) {
-                    continue;
-                }
-                let by = i16::from(wanted) - i16::from(of_side(before, side));
-                self.hardware.shift(pcm, by).map_err(ProgramFault::Hardware)?;
-                if H::READ_BACK && !self.is_right(pcm, wanted)? {
-                    wrong.insert(i, n);
-                }
-            }
-        }
-        Ok(wrong)
-    }
-
     /// Brings one PCM cell to a level; whether it reads right, as far as it can be read.
     #[inline(always)]
     fn write(&mut self, pcm: PcmCell, level: u8) -> Result<bool, ProgramFault<H::Fault>> {
-        self.hardware.set(pcm, level).map_err(ProgramFault::Hardware)?;
+        if let Err(fault) = self.hardware.set(pcm, level) {
+            return Err(self.core_fails(fault, Some(pcm)));
+        }
         Ok(!H::READ_BACK || self.reads_right(pcm, level)?)
     }
 
@@ -289,14 +298,15 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
             }
             tries += 1;
             self.journal.correct(&self.batch, wrong).map_err(|_| ProgramFault::Flash)?;
-            self.corrections += u64::from(wrong.len());
             self.trace.event(Event::Corrected { cells: wrong.len() as u8 });
             let mut still = PcmSet::default();
             for (i, side) in all_sides() {
                 if wrong.contains(i, side as usize)
                     && let Some((pcm, level)) = self.of_batch(i, side)
                 {
-                    self.hardware.set(pcm, level).map_err(ProgramFault::Hardware)?;
+                    if let Err(fault) = self.hardware.set(pcm, level) {
+                        return Err(self.core_fails(fault, Some(pcm)));
+                    }
                     if H::READ_BACK && !self.is_right(pcm, level)? {
                         still.insert(i, side as usize);
                     }
@@ -311,7 +321,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
     fn report(&mut self, cells: PcmSet) -> Result<(), ProgramFault<H::Fault>> {
         for (i, side) in all_sides().filter(|(i, side)| cells.contains(*i, *side as usize)) {
             let Some((pcm, wanted)) = self.of_batch(i, side) else { break };
-            let read = self.hardware.read(pcm).map_err(ProgramFault::Hardware)?;
+            let read = self.read(pcm)?;
             let report = FaultReport { cell: self.number(pcm), wanted, read: self.nearest(read) };
             if !self.journal.report(report).map_err(|_| ProgramFault::Flash)? {
                 return Err(ProgramFault::TooManyFaults);
@@ -334,10 +344,80 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
 
     #[inline(always)]
     fn reads_right(&mut self, pcm: PcmCell, level: u8) -> Result<bool, ProgramFault<H::Fault>> {
-        let read = self.hardware.read(pcm).map_err(ProgramFault::Hardware)?;
+        let read = self.read(pcm)?;
         let wanted = self.profile.transmissions.get(usize::from(level)).copied().unwrap_or(f32::NAN);
+        let distance = (read - wanted).abs();
         // Not a number is wrong, too.
-        Ok((read - wanted).abs() <= self.profile.verify.tolerance)
+        Ok(distance <= self.profile.verify.tolerance || Mutant::NanPasses.is_on() && distance.is_nan())
+    }
+
+    #[inline(always)]
+    fn read(&mut self, pcm: PcmCell) -> Result<f32, ProgramFault<H::Fault>> {
+        match self.hardware.read(pcm) {
+            Ok(read) => Ok(read),
+            Err(fault) => Err(self.core_fails(fault, Some(pcm))),
+        }
+    }
+
+    /// Reads PCM cells back from `first` on, at most `most`, and hands over those that are not what the journal says; returns the next
+    /// one. Reported cells are passed over.
+    #[inline(never)]
+    pub(crate) fn audit(
+        &mut self,
+        (first, stride, most): (u32, u32, u32),
+        mut wrong: impl FnMut(FaultReport),
+    ) -> Result<u32, ProgramFault<H::Fault>> {
+        let (cells, mut next) = (2 * self.journal.ledger.levels.len() as u32, first);
+        for _ in 0..most {
+            if next >= cells {
+                break;
+            }
+            let side = if next.is_multiple_of(2) { Side::Plus } else { Side::Minus };
+            let (pcm, wanted) = (self.pcm(next / 2, side), of_side(self.journal.ledger.level(next / 2), side));
+            if !self.journal.ledger.is_faulty(next / 2, side as usize) && !self.is_right(pcm, wanted)? {
+                let read = self.read(pcm)?;
+                wrong(FaultReport { cell: next, wanted, read: self.nearest(read) });
+            }
+            next = next.saturating_add(stride);
+        }
+        Ok(next)
+    }
+
+    /// Writes those PCM cells from `first` on once more that read back wrong, as many as one batch takes; returns the next one.
+    #[inline(never)]
+    pub(crate) fn renew(&mut self, first: u32) -> Result<u32, ProgramFault<H::Fault>> {
+        let cells = self.journal.ledger.levels.len() as u32;
+        let from = (first / 2).min(cells);
+        let to = from.saturating_add(BATCH as u32).min(cells);
+        let mut wrong = PcmSet::default();
+        self.batch.clear();
+        for (i, cell) in (from..to).enumerate() {
+            let level = self.journal.ledger.level(cell);
+            // Its level does not change: the correction behind the intent says what is written.
+            self.batch.push(cell, level);
+            for side in [Side::Plus, Side::Minus] {
+                let pcm = self.pcm(cell, side);
+                if !self.journal.ledger.is_faulty(cell, side as usize) && !self.is_right(pcm, of_side(level, side))? {
+                    wrong.insert(i, side as usize);
+                }
+            }
+        }
+        if wrong != PcmSet::default() {
+            let (frames, calls) = self.journal.ledger.place.map_or((0, 0), |place| (place.frames, place.calls));
+            self.batch.set_place(frames, calls);
+            self.journal.intend(&mut self.batch).map_err(|_| ProgramFault::Flash)?;
+            // What is wrong counts as tried once.
+            self.correct(wrong)?;
+        }
+        self.batch.clear();
+        Ok(2 * to)
+    }
+
+    /// Begins a new journal.
+    pub(crate) fn format(&mut self, keep_wear: bool) -> Result<(), Flawed> {
+        self.journal.begin_anew(keep_wear, &mut self.batch)?;
+        self.batch.clear();
+        Ok(())
     }
 
     /// Level whose transmission is nearest.
@@ -383,9 +463,9 @@ const fn of_side(level: i16, side: Side) -> u8 {
     if own > 0 { own as u8 } else { 0 }
 }
 
-/// Why a device does not start. `E` is the flash's error.
+/// Why a device does not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenFault<E> {
+pub enum OpenFault {
     /// The profile is none: transmissions and bits do not belong together, or do not increase; the device CRC is another; tries are not 1
     /// to 16; the tolerance is not positive, or so large that a cell could pass for two levels; rows share inputs, but the hardware says
     /// that they cannot.
@@ -393,7 +473,7 @@ pub enum OpenFault<E> {
     /// The memory lent for levels or wear is not that of the core.
     Memory,
     /// The journal cannot be opened.
-    Journal(OpenError<E>),
+    Journal(OpenError),
 }
 
 impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
@@ -402,10 +482,12 @@ impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
     const SHARED_INPUTS: bool = H::SHARED_INPUTS;
 
     fn begin_layer(&mut self, layer: &Layer<'_>) -> Result<(), Self::Fault> {
+        self.trouble = NO_CELL;
         self.hardware.begin_layer(layer.rows, layer.cols, layer.groups).map_err(ProgramFault::Hardware)
     }
 
     fn assign(&mut self, row: u16, output: Option<Output>) -> Result<(), Self::Fault> {
+        self.trouble = NO_CELL;
         self.hardware.assign(row, output).map_err(ProgramFault::Hardware)
     }
 
@@ -426,7 +508,10 @@ impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
 
     #[inline]
     fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Self::Fault> {
-        self.hardware.route(row, col, input).map_err(ProgramFault::Hardware)
+        match self.hardware.route(row, col, input) {
+            Ok(()) => Ok(()),
+            Err(fault) => Err(self.core_fails(fault, None)),
+        }
     }
 
     fn step(&mut self) -> Result<(), Self::Fault> {
@@ -436,6 +521,7 @@ impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
             return Ok(());
         }
         self.flush(self.calls)?;
+        self.trouble = NO_CELL;
         self.hardware.step().map_err(ProgramFault::Hardware)?;
         if self.capture.step == Some(step) {
             for (row, output) in (0..self.profile.identity.rows).zip(self.capture.outputs.iter_mut()) {
@@ -448,14 +534,10 @@ impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
 
     fn end_frame(&mut self, end: &FrameEnd) -> Result<(), Self::Fault> {
         if (end.frames, 0) > self.done {
-            if self.journal.mutant.is(Mutant::EndBeforeCells) {
-                self.journal.end_frame(end).map_err(|_| ProgramFault::Flash)?;
-                self.flush(self.calls)?;
-            } else {
-                self.flush(self.calls)?;
-                self.journal.end_frame(end).map_err(|_| ProgramFault::Flash)?;
+            self.flush(self.calls)?;
+            if self.journal.end_frame(end).map_err(|_| ProgramFault::Flash)? {
+                self.trace.event(Event::FrameDone { frames: end.frames });
             }
-            self.trace.event(Event::FrameDone { frames: end.frames });
         }
         self.go_to(end.frames);
         if let Some(key) = &end.key {

@@ -2,8 +2,8 @@
 
 use crate::error::{Malformed, Refusal, Stop};
 use crate::pcm::{MAX_BITS, MIN_BITS};
-use crate::photonic_core::{Identity, Output};
-use crate::wire::{Header, Layer, Lists, MAX_CORE, MAX_WINDOW, MemoryMap, Reach, Scale};
+use crate::photonic_core::Output;
+use crate::wire::{Header, Identity, Layer, Lists, MAX_CORE, MAX_WINDOW, MemoryMap, Reach, Scale};
 
 /// Longest device name, bytes.
 const MAX_DEVICE: u32 = 64;

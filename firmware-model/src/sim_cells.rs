@@ -10,8 +10,6 @@
 //! With `sigma = nu = 0` and no stuck cell it is ideal. What a cell holds is what light sees; the level is what it was written to.
 
 use crate::hardware::{Hardware, PcmCell};
-#[cfg(feature = "mutants")]
-use crate::mutants::Mutant;
 use crate::photonic_core::{Identity, Output};
 
 /// Physics of the simulated cells.
@@ -145,9 +143,6 @@ pub struct SimCells<'m, P, const READ_BACK: bool> {
     pub now: f64,
     /// The power that it lives on.
     pub power: P,
-    /// Which mistake the controller shall make.
-    #[cfg(feature = "mutants")]
-    pub mutant: Mutant,
 }
 
 impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
@@ -184,8 +179,6 @@ impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
             layer_rows: 0,
             now: 0.0,
             power,
-            #[cfg(feature = "mutants")]
-            mutant: Mutant::None,
         })
     }
 
@@ -358,18 +351,15 @@ impl<P: Power, const READ_BACK: bool> Hardware for SimCells<'_, P, READ_BACK> {
         self.memory.sums.get(usize::from(row)).copied().ok_or(CellFault::Outside { row, col: 0 })
     }
 
-    #[cfg(feature = "mutants")]
-    fn mutant(&self) -> Mutant {
-        self.mutant
-    }
-
-    #[cfg(feature = "mutants")]
-    fn shift(&mut self, cell: PcmCell, by: i16) -> Result<(), CellFault> {
-        let index = self.index(cell.row, cell.col)?;
-        let at =
-            self.memory.cells.get(index).and_then(|pair| pair.get(cell.side as usize)).map_or(0, |cell| cell.level);
-        let top = self.transmissions.len() as i16 - 1;
-        self.move_to(cell, (i16::from(at) + by).clamp(0, top) as u8)
+    fn fault_code(fault: CellFault) -> u16 {
+        match fault {
+            CellFault::PowerLost => 1,
+            CellFault::Outside { .. } => 2,
+            CellFault::Level { .. } => 3,
+            CellFault::Input { .. } => 4,
+            CellFault::Unassigned { .. } => 5,
+            CellFault::NoReadBack => 6,
+        }
     }
 }
 

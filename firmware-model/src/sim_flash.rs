@@ -16,6 +16,11 @@ pub enum FlashFault {
     PowerLost,
     /// Outside the flash, or not on word or block borders.
     Bounds,
+    /// A word that was not written whole, which the flash's code against errors shows.
+    Torn {
+        /// Its place.
+        at: u32,
+    },
     /// A word that was written since it was erased, or whose erasing was cut.
     NotErased {
         /// Its place.
@@ -41,27 +46,53 @@ pub struct FlashCounts {
     pub erases: u64,
 }
 
+/// What a word of the flash is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// It may be written.
+    Erased,
+    /// It was written since it was erased.
+    Written,
+    /// The power failed while it was written or erased.
+    Torn,
+}
+
+/// What is wrong with the flash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flaws {
+    /// A torn word reads differently each time: as it should be, or with some of its zeros missing.
+    pub unstable: bool,
+    /// A torn word cannot be read: the flash has a code against errors.
+    pub coded: bool,
+    /// How many words are written and blocks erased until one is not, without a word of it; `None` for never.
+    pub silent_after: Option<u64>,
+}
+
 /// A flash in lent memory, in words of [`WORD`] bytes and blocks of [`BLOCK`].
 ///
 /// A word that a power cut falls into has some of its zeros, by a seeded pattern; a block whose erasing is cut has some of its ones.
 /// Neither may be written before it is erased again.
 pub struct SimFlash<'m, P> {
     bytes: &'m mut [u8],
-    /// One for each word: whether it may be written.
-    erased: &'m mut [bool],
+    words: &'m mut [Word],
     /// The power that it lives on.
     pub power: P,
     /// What was done so far.
     pub counts: FlashCounts,
+    /// What is wrong with it.
+    pub flaws: Flaws,
+    /// Whether it has failed in silence.
+    pub was_silent: bool,
     noise: u64,
 }
 
 impl<'m, P: Power> SimFlash<'m, P> {
-    /// The flash with these contents; `erased` has one entry for each word. `None` when the lengths do not fit each other or the blocks.
+    /// The flash with these contents; `words` has one entry for each word. `None` when the lengths do not fit each other or the blocks.
     #[must_use]
-    pub fn new(bytes: &'m mut [u8], erased: &'m mut [bool], power: P, seed: u64) -> Option<Self> {
-        let fits = bytes.len().is_multiple_of(BLOCK) && erased.len() * WORD == bytes.len();
-        fits.then_some(Self { bytes, erased, power, counts: FlashCounts::default(), noise: seed })
+    pub fn new(bytes: &'m mut [u8], words: &'m mut [Word], power: P, seed: u64) -> Option<Self> {
+        let fits = bytes.len().is_multiple_of(BLOCK) && words.len() * WORD == bytes.len();
+        let (counts, flaws) = (FlashCounts::default(), Flaws::default());
+        fits.then_some(Self { bytes, words, power, counts, flaws, was_silent: false, noise: seed })
     }
 
     /// The contents.
@@ -73,6 +104,22 @@ impl<'m, P: Power> SimFlash<'m, P> {
     fn random(&mut self) -> u32 {
         self.noise = self.noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.noise >> 32) as u32
+    }
+
+    /// Whether the next event is the one that fails in silence.
+    fn is_silent(&mut self) -> bool {
+        match &mut self.flaws.silent_after {
+            Some(0) => {
+                self.flaws.silent_after = None;
+                self.was_silent = true;
+                true
+            }
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        }
     }
 
     fn range(&self, from: usize, len: usize, align: usize) -> Result<core::ops::Range<usize>, FlashFault> {
@@ -93,7 +140,19 @@ impl<P: Power> ReadNorFlash for SimFlash<'_, P> {
             return Err(FlashFault::PowerLost);
         }
         let range = self.range(offset as usize, bytes.len(), 1)?;
-        bytes.copy_from_slice(self.bytes.get(range).unwrap_or_default());
+        bytes.copy_from_slice(self.bytes.get(range.clone()).unwrap_or_default());
+        if !self.flaws.unstable && !self.flaws.coded {
+            return Ok(());
+        }
+        for (at, byte) in range.zip(bytes) {
+            if self.words.get(at / WORD) == Some(&Word::Torn) {
+                if self.flaws.coded {
+                    return Err(FlashFault::Torn { at: at as u32 });
+                }
+                // As it is, or with ones that were not there the last time.
+                *byte |= if self.random().is_multiple_of(2) { 0 } else { (self.random() & self.random()) as u8 };
+            }
+        }
         Ok(())
     }
 
@@ -113,6 +172,9 @@ impl<P: Power> NorFlash for SimFlash<'_, P> {
                 return Err(FlashFault::PowerLost);
             }
             let whole = self.power.holds();
+            if whole && self.is_silent() {
+                continue;
+            }
             for at in start..start + BLOCK {
                 let ones = if whole { 0xFF } else { self.random() as u8 };
                 if let Some(byte) = self.bytes.get_mut(at) {
@@ -120,7 +182,7 @@ impl<P: Power> NorFlash for SimFlash<'_, P> {
                 }
             }
             let words = start / WORD..(start + BLOCK) / WORD;
-            self.erased.get_mut(words).unwrap_or_default().fill(whole);
+            self.words.get_mut(words).unwrap_or_default().fill(if whole { Word::Erased } else { Word::Torn });
             if !whole {
                 return Err(FlashFault::PowerLost);
             }
@@ -135,12 +197,20 @@ impl<P: Power> NorFlash for SimFlash<'_, P> {
             if self.power.is_off() {
                 return Err(FlashFault::PowerLost);
             }
-            match self.erased.get_mut(at / WORD) {
-                Some(erased) if *erased => *erased = false,
-                _ => return Err(FlashFault::NotErased { at: at as u32 }),
+            // Blocks that were not erased in silence take what they can.
+            let is_erased = self.words.get(at / WORD) == Some(&Word::Erased) || self.was_silent;
+            if !is_erased {
+                return Err(FlashFault::NotErased { at: at as u32 });
             }
             let whole = self.power.holds();
-            let kept = if whole { [0; WORD] } else { self.random().to_le_bytes() };
+            if let Some(word) = self.words.get_mut(at / WORD) {
+                *word = if whole { Word::Written } else { Word::Torn };
+            }
+            if whole && self.is_silent() {
+                continue;
+            }
+            // A torn word that reads differently each time may read well.
+            let kept = if whole || self.flaws.unstable { [0; WORD] } else { self.random().to_le_bytes() };
             let place = self.bytes.get_mut(at..at + WORD).unwrap_or_default();
             for ((to, from), ones) in place.iter_mut().zip(word).zip(kept) {
                 *to &= from | ones;

@@ -5,8 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::photonic_core::Identity;
-
 /// The first eight bytes of a schedule; the last is the format version.
 pub const MAGIC: [u8; 8] = *b"elight\x00\x01";
 /// Longest body of the Header frame, bytes: the decoder has no other bound before it has read the header.
@@ -47,6 +45,23 @@ pub enum Scale {
     Layer(f32),
     /// Each output row brings its own, in the TileRow frame.
     Row,
+}
+
+/// What the controller knows of the core that it drives, fixed when it is built.
+///
+/// A schedule for another core or another device is refused before anything is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Core rows R (outputs).
+    pub rows: u16,
+    /// Core columns C (lanes).
+    pub cols: u16,
+    /// Bits b of a PCM cell: `2^b` levels.
+    pub bits: u8,
+    /// Neighbouring core rows that share the input of each lane, 1 to R: 1 when every cell has its own.
+    pub fanout: u16,
+    /// [`crate::photonic_core::device_crc`] of the transmissions of its levels.
+    pub device_crc: u32,
 }
 
 /// What the whole schedule is for; the first frame.
@@ -237,18 +252,21 @@ pub struct Body<'a> {
 
 /// `d` as a natural number: 0, -1, 1, -2, ... become 0, 1, 2, 3, ...
 #[must_use]
+#[inline]
 pub const fn zigzag(d: i32) -> u32 {
     ((d << 1) ^ (d >> 31)) as u32
 }
 
 /// The inverse of [`zigzag`].
 #[must_use]
+#[inline]
 pub const fn unzigzag(x: u32) -> i32 {
     ((x >> 1) as i32) ^ -((x & 1) as i32)
 }
 
 /// Choices among which a shared input is named, for a row of `cols` inputs on `lanes` lanes.
 #[must_use]
+#[inline]
 pub const fn shared_choices(reach: Reach, cols: u32, lanes: u16) -> u32 {
     match reach {
         Reach::Lane if lanes == 0 => 0,
@@ -259,12 +277,14 @@ pub const fn shared_choices(reach: Reach, cols: u32, lanes: u16) -> u32 {
 
 /// Bits of a number that names one of `choices`: the least w with `2^w >= choices`, which is at least 1.
 #[must_use]
+#[inline]
 pub const fn shared_bits(choices: u32) -> u32 {
     u32::BITS - (choices - 1).leading_zeros()
 }
 
 /// Start of the window at step `step` of `steps`, for rows of `cols` inputs.
 #[must_use]
+#[inline]
 pub const fn window_base(step: u32, steps: u32, cols: u32, window: u16) -> u32 {
     let front = divide(step as u64 * cols as u64, steps);
     front.saturating_sub(window as u32 / 2) & !31

@@ -6,7 +6,7 @@ mod support;
 use std::path::Path;
 
 use firmware_model::controller::Controller;
-use firmware_model::link::messages::{Request, SCHEMA, Start, ToDevice};
+use firmware_model::link::messages::{Order, Request, SCHEMA, Start, ToDevice};
 use firmware_model::link::packet::Outgoing;
 use firmware_model::photonic_core::device_crc;
 use firmware_model::wire::{Header, Lists, Reach};
@@ -92,7 +92,7 @@ fn schedule_for_the_bench() -> Vec<u8> {
 fn seeds_of_the_link_are_good_sessions() {
     let schedule = schedule_for_the_bench();
     let ask = |number, request| ToDevice::Ask { session: 1, number, request };
-    let start = Start { run: 5, schedule: [1; 16], inference: 0 };
+    let start = Start::new(5, [1; 16], 0);
     let requests = [
         Request::Hello { schema: SCHEMA },
         Request::Inputs { first: 0, values: &[1, 0, 2, 0] },
@@ -104,7 +104,10 @@ fn seeds_of_the_link_are_good_sessions() {
         Request::LevelsDigest,
         Request::Faults { first: 0 },
         Request::Outputs { first: 0 },
-        Request::SetKey { key: [7; 32] },
+        Request::SetKey { key: [7; 32], order: Order { number: 9, tag: [0; 16] } },
+        Request::Audit { first: 3 },
+        Request::Renew { first: 0, order: Order { number: 10, tag: [1; 16] } },
+        Request::Format { keep_wear: true, order: Order { number: 11, tag: [2; 16] } },
     ];
     let mut messages: Vec<ToDevice<'_>> = (1..).zip(requests).map(|(number, request)| ask(number, request)).collect();
     let data = (0..).zip(schedule.chunks(200)).map(|(seq, bytes)| ToDevice::Data { run: 5, seq, bytes });
@@ -123,6 +126,8 @@ fn seeds_of_the_link_are_good_sessions() {
     bless("link", "messages", &packed);
     bless("link", "schedule", &[&[2 | 15 << 4], &schedule[..]].concat());
     bless("link", "mended", &[&[3 | 7 << 4], &schedule[..]].concat());
+    bless("link", "sealed", &[&[7 | 7 << 4], &schedule[..]].concat());
+    bless("link", "unsealed", &[&[6 | 7 << 4], &schedule[..]].concat());
 }
 
 /// The seeds of `journal`: a good flash with a change here and there.
@@ -130,7 +135,7 @@ fn seeds_of_the_link_are_good_sessions() {
 fn seeds_of_the_journal_change_a_good_flash() {
     bless("journal", "unchanged", &[1]);
     bless("journal", "blank", &[0]);
-    bless("journal", "levels-mended", &[3, 0x44, 1, 5, 0x64, 0x25, 9]);
-    bless("journal", "record", &[1, 0x10, 0x26, 0]);
-    bless("journal", "record-mended", &[3, 0x10, 0x26, 0, 0x08, 2, 3]);
+    bless("journal", "levels-mended", &[3, 0x04, 2, 5, 0x24, 0x26, 9]);
+    bless("journal", "record", &[1, 0x10, 0x27, 0]);
+    bless("journal", "record-mended", &[3, 0x10, 0x27, 0, 0x08, 3, 3]);
 }

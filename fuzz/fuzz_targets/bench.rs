@@ -6,7 +6,7 @@ use firmware_model::hardware::{Profile, Verify, largest_tolerance};
 use firmware_model::link::messages::{Failure, RunState};
 use firmware_model::photonic_core::{Identity, Output, device_crc};
 use firmware_model::sim_cells::{CellMemory, Mains, Physics, SimCell, SimCells};
-use firmware_model::sim_flash::{BLOCK, FlashFault, SimFlash, WORD};
+use firmware_model::sim_flash::{BLOCK, SimFlash, WORD, Word};
 use firmware_model::trace::Silent;
 
 pub const ROWS: u16 = 4;
@@ -22,7 +22,7 @@ pub struct Bench {
     transmissions: Vec<f32>,
     pub cells: Vec<[SimCell; 2]>,
     pub flash: Vec<u8>,
-    erased: Vec<bool>,
+    words: Vec<Word>,
     decoder: Vec<u8>,
     levels: Vec<i16>,
     wear: Vec<[u16; 2]>,
@@ -43,7 +43,7 @@ impl Bench {
         Self {
             cells: vec![[SimCell::erased(transmissions[0]); 2]; CELLS],
             transmissions,
-            erased: flash.chunks(WORD).map(|word| word.iter().all(|byte| *byte == 0xFF)).collect(),
+            words: flash.chunks(WORD).map(word).collect(),
             flash,
             decoder: vec![0; 16_384],
             levels: vec![0; CELLS],
@@ -60,7 +60,7 @@ impl Bench {
         Identity { rows: ROWS, cols: COLS, bits: 4, fanout: 1, device_crc: device_crc(&self.transmissions) }
     }
 
-    pub fn boot(&mut self) -> Result<BenchDevice<'_>, OpenFault<FlashFault>> {
+    pub fn boot(&mut self) -> Result<BenchDevice<'_>, OpenFault> {
         let identity = self.identity();
         let memory = CellMemory {
             cells: &mut self.cells,
@@ -70,8 +70,8 @@ impl Bench {
             inputs: &mut self.inputs,
         };
         let core = SimCells::new(&identity, &self.transmissions, Physics::IDEAL, memory, Mains).expect("it fits");
-        let flash = SimFlash::new(&mut self.flash, &mut self.erased, Mains, 0).expect("it fits");
-        let verify = Verify { tries: 2, tolerance: largest_tolerance(&self.transmissions) };
+        let flash = SimFlash::new(&mut self.flash, &mut self.words, Mains, 0).expect("it fits");
+        let verify = Verify { tries: 2, tolerance: largest_tolerance(&self.transmissions), spot_check: 32 };
         let memory = Memory {
             decoder: &mut self.decoder,
             levels: &mut self.levels,
@@ -80,6 +80,11 @@ impl Bench {
         };
         Device::boot(core, flash, Profile { identity, transmissions: &self.transmissions, verify }, memory, Silent)
     }
+}
+
+/// Erased where it is FF.
+fn word(bytes: &[u8]) -> Word {
+    if bytes.iter().all(|byte| *byte == 0xFF) { Word::Erased } else { Word::Written }
 }
 
 /// The core was asked for nothing that it forbids, and all levels are those of its cells.

@@ -1,17 +1,19 @@
 //! Arbitrary bytes into a controller that drives a simulated core: no input may panic, loop for long, or make the core
-//! do what it forbids.
+//! do what it forbids; and what is carried out, step by step, is what an independent reading of the bytes says ([`reading`]).
 //!
 //! The first byte says how the rest is used: bit 0, mend the length, sequence number and CRC of every frame, so that mutations get
 //! past them; bits 1 to 3, the identity of the core; bits 4 to 7, the size of the chunks.
 #![no_main]
 
 mod mend;
+mod reading;
 
 use elight::replay::SimBuffers;
 use firmware_model::controller::Controller;
 use firmware_model::error::Error;
-use firmware_model::photonic_core::Identity;
+use firmware_model::photonic_core::{Core, Identity, Output};
 use firmware_model::sim::SimConfig;
+use firmware_model::wire::Layer;
 use libfuzzer_sys::fuzz_target;
 
 /// Device CRC of all seeds.
@@ -29,8 +31,85 @@ fuzz_target!(|data: &[u8]| {
     } else {
         stream
     };
-    run(CORES[usize::from(how >> 1 & 7)], stream, 1 << (how >> 4));
+    let core = CORES[usize::from(how >> 1 & 7)];
+    run(core, stream, 1 << (how >> 4));
+    compare(core, stream);
 });
+
+/// A core that remembers what it was asked for at each step.
+struct Recorder {
+    cols: usize,
+    rows: Vec<Option<u32>>,
+    levels: Vec<i32>,
+    routes: Vec<Option<u64>>,
+    steps: Vec<reading::Step>,
+}
+
+impl Core for Recorder {
+    type Fault = std::convert::Infallible;
+
+    fn begin_layer(&mut self, _: &Layer<'_>) -> Result<(), Self::Fault> {
+        Ok(())
+    }
+
+    fn assign(&mut self, row: u16, output: Option<Output>) -> Result<(), Self::Fault> {
+        let row = usize::from(row);
+        self.rows[row] = output.map(|output| output.base);
+        self.routes[row * self.cols..][..self.cols].fill(None);
+        Ok(())
+    }
+
+    fn program(&mut self, row: u16, col: u16, level: i16) -> Result<(), Self::Fault> {
+        self.levels[usize::from(row) * self.cols + usize::from(col)] = level.into();
+        Ok(())
+    }
+
+    fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Self::Fault> {
+        let base = self.rows[usize::from(row)].expect("a route of a row that is used");
+        self.routes[usize::from(row) * self.cols + usize::from(col)] =
+            input.map(|input| u64::from(base) + u64::from(input));
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), Self::Fault> {
+        let active = self.routes.iter().enumerate().filter_map(|(cell, input)| {
+            Some((cell / self.cols, cell % self.cols, self.levels[cell], (*input)?))
+        });
+        let active = active.collect();
+        // A schedule may have as many steps as its bytes allow.
+        assert!(self.steps.len() < 1 << 20);
+        self.steps.push(reading::Step { active, levels: self.levels.clone() });
+        Ok(())
+    }
+}
+
+/// What the controller carries out, up to its first refusal, is what the independent reading says.
+fn compare((rows, cols, bits): (u16, u16, u8), stream: &[u8]) {
+    let cells = usize::from(rows) * usize::from(cols);
+    let recorder = Recorder {
+        cols: cols.into(),
+        rows: vec![None; rows.into()],
+        levels: vec![0; cells],
+        routes: vec![None; cells],
+        steps: Vec::new(),
+    };
+    let mut arena = vec![0; 32_768];
+    let identity = Identity { rows, cols, bits, fanout: 1, device_crc: DEVICE };
+    let mut controller = Controller::new(recorder, identity, &mut arena);
+    let whole = controller.feed(stream).is_ok() && controller.finish().is_ok();
+    let recorder = controller.into_core();
+    if recorder.steps.is_empty() && !whole {
+        return;
+    }
+    let (steps, levels) = reading::read(stream, vec![0; cells]);
+    assert!(steps.len() >= recorder.steps.len(), "{} steps read, {} carried out", steps.len(), recorder.steps.len());
+    for (i, (carried_out, read)) in recorder.steps.iter().zip(&steps).enumerate() {
+        assert_eq!(carried_out, read, "step {i}");
+    }
+    if whole {
+        assert_eq!((steps.len(), levels), (recorder.steps.len(), Some(recorder.levels)));
+    }
+}
 
 fn run((rows, cols, bits): (u16, u16, u8), stream: &[u8], chunk: usize) {
     let mut buffers = SimBuffers::erased(rows, cols, 4096);

@@ -33,19 +33,11 @@ pub struct Choice {
 /// Extra steps that are tried, percent.
 const PERCENTS: [f64; 6] = [0.0, 10.0, 25.0, 50.0, 100.0, 200.0];
 
-impl Aim {
-    /// The objective of the order that serves this aim, besides the fewest writes.
-    const fn objective(self) -> Objective {
-        match self {
-            Self::Time => Objective::Latency,
-            Self::Energy => Objective::Energy,
-            Self::Life => Objective::Wear,
-        }
-    }
-}
+/// Objectives of the order that are tried besides the fewest writes.
+const OBJECTIVES: [Objective; 3] = [Objective::Latency, Objective::Energy, Objective::Wear];
 
 /// Plans with no, more and more extra steps and with fixed levels, as far as the options allow them, and takes what is best for the aim; extra steps that
-/// the options name are kept. With the best of these, the order is tried that serves the aim instead of the fewest writes. `batch`: none for as many as balance light and writing within the buffer; `capacity`: bytes of the buffer, if not the system's own.
+/// the options name are kept. With the best of these, and with the options' own, the orders are tried that have another objective than the fewest writes. `batch`: none for as many as balance light and writing within the buffer; `capacity`: bytes of the buffer, if not the system's own.
 ///
 /// # Errors
 /// [`PlanError`] when the options allow no plan at all, and for anything that has nothing to do with them.
@@ -92,8 +84,15 @@ pub fn choose(
     for extra_steps in candidates {
         attempt(extra_steps, Objective::Writes, &mut best)?;
     }
-    if let Some(extra_steps) = best.as_ref().map(|best| best.extra_steps) {
-        attempt(extra_steps, aim.objective(), &mut best)?;
+    let steps = [options.trade.extra_steps].into_iter().chain(best.as_ref().map(|best| best.extra_steps));
+    let mut tried = Vec::new();
+    for extra_steps in steps {
+        if !tried.contains(&extra_steps) {
+            tried.push(extra_steps);
+            for objective in OBJECTIVES {
+                attempt(extra_steps, objective, &mut best)?;
+            }
+        }
     }
     best.ok_or_else(|| first_refusal.unwrap_or(PlanError::Interrupted))
 }

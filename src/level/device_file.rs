@@ -235,7 +235,7 @@ impl RawVerify {
             let got = self.tolerance.unwrap_or_default();
             return Err(DeviceError::Tolerance { origin: origin.to_owned(), got, most });
         }
-        Ok(Verify { tries: tries as u8, tolerance })
+        Ok(Verify { tries: tries as u8, tolerance, spot_check: 64 })
     }
 }
 

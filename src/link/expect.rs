@@ -40,12 +40,25 @@ impl Cells {
 }
 
 /// A core that does what it is told, and counts.
-struct Ideal<'c> {
+pub(super) struct Proof<'c> {
+    identity: Identity,
     cells: &'c mut Cells,
-    cols: u16,
 }
 
-impl Core for Ideal<'_> {
+impl<'c> Proof<'c> {
+    /// The core of `identity`, whose cells these are.
+    pub(super) const fn new(identity: Identity, cells: &'c mut Cells) -> Self {
+        Self { identity, cells }
+    }
+
+    /// Its controller, with `memory` to work in.
+    pub(super) fn controller<'m>(&'m mut self, memory: &'m mut [u8]) -> Controller<'m, &'m mut Self> {
+        let identity = self.identity;
+        Controller::new(self, identity, memory)
+    }
+}
+
+impl Core for Proof<'_> {
     type Fault = std::convert::Infallible;
 
     fn begin_layer(&mut self, _: &Layer<'_>) -> Result<(), Self::Fault> {
@@ -57,7 +70,7 @@ impl Core for Ideal<'_> {
     }
 
     fn program(&mut self, row: u16, col: u16, level: i16) -> Result<(), Self::Fault> {
-        let cell = usize::from(row) * usize::from(self.cols) + usize::from(col);
+        let cell = usize::from(row) * usize::from(self.identity.cols) + usize::from(col);
         let moved = Move::between(std::mem::replace(&mut self.cells.levels[cell], level), level);
         for (side, writes) in self.cells.writes[cell].iter_mut().enumerate() {
             *writes += u32::from(moved.up[side] + moved.down[side]);
@@ -80,7 +93,8 @@ impl Core for Ideal<'_> {
 /// What is wrong with the schedule, as the controller's own decoder says it.
 pub fn inference(schedule: &[u8], identity: Identity, ram: usize, cells: &mut Cells) -> Result<End, String> {
     let mut memory = vec![0; ram.max(MAX_HEADER)];
-    let mut controller = Controller::new(Ideal { cells, cols: identity.cols }, identity, &mut memory);
+    let mut proof = Proof::new(identity, cells);
+    let mut controller = proof.controller(&mut memory);
     controller.feed(schedule).map_err(|e| e.to_string())?;
     controller.finish().map_err(|e| e.to_string())
 }

@@ -4,16 +4,18 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use firmware_model::link::host::{Stream, Timing};
-use firmware_model::link::messages::{Answer, FaultReport, Hello, KEY, Request, RunState, Start, Started, Status};
-use firmware_model::seal::seal;
+use firmware_model::link::messages::{Answer, FaultReport, Hello, KEY, Order, Request, RunState, Start, Started, TAG};
+use firmware_model::mutants::Mutant;
+use firmware_model::seal::{Orders, seal};
 use serde::Serialize;
 
+use super::compare::{Before, Compared, Outcome, compare};
 use super::error::LoadError;
-use super::expect::{Cells, inference};
 use super::line::Line;
+use super::observer::{Observer, Progress};
+use super::patience::Patience;
 use super::schedule::Schedule;
 use super::session::{Broken, Session, fresh_number};
-use super::{Observer, Progress};
 
 /// How often the device is asked for its wear during a load, milliseconds.
 const ASK_EVERY: u64 = 500;
@@ -35,9 +37,12 @@ pub struct Options {
     pub set_key: bool,
     /// How patient the link is.
     pub timing: Timing,
-    /// How long a line that is gone is tried again.
+    /// How long the device may make no progress, over all lines that are opened meanwhile.
     pub patience: Duration,
 }
+
+/// Breaks in a row without a frame more carried out, before a load is given up.
+const HOPELESS: u32 = 16;
 
 /// What a load has come to.
 #[derive(Clone, Debug, Serialize)]
@@ -73,7 +78,7 @@ pub struct Loaded {
     pub counted_writes: Option<u64>,
     /// Level steps that the device has counted since it was formatted.
     pub total_writes: u64,
-    /// Writes that verification asked for since the device was powered up.
+    /// Writes that verification asked for, in this load.
     pub corrections: u64,
     /// Whether every single cell was compared.
     pub every_cell: bool,
@@ -83,12 +88,6 @@ pub struct Loaded {
     /// Writes of the plus and the minus cell of each weight cell since the device was formatted, if they were read.
     #[serde(skip)]
     pub wear: Option<Vec<[u32; 2]>>,
-}
-
-/// What is known before the first write of this load.
-struct Before {
-    levels: Vec<i16>,
-    wear: Vec<[u32; 2]>,
 }
 
 struct Job<'a> {
@@ -102,6 +101,10 @@ struct Job<'a> {
     before: Option<Before>,
     done: u32,
     breaks: u32,
+    patience: &'a Patience,
+    /// Inference and frames that the device has acknowledged at most, and breaks since.
+    furthest: (u32, u32),
+    hopeless: u32,
     sent: u64,
     repeated: u64,
     progress: Progress,
@@ -123,6 +126,7 @@ pub fn load<'l>(
         Some(key) => seal(&schedule.bytes, key, |piece| bytes.extend_from_slice(piece)),
         None => bytes.clone_from(&schedule.bytes),
     }
+    let patience = Patience::new(options.patience);
     let progress = Progress { inference: 1, inferences: options.inferences, ..Progress::default() };
     let mut job = Job {
         schedule,
@@ -133,6 +137,9 @@ pub fn load<'l>(
         before: None,
         done: 0,
         breaks: 0,
+        patience: &patience,
+        furthest: (0, 0),
+        hopeless: 0,
         sent: 0,
         repeated: 0,
         progress,
@@ -142,26 +149,32 @@ pub fn load<'l>(
     let mut line = connect().map_err(|e| LoadError::NoLink { target: name.to_owned(), why: e.to_string() })?;
     loop {
         match job.run(&mut *line) {
-            Ok(outcome) => {
-                let seconds = began.elapsed().as_secs_f64();
-                return job.compare(outcome, seconds);
-            }
+            Ok(outcome) => return job.finish(&outcome, began.elapsed().as_secs_f64()),
             Err(Broken::Over(error)) => return Err(error),
-            Err(Broken::Restarted) => {
-                job.breaks += 1;
-                observer.note("the device started anew: going on where it stopped");
+            Err(Broken::Restarted) => observer.note("the device started anew: going on where it stopped"),
+            Err(Broken::Displaced) => {
+                observer.note("another host has spoken with the device: going on where it stopped")
             }
             Err(Broken::Line(why)) => {
-                job.breaks += 1;
-                if job.breaks > 1000 {
+                if patience.is_over() {
                     return Err(lost(why));
                 }
                 observer.note(&format!("the link broke off ({why}): trying again"));
-                line = reconnect(connect, options.patience, observer, why).map_err(|e| match e {
+                line = reconnect(connect, &patience, observer, why).map_err(|e| match e {
                     Some(why) => lost(why),
                     None => LoadError::Interrupted,
                 })?;
             }
+        }
+        job.breaks += 1;
+        job.hopeless += 1;
+        if job.hopeless > HOPELESS {
+            let frame = job.furthest.1;
+            return Err(lost(format!("it broke off {HOPELESS} times without going on, at frame {frame}")));
+        }
+        if Mutant::PatienceRenewed.is_on() {
+            job.hopeless = 0;
+            patience.progress();
         }
     }
 }
@@ -169,107 +182,81 @@ pub fn load<'l>(
 /// Opens the line again, as often as it takes within the patience; `None`: the user stopped it.
 fn reconnect<'l>(
     connect: &mut dyn FnMut() -> io::Result<Box<dyn Line + 'l>>,
-    patience: Duration,
+    patience: &Patience,
     observer: &dyn Observer,
     why: String,
 ) -> Result<Box<dyn Line + 'l>, Option<String>> {
-    let began = Instant::now();
     loop {
         if observer.interrupted() {
             return Err(None);
         }
-        if began.elapsed() >= patience {
+        if patience.is_over() {
             return Err(Some(why));
         }
-        std::thread::sleep(Duration::from_millis(100).min(patience));
+        std::thread::sleep(Duration::from_millis(100));
         if let Ok(line) = connect() {
             return Ok(line);
         }
     }
 }
 
-/// What the device said at the end.
-struct Outcome {
-    hello: Hello,
-    status: Status,
-    digest: u32,
-    levels: Option<Vec<i16>>,
-    wear: Option<Vec<[u32; 2]>>,
-    faults: Vec<FaultReport>,
-}
-
 impl Job<'_> {
     fn run(&mut self, line: &mut (dyn Line + '_)) -> Result<Outcome, Broken> {
-        let (mut session, hello) = Session::open(line, self.options.timing)?;
-        self.check(&hello).map_err(Broken::Over)?;
+        let (mut session, hello) = Session::open(line, self.options.timing, self.patience)?;
+        check(self.schedule, self.options, &hello).map_err(Broken::Over)?;
         if let (Some(key), true, false) = (self.options.key, self.options.set_key, hello.keyed) {
-            session.ask(&Request::SetKey { key }, |answer| matches!(answer, Answer::Done).then_some(()))?;
+            let order = Order { number: fresh_number(), tag: [0; TAG] };
+            session.order(&Request::SetKey { key, order })?;
         }
         let first = match self.first {
             Some(first) => first,
             None => self.begin(&mut session, &hello)?,
         };
         while self.done < self.options.inferences {
-            self.inference(&mut session, first + self.done, hello.window)?;
+            self.inference(&mut session, first.wrapping_add(self.done), hello.window)?;
             self.done += 1;
         }
         self.repeated += session.repeated();
+        let cells = self.schedule.cells();
         let all = self.options.verify || self.options.wear;
+        // Without the levels before, those after are what can be compared.
+        let levels = self.options.verify || self.before.is_none();
         Ok(Outcome {
             hello,
             status: session.status()?,
             digest: session.levels_digest()?,
-            levels: if self.options.verify { Some(session.levels(self.schedule.cells())?) } else { None },
-            wear: if all { Some(session.wear(self.schedule.cells())?) } else { None },
+            levels: if levels { Some(session.levels(cells)?) } else { None },
+            wear: if all { Some(session.wear(cells)?) } else { None },
             faults: session.faults()?,
         })
     }
 
-    /// Whether the device can take the schedule at all.
-    fn check(&self, hello: &Hello) -> Result<(), LoadError> {
-        let want = self.schedule.identity;
-        let refuse = |why: String| Err(LoadError::Refused(why));
-        let format = firmware_model::wire::MAGIC[7];
-        if hello.format != format {
-            return refuse(format!(
-                "it knows schedules of format version {}, this is version {format}: update the older",
-                hello.format
-            ));
-        }
-        if (hello.rows, hello.cols) != (want.rows, want.cols) {
-            let (r, c) = (hello.rows, hello.cols);
-            return refuse(format!(
-                "the schedule is for a {}x{} core, it has {r}x{c}: plan with --core {r}x{c}",
-                want.rows, want.cols
-            ));
-        }
-        if hello.bits != want.bits {
-            return refuse(format!(
-                "the schedule is for {}-bit cells, its cells have {}: plan with --bits {}",
-                want.bits, hello.bits, hello.bits
-            ));
-        }
-        if hello.device_crc != want.device_crc {
-            return refuse(format!(
-                "the schedule is for the device `{}` (CRC {:08x}), it has another (CRC {:08x}): plan with the --device of this core",
-                self.schedule.device, want.device_crc, hello.device_crc
-            ));
-        }
-        if self.schedule.ram > hello.memory as usize {
-            return refuse(format!(
-                "the schedule needs {} bytes of working memory, it has {}: build it with more",
-                self.schedule.ram, hello.memory
-            ));
-        }
-        match (hello.keyed, self.options.key) {
-            (true, None) => {
-                refuse("it takes only schedules sealed with its key: give the key's file with --key".to_owned())
-            }
-            (false, Some(_)) if !self.options.set_key => {
-                refuse("it has no key: set this one, for ever, with --set-key, or load without --key".to_owned())
-            }
-            _ => Ok(()),
-        }
+    /// The outcome, if it is as planned.
+    fn finish(&self, outcome: &Outcome, seconds: f64) -> Result<Loaded, LoadError> {
+        let Schedule { identity, .. } = self.schedule;
+        let Compared { planned, counted, corrections } =
+            compare(self.schedule, self.before.as_ref(), outcome, (self.options.inferences, self.breaks))?;
+        Ok(Loaded {
+            core: format!("{}x{}", identity.rows, identity.cols),
+            device: self.schedule.device.clone(),
+            device_crc: identity.device_crc,
+            inferences: self.options.inferences,
+            first_inference: self.first.unwrap_or_default(),
+            frames: self.schedule.frames,
+            bytes: self.sent,
+            seconds,
+            repeated: self.repeated,
+            breaks: self.breaks,
+            read_back: outcome.hello.read_back,
+            levels_digest: outcome.digest,
+            planned_writes: planned,
+            counted_writes: counted,
+            total_writes: outcome.status.writes,
+            corrections,
+            every_cell: self.options.verify,
+            faults: outcome.faults.clone(),
+            wear: outcome.wear.clone(),
+        })
     }
 
     /// Which inference comes first, and how things stand before it.
@@ -280,27 +267,23 @@ impl Job<'_> {
                 self.observer.note(&format!("going on with inference {} at frame {}", last.inference, last.frames));
                 last.inference
             }
-            Some(last) => {
+            last => {
                 if self.options.resume {
-                    self.observer
-                        .note("nothing to resume: the last inference of this schedule was whole; a new one begins");
+                    self.observer.note(match last {
+                        Some(_) => "nothing to resume: the last inference of this schedule was whole; a new one begins",
+                        None => "nothing to resume: this schedule was not loaded last; a new inference begins",
+                    });
                 }
-                last.inference.wrapping_add(1)
-            }
-            None => {
-                if self.options.resume {
-                    self.observer.note(
-                        "nothing to resume: this schedule has not been loaded before; its first inference begins",
-                    );
-                }
-                0
+                hello.next
             }
         };
+        let status = session.status()?;
         if !(self.options.resume && last.is_some_and(|last| !last.ended)) {
             let cells = self.schedule.cells();
-            self.before = Some(Before { levels: session.levels(cells)?, wear: session.wear(cells)? });
+            let (levels, wear) = (session.levels(cells)?, session.wear(cells)?);
+            self.before = Some(Before { levels, wear, status });
         }
-        self.progress.writes = session.status()?.writes;
+        self.progress.writes = status.writes;
         self.first = Some(first);
         Ok(first)
     }
@@ -312,7 +295,11 @@ impl Job<'_> {
         window: u16,
     ) -> Result<(), Broken> {
         let run = fresh_number();
-        let started = session.start(Start { run, schedule: self.schedule.id, inference: number })?;
+        let mut start = Start::new(run, self.schedule.id, number);
+        if let Some(key) = self.options.key {
+            start.tag = Orders::new(key).start(&start);
+        }
+        let started = session.start(start)?;
         if started == Started::Ended {
             return Ok(());
         }
@@ -339,6 +326,7 @@ impl Job<'_> {
         session.send(run, &stream, window);
         let packets = u64::from(stream.packets());
         let mut asked = session.now();
+        let mut next = 0;
         loop {
             if self.observer.interrupted() {
                 return Err(Broken::Over(LoadError::Interrupted));
@@ -348,6 +336,16 @@ impl Job<'_> {
             self.progress.inference = self.done + 1;
             (self.progress.bytes, self.progress.total) = (skipped + taken, total);
             self.progress.frames = ack.frames;
+            if (self.done, ack.frames) > self.furthest || ack.state == RunState::Ended {
+                self.furthest = (self.done, ack.frames);
+                self.hopeless = 0;
+                self.patience.progress();
+            }
+            // On the way to where an earlier line broke off, packets are all that shows.
+            if ack.next > next {
+                next = ack.next;
+                self.patience.progress();
+            }
             match ack.state {
                 RunState::Open => {}
                 RunState::Ended => {
@@ -355,7 +353,9 @@ impl Job<'_> {
                     self.observer.progress(&self.progress);
                     return Ok(());
                 }
-                RunState::Failed(failure) => return Err(Broken::Over(LoadError::of_failure(failure))),
+                RunState::Failed(failure) => {
+                    return Err(Broken::Over(LoadError::of_failure(failure, self.schedule.identity.cols)));
+                }
                 RunState::Unknown => return Err(Broken::Restarted),
             }
             if session.now().saturating_sub(asked) >= ASK_EVERY {
@@ -368,103 +368,52 @@ impl Job<'_> {
             self.observer.progress(&self.progress);
         }
     }
+}
 
-    /// Compares what the device holds and counts with what the plan makes of the levels that it held before.
-    fn compare(&self, outcome: Outcome, seconds: f64) -> Result<Loaded, LoadError> {
-        let identity = self.schedule.identity;
-        let levels = match (&self.before, &outcome.levels) {
-            (Some(before), _) => Some(before.levels.clone()),
-            // Cells that the schedule never programs are where they were before, and after.
-            (None, now) => now.clone(),
-        };
-        let mut planned = None;
-        if let Some(levels) = levels {
-            let mut cells = Cells::at(levels);
-            for _ in 0..self.options.inferences {
-                inference(&self.schedule.bytes, identity, self.schedule.ram, &mut cells)
-                    .map_err(|why| LoadError::Schedule { path: self.schedule.path.clone(), why })?;
-            }
-            self.compare_levels(&cells, &outcome).map_err(LoadError::Verification)?;
-            planned = self.before.is_some().then_some(cells);
-        }
-        let cols = usize::from(identity.cols);
-        let mut counted = None;
-        if let (Some(cells), Some(before)) = (&planned, &self.before) {
-            let slack = u64::from(self.breaks) + outcome.status.corrections;
-            if let Some(now) = &outcome.wear {
-                let difference =
-                    |now: &[u32; 2], then: &[u32; 2]| [0, 1].map(|side| now[side].wrapping_sub(then[side]));
-                let counts: Vec<[u32; 2]> =
-                    now.iter().zip(&before.wear).map(|(now, then)| difference(now, then)).collect();
-                for (i, (counted, planned)) in counts.iter().zip(&cells.writes).enumerate() {
-                    for side in 0..2 {
-                        let (counted, planned) = (u64::from(counted[side]), u64::from(planned[side]));
-                        let faulty = outcome.faults.iter().any(|fault| fault.cell as usize == 2 * i + side);
-                        if !faulty && !(planned..=planned + slack).contains(&counted) {
-                            return Err(LoadError::Verification(format!(
-                                "{} cell ({}, {}) was written {counted} times by the device's count, {planned} by the plan",
-                                ["plus", "minus"][side],
-                                i / cols,
-                                i % cols
-                            )));
-                        }
-                    }
-                }
-            }
-            let then: u64 = before.wear.iter().flatten().map(|&n| u64::from(n)).sum();
-            let sum = outcome.status.writes.saturating_sub(then);
-            let planned = cells.total();
-            // After a break each cell of the batch that was interrupted may count once more.
-            if outcome.faults.is_empty() && (sum < planned || slack == 0 && sum > planned) {
-                let why = format!("the device counted {sum} level steps, the plan has {planned}");
-                return Err(LoadError::Verification(why));
-            }
-            counted = Some(sum);
-        }
-        Ok(Loaded {
-            core: format!("{}x{}", identity.rows, identity.cols),
-            device: self.schedule.device.clone(),
-            device_crc: identity.device_crc,
-            inferences: self.options.inferences,
-            first_inference: self.first.unwrap_or_default(),
-            frames: self.schedule.frames,
-            bytes: self.sent,
-            seconds,
-            repeated: self.repeated,
-            breaks: self.breaks,
-            read_back: outcome.hello.read_back,
-            levels_digest: outcome.digest,
-            planned_writes: planned.as_ref().map(Cells::total),
-            counted_writes: counted,
-            total_writes: outcome.status.writes,
-            corrections: outcome.status.corrections,
-            every_cell: outcome.levels.is_some(),
-            faults: outcome.faults,
-            wear: outcome.wear,
-        })
+/// Whether the device can take the schedule at all.
+pub(super) fn check(schedule: &Schedule, options: &Options, hello: &Hello) -> Result<(), LoadError> {
+    let want = schedule.identity;
+    let refuse = |why: String| Err(LoadError::Refused(why));
+    let format = firmware_model::wire::MAGIC[7];
+    if hello.format != format {
+        return refuse(format!(
+            "it knows schedules of format version {}, this is version {format}: update the older",
+            hello.format
+        ));
     }
-
-    fn compare_levels(&self, planned: &Cells, outcome: &Outcome) -> Result<(), String> {
-        let cols = usize::from(self.schedule.identity.cols);
-        if let Some(levels) = &outcome.levels
-            && let Some(i) = (0..planned.levels.len()).find(|&i| levels.get(i) != Some(&planned.levels[i]))
-        {
-            return Err(format!(
-                "weight cell ({}, {}) is at level {}, the plan leaves it at {}",
-                i / cols,
-                i % cols,
-                levels.get(i).map_or_else(|| "(none)".to_owned(), ToString::to_string),
-                planned.levels[i]
-            ));
+    if (hello.rows, hello.cols) != (want.rows, want.cols) {
+        let (r, c) = (hello.rows, hello.cols);
+        return refuse(format!(
+            "the schedule is for a {}x{} core, it has {r}x{c}: plan with --core {r}x{c}",
+            want.rows, want.cols
+        ));
+    }
+    if hello.bits != want.bits {
+        return refuse(format!(
+            "the schedule is for {}-bit cells, its cells have {}: plan with --bits {}",
+            want.bits, hello.bits, hello.bits
+        ));
+    }
+    if hello.device_crc != want.device_crc {
+        return refuse(format!(
+            "the schedule is for the device `{}` (CRC {:08x}), it has another (CRC {:08x}): plan with the --device of this core",
+            schedule.device, want.device_crc, hello.device_crc
+        ));
+    }
+    if schedule.ram > hello.memory as usize {
+        return refuse(format!(
+            "the schedule needs {} bytes of working memory, it has {}: build it with more",
+            schedule.ram, hello.memory
+        ));
+    }
+    match (hello.keyed, options.key) {
+        (true, None) => {
+            refuse("it takes only schedules sealed with its key: give the key's file with --key".to_owned())
         }
-        if planned.digest() != outcome.digest {
-            return Err(format!(
-                "the digest of the levels is {:08x}, of the plan's {:08x}: load with --verify to see which cell differs",
-                outcome.digest,
-                planned.digest()
-            ));
+        (false, Some(_)) if !options.set_key => {
+            refuse("it has no key: set this one, for ever, with --set-key, or load without --key".to_owned())
         }
-        Ok(())
+        _ => Ok(()),
     }
 }
 

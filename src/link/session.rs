@@ -3,11 +3,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use firmware_model::link::host::{Event, Host, Stream, Timing};
-use firmware_model::link::messages::{Ack, Answer, FaultReport, Hello, Request, SCHEMA, Start, Started, Status};
+use firmware_model::link::messages::{
+    Ack, Answer, FaultReport, Hello, Refused, Request, SCHEMA, Start, Started, Status,
+};
 use firmware_model::link::server::INPUTS;
 
 use super::error::LoadError;
 use super::line::Line;
+use super::patience::Patience;
 
 /// Why a conversation broke off.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub enum Broken {
     Line(String),
     /// The device started anew: say hello and start again, over the same line.
     Restarted,
+    /// Another host has said hello since: say hello and start again, over the same line.
+    Displaced,
     /// It makes no sense to go on.
     Over(LoadError),
 }
@@ -37,6 +42,9 @@ pub struct Session<'l, L: Line + ?Sized> {
     waiting: std::ops::Range<usize>,
     /// An acknowledgement that came while an answer was waited for.
     ack: Option<Ack>,
+    patience: &'l Patience,
+    /// Columns of the core, once they are known, to name its cells.
+    cols: u16,
 }
 
 /// What came, without what it borrows.
@@ -51,9 +59,9 @@ impl<'l, L: Line + ?Sized> Session<'l, L> {
     ///
     /// # Errors
     /// [`Broken`].
-    pub fn open(line: &'l mut L, timing: Timing) -> Result<(Self, Hello), Broken> {
+    pub fn open(line: &'l mut L, timing: Timing, patience: &'l Patience) -> Result<(Self, Hello), Broken> {
         let host = Host::new(fresh_number(), timing);
-        let mut session = Self { line, host, buffer: vec![0; 4096], waiting: 0..0, ack: None };
+        let mut session = Self { line, host, buffer: vec![0; 4096], waiting: 0..0, ack: None, patience, cols: 0 };
         loop {
             let hello = session.ask(&Request::Hello { schema: SCHEMA }, |answer| match answer {
                 Answer::Hello(hello) => Some(*hello),
@@ -62,7 +70,11 @@ impl<'l, L: Line + ?Sized> Session<'l, L> {
             match hello {
                 // A device that has just started says so before it answers.
                 Err(Broken::Restarted) => {}
-                other => return Ok((session, other?)),
+                other => {
+                    let hello = other?;
+                    session.cols = hello.cols;
+                    return Ok((session, hello));
+                }
             }
         }
     }
@@ -88,16 +100,18 @@ impl<'l, L: Line + ?Sized> Session<'l, L> {
         read: impl Fn(&Answer<'_>) -> Option<T>,
     ) -> Result<T, Broken> {
         self.host.ask(request, self.line.now());
+        let cols = self.cols;
         loop {
             let heard = self.hear(stream, |answer| match answer {
-                Answer::Refused(why) => Err(LoadError::refused(*why)),
-                other => {
-                    read(other).ok_or_else(|| LoadError::Refused(format!("its answer is of another kind: {other:?}")))
-                }
+                Answer::Refused(Refused::Session) => Err(Broken::Displaced),
+                Answer::Refused(why) => Err(Broken::Over(LoadError::refused(*why, cols))),
+                other => read(other).ok_or_else(|| {
+                    Broken::Over(LoadError::Refused(format!("its answer is of another kind: {other:?}")))
+                }),
             })?;
             match heard {
                 Some(Heard::Answer(Ok(answer))) => return Ok(answer),
-                Some(Heard::Answer(Err(error))) => return Err(Broken::Over(error)),
+                Some(Heard::Answer(Err(broken))) => return Err(broken),
                 Some(Heard::Ready) => return Err(Broken::Restarted),
                 Some(Heard::Ack(ack)) => self.ack = Some(ack),
                 None => {}
@@ -165,6 +179,9 @@ impl<'l, L: Line + ?Sized> Session<'l, L> {
             while let Some(bytes) = self.host.transmit(now, stream) {
                 self.line.send(bytes).map_err(lost)?;
             }
+            if self.patience.is_over_on_line() {
+                return Err(Broken::Line(self.patience.reason()));
+            }
             if self.host.is_lost() {
                 return Err(Broken::Line("the device does not answer".to_owned()));
             }
@@ -221,6 +238,7 @@ impl<'l, L: Line + ?Sized> Session<'l, L> {
                 break;
             }
             all.extend(page);
+            self.patience.progress();
         }
         all.truncate(count);
         Ok(all)
@@ -252,6 +270,35 @@ impl<'l, L: Line + ?Sized> Session<'l, L> {
     pub fn faults(&mut self) -> Result<Vec<FaultReport>, Broken> {
         let reports = self.pages(usize::from(u16::MAX), |first| Request::Faults { first: first as u16 })?;
         Ok(reports.into_iter().map(FaultReport::from_bytes).collect())
+    }
+
+    /// All PCM cells, below `count`, that read back wrong.
+    ///
+    /// # Errors
+    /// [`Broken`].
+    pub fn audit(&mut self, count: u32) -> Result<Vec<FaultReport>, Broken> {
+        let (mut reports, mut first) = (Vec::new(), 0);
+        while first < count {
+            let (next, wrong) = self.ask(&Request::Audit { first }, |answer| match answer {
+                Answer::Audit { next, wrong } => Some((*next, wrong.as_chunks().0.to_vec())),
+                _ => None,
+            })?;
+            if next <= first {
+                return Err(Broken::Over(LoadError::Refused("its audit does not go on".to_owned())));
+            }
+            reports.extend(wrong.into_iter().map(FaultReport::from_bytes));
+            first = next;
+            self.patience.progress();
+        }
+        Ok(reports)
+    }
+
+    /// Gives an order.
+    ///
+    /// # Errors
+    /// [`Broken`].
+    pub fn order(&mut self, request: &Request<'_>) -> Result<(), Broken> {
+        self.ask(request, |answer| matches!(answer, Answer::Done).then_some(()))
     }
 
     /// Sets the input vector, and keeps the outputs of step `step` of the inference that is started next.

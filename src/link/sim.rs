@@ -12,7 +12,7 @@ use firmware_model::link::packet::WIRE;
 use firmware_model::link::server::Server;
 use firmware_model::photonic_core::Identity;
 use firmware_model::sim_cells::{CellMemory, Mains, Physics, SimCell, SimCells};
-use firmware_model::sim_flash::{BLOCK, SimFlash, WORD};
+use firmware_model::sim_flash::{BLOCK, SimFlash, WORD, Word};
 use firmware_model::trace::Silent;
 
 use super::error::LoadError;
@@ -34,6 +34,8 @@ pub struct Ills {
 const WINDOW: u16 = 8;
 /// How often a PCM cell is written at most.
 const TRIES: u8 = 10;
+/// PCM cells that are read back when the device starts.
+const SPOT_CHECK: u32 = 64;
 /// Bytes of each flash bank's log.
 const LOG: usize = 64 << 10;
 
@@ -78,13 +80,13 @@ impl Line for SimLine<'_> {
         let ends = &mut *self.0.borrow_mut();
         ends.port.to_device.extend(bytes);
         debug_assert!(ends.port.to_device.len() <= (usize::from(WINDOW) + 1) * WIRE);
-        ends.server.poll(&mut ends.port);
+        while ends.server.poll(&mut ends.port) {}
         Ok(())
     }
 
     fn receive(&mut self, buffer: &mut [u8], patience: Duration) -> io::Result<usize> {
         let ends = &mut *self.0.borrow_mut();
-        ends.server.poll(&mut ends.port);
+        while ends.server.poll(&mut ends.port) {}
         let count = buffer.len().min(ends.port.to_host.len());
         if count == 0 {
             std::thread::sleep(patience);
@@ -116,7 +118,7 @@ pub fn with_device<T>(
     let weights = rows * cols;
     let transmissions: Vec<f32> = device.transmissions().iter().map(|&t| t as f32).collect();
     let gap = transmissions.windows(2).map(|pair| pair[1] - pair[0]).fold(f32::INFINITY, f32::min);
-    let verify = Verify { tries: TRIES, tolerance: gap / 2.0 };
+    let verify = Verify { tries: TRIES, tolerance: gap / 2.0, spot_check: SPOT_CHECK };
     let profile = Profile { identity, transmissions: &transmissions, verify };
 
     let mut cells = vec![[SimCell::erased(transmissions[0]); 2]; weights];
@@ -139,7 +141,7 @@ pub fn with_device<T>(
     let core = SimCells::new(&identity, &transmissions, physics, memory, Mains).ok_or_else(|| wrong("no such core"))?;
 
     let capacity = 2 * (weights * 12 + 2048 + LOG).next_multiple_of(BLOCK);
-    let (mut bytes, mut erased) = (vec![0xFF; capacity], vec![true; capacity / WORD]);
+    let (mut bytes, mut erased) = (vec![0xFF; capacity], vec![Word::Erased; capacity / WORD]);
     let flash = SimFlash::new(&mut bytes, &mut erased, Mains, ills.seed).ok_or_else(|| wrong("no such flash"))?;
 
     let (mut decoder, mut levels) = (vec![0; ram.max(firmware_model::wire::MAX_HEADER)], vec![0; weights]);

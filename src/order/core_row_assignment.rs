@@ -1,41 +1,39 @@
-//! Which core row plays which part: moving all that one core row does to another one changes nothing in steady state.
+//! Which core row takes which part of an arrangement: moving all that one core row does to another one changes nothing in steady state.
 //!
-//! So the seats are free to serve something else: a cheap transition from what the core holds already.
+//! So this is free to serve something else: a cheap transition from what the core holds already.
 
 use super::chain::boundary::CoreBoundary;
 use super::chain::directions::{Arrangement, choose_directions_from};
 use super::chain::timeline::{Timeline, distance};
 use super::chain::two_state::{Directions, Way};
+use super::tour::assignment::assign;
 
-/// Seats the core rows of an arrangement, and chooses among its cheapest directions, so that the first load from the levels `from`
+/// Assigns the parts of an arrangement to core rows, and chooses among its cheapest directions, so that the first load from the levels `from`
 /// takes the fewest writes. `core_rows`: those of one core; parts are not moved from core to core.
 ///
-/// The least for this arrangement: over all ways to seat the parts of each core, and all directions with the fewest writes in steady
-/// state. (Cells are independent once parts have their seats, and an assignment problem finds the seats.)
-pub fn settle(arrangement: &mut Arrangement, boundary: &CoreBoundary, from: &[i16], core_rows: usize) {
+/// The least for this arrangement: over all ways to assign the parts of each core, and all directions with the fewest writes in steady
+/// state. (Cells are independent once every part has its core row, and an assignment problem finds the core rows.)
+pub fn minimise_first_load(arrangement: &mut Arrangement, boundary: &CoreBoundary, from: &[i16], core_rows: usize) {
     let (all_rows, cells) = (arrangement.timeline.core_rows(), arrangement.timeline.cells());
     let ways = cheapest_ways(&arrangement.timeline, boundary);
-    let mut seats: Vec<usize> = (0..all_rows).collect();
+    let mut core_row_of: Vec<usize> = (0..all_rows).collect();
     for first in (0..all_rows).step_by(core_rows) {
         let parts = core_rows.min(all_rows - first);
-        let mut costs = vec![0; parts * parts];
-        for part in 0..parts {
+        let cost = |part: usize, core_row: usize| {
             let ways = &ways[(first + part) * cells..][..cells];
-            for seat in 0..parts {
-                let held = &from[(first + seat) * cells..][..cells];
-                let moves = ways.iter().zip(held).filter_map(|(ways, &held)| {
-                    ways.iter().map(|way| i64::from(distance(way.first, held) - way.back)).min()
-                });
-                costs[part * parts + seat] = moves.sum();
-            }
-        }
-        for (part, seat) in assign(&costs, parts).into_iter().enumerate() {
-            seats[first + part] = first + seat;
+            let held = &from[(first + core_row) * cells..][..cells];
+            let moves = ways.iter().zip(held).filter_map(|(ways, &held)| {
+                ways.iter().map(|way| i64::from(distance(way.first, held) - way.back)).min()
+            });
+            moves.sum()
+        };
+        let costs: Vec<i64> = (0..parts * parts).map(|at| cost(at / parts, at % parts)).collect();
+        for (part, core_row) in assign(parts, parts, |i, j| costs[i * parts + j]).into_iter().enumerate() {
+            core_row_of[first + part] = first + core_row;
         }
     }
-    arrangement.timeline.seat(&seats);
-    let (rising, writes) = choose_directions_from(&mut arrangement.timeline, boundary, from);
-    (arrangement.rising, arrangement.writes) = (rising, writes);
+    arrangement.timeline.permute(&core_row_of);
+    (arrangement.rising, arrangement.writes) = choose_directions_from(&mut arrangement.timeline, boundary, from);
 }
 
 /// How each cell can begin and end without costing more in steady state; nothing for a cell that is never used.
@@ -51,51 +49,6 @@ fn cheapest_ways(timeline: &Timeline, boundary: &CoreBoundary) -> Vec<Vec<Way>> 
         }
     }
     ways
-}
-
-/// The cheapest assignment: `costs[part * n + seat]` to the seat of each part. O(n^3), by shortest augmenting paths.
-#[must_use]
-pub fn assign(costs: &[i64], n: usize) -> Vec<usize> {
-    // One-based, with 0 for "none": potentials of parts and seats, and the part on each seat.
-    let (mut of_part, mut of_seat, mut sits) = (vec![0i64; n + 1], vec![0i64; n + 1], vec![0usize; n + 1]);
-    for part in 1..=n {
-        let (mut least, mut came, mut done) = (vec![i64::MAX; n + 1], vec![0usize; n + 1], vec![false; n + 1]);
-        sits[0] = part;
-        let mut seat = 0;
-        while sits[seat] != 0 {
-            done[seat] = true;
-            let here = sits[seat];
-            let (mut next, mut step) = (0, i64::MAX);
-            for other in (1..=n).filter(|&s| !done[s]) {
-                let reduced = costs[(here - 1) * n + other - 1] - of_part[here] - of_seat[other];
-                if reduced < least[other] {
-                    (least[other], came[other]) = (reduced, seat);
-                }
-                if least[other] < step {
-                    (step, next) = (least[other], other);
-                }
-            }
-            for s in 0..=n {
-                if done[s] {
-                    of_part[sits[s]] += step;
-                    of_seat[s] -= step;
-                } else if least[s] != i64::MAX {
-                    least[s] -= step;
-                }
-            }
-            seat = next;
-        }
-        while seat != 0 {
-            let before = came[seat];
-            sits[seat] = sits[before];
-            seat = before;
-        }
-    }
-    let mut seats = vec![0; n];
-    for seat in 1..=n {
-        seats[sits[seat] - 1] = seat - 1;
-    }
-    seats
 }
 
 #[cfg(test)]
@@ -141,18 +94,7 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn the_assignment_is_the_cheapest(costs in prop::collection::vec(0i64..30, 16)) {
-            let total = |seats: &[usize]| seats.iter().enumerate().map(|(p, s)| costs[p * 4 + s]).sum::<i64>();
-            let best = permutations(4).iter().map(|p| total(p)).min().unwrap();
-            let got = assign(&costs, 4);
-            let mut seen = got.clone();
-            seen.sort_unstable();
-            prop_assert_eq!(seen, vec![0, 1, 2, 3]);
-            prop_assert_eq!(total(&got), best);
-        }
-
-        /// Against every way to seat the rows, with every direction of every chunk.
+        /// Against every way to assign the rows, with every direction of every chunk.
         #[test]
         fn no_cheaper_first_load(
             levels in prop::collection::vec((-4i16..=4, -4i16..=4, any::<bool>()), 12),
@@ -169,7 +111,7 @@ mod tests {
             let (rising, writes) = choose_directions(&mut timeline.clone(), &CoreBoundary::Cyclic);
             let arrangement = Arrangement { timeline, rising, writes };
             let mut settled = arrangement.clone();
-            settle(&mut settled, &CoreBoundary::Cyclic, &from, 3);
+            minimise_first_load(&mut settled, &CoreBoundary::Cyclic, &from, 3);
             prop_assert_eq!(settled.writes, writes);
             let cells = || (0..6).map(|i| ((i / 2, i % 2), from[i]));
             let (mut steady, mut first_load) = (0, 0);
@@ -183,7 +125,7 @@ mod tests {
             prop_assert_eq!(steady, writes as i64);
             let ways = permutations(3).into_iter().map(|seats| {
                 let mut timeline = arrangement.timeline.clone();
-                timeline.seat(&seats);
+                timeline.permute(&seats);
                 let cheapest = cells().filter_map(|(at, held)| {
                     (0..4u32).filter_map(|mask| walk(&timeline, at, held, &|stage| mask >> stage & 1 == 1)).min()
                 });

@@ -1,13 +1,9 @@
-//! More steps than needed: how many, and how a plan uses them (docs/trade.md, sections 1 and 2).
+//! More steps than needed, as they are asked for (docs/trade.md, sections 1 and 2).
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
-
-use super::fixed::{Fixed, TooFewCells, fixed_levels};
-use super::rows::profile::Profiles;
-use super::step_budget;
 
 /// Steps beyond the fewest, and weights of level 0 without a place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,35 +49,6 @@ impl fmt::Display for ExtraSteps {
             Self::FixedLevels => f.write_str("fixed"),
         }
     }
-}
-
-/// How layers are planned with more steps.
-pub enum Relaxed {
-    /// Each layer with its steps, weights of level 0 left out.
-    Layers(Vec<Profiles>),
-    /// Nothing is written after the first load.
-    Fixed(Fixed),
-}
-
-/// Finds the steps of each layer. A plan with fixed levels is taken as soon as its steps are granted, as none has fewer writes.
-/// `core_rows`: of all cores together.
-///
-/// # Errors
-/// [`TooFewCells`] when fixed levels are asked for, and more occur than a core row has cells.
-pub fn relax(layers: &[Profiles], core_rows: usize, cells: usize, extra: ExtraSteps) -> Result<Relaxed, TooFewCells> {
-    let fixed = fixed_levels(layers, core_rows, cells);
-    let ExtraSteps::Percent(percent) = extra else { return fixed.map(Relaxed::Fixed) };
-    let budget = budget(layers, core_rows, cells, percent);
-    match fixed {
-        Ok(fixed) if fixed.steps <= budget => Ok(Relaxed::Fixed(fixed)),
-        _ => Ok(Relaxed::Layers(step_budget::share(layers, core_rows, cells, budget))),
-    }
-}
-
-/// Steps of an inference with so many percent extra, rounded down.
-fn budget(layers: &[Profiles], core_rows: usize, cells: usize, percent: f64) -> u64 {
-    let least = step_budget::total_steps(layers, core_rows, &step_budget::least_steps(layers, cells));
-    least + (least as f64 * percent / 100.0).floor() as u64
 }
 
 #[cfg(test)]

@@ -8,18 +8,9 @@ pub mod cost;
 pub mod cut;
 pub mod extra_steps;
 pub mod families;
-pub mod faulty;
-pub mod fixed;
-pub mod lanes;
-pub mod latency;
-pub mod pulses;
-pub mod quantile;
-pub mod reach_core;
 pub mod rows;
 pub mod slots;
-pub mod step_budget;
 pub mod tour;
-pub mod wear_levelling;
 
 pub use crate::geometry::Reach;
 pub use cost::objective::Objective;

@@ -5,6 +5,7 @@
 
 pub mod level_runs;
 pub mod program;
+pub mod reorder;
 
 use self::program::Program;
 

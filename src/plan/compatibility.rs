@@ -6,8 +6,8 @@ use super::error::PlanError;
 use super::options::PlanOptions;
 use crate::geometry::{CoreSize, Reach};
 use crate::order::cost::objective::Payment;
+use crate::order::cost::pulse_cost::MOST_LEVELS;
 use crate::order::extra_steps::ExtraSteps;
-use crate::order::pulses::MOST_LEVELS;
 use crate::order::{Order, Rows};
 use crate::weights::{LayerKind, Network};
 
@@ -173,7 +173,7 @@ impl Feature {
             Self::OrderStored => options.order != Order::Optimal,
             Self::OrderSorted => options.order == Order::Sorted,
             Self::Objective => !matches!(payment, Payment::Levels { .. }),
-            Self::LatencyOrWear => matches!(payment, Payment::Time(_) | Payment::WorstCell(_)),
+            Self::LatencyOrWear => matches!(payment, Payment::Time | Payment::WorstCell(_)),
             Self::PulseObjective => payment.pulse_law().is_some(),
             Self::ManyLevels => 2 * options.device.top_level() as usize + 1 > MOST_LEVELS,
             Self::ExtraSteps => options.trade.extra_steps.is_some(),

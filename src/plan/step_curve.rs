@@ -9,8 +9,9 @@ use super::options::PlanOptions;
 use crate::observer::Observer;
 use crate::order::bound::rows::RowBound;
 use crate::order::chain::boundary::CoreBoundary;
-use crate::order::extra_steps::{ExtraSteps, Relaxed, relax};
-use crate::order::quantile;
+use crate::order::extra_steps::ExtraSteps;
+use crate::order::families::sorted_rows::quantile;
+use crate::order::families::sorted_rows::step_budget::{Relaxed, relax};
 use crate::order::rows::profile::Profiles;
 use crate::weights::Network;
 
@@ -64,7 +65,7 @@ pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) 
                 false
             }
             Ok(Relaxed::Fixed(fixed)) => {
-                let (steps, writes) = (fixed.steps, fixed.visits.writes());
+                let (steps, writes) = (fixed.steps, fixed.level_runs.writes());
                 points.push(SweepPoint {
                     extra_steps_percent: percent,
                     fixed_levels: true,

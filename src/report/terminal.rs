@@ -18,9 +18,8 @@ const SKIPPED_SHOWN: usize = 4;
 /// The whole report as text; `verbose`: with a line for each layer and each skipped tensor.
 #[must_use]
 pub fn print(report: &Report, device: &DeviceProfile, screen: &Screen, verbose: bool) -> String {
-    let Verdict { planned, inputs, costs, life } = Verdict::of(report);
+    let Verdict { planned, costs, life } = Verdict::of(report);
     let mut out = screen.paragraph(Tone::Strong, &printable(&planned));
-    out += &screen.paragraph(Tone::Plain, &inputs);
     out += &screen.paragraph(Tone::Plain, &costs);
     out += &screen.paragraph(Tone::Plain, &life);
     out += "\n";

@@ -1,25 +1,25 @@
 //! What a reader wants to know first: what was planned, what it costs, how long the core lives, and what to change.
 
-use super::Report;
 use super::words::network_name;
+use super::{InferenceReport, Report};
 use crate::order::{Order, Reach};
 use crate::show::names::shortened;
 use crate::show::number::{SECONDS_A_YEAR, count, energy, large, short, span, thousands, time, times};
 
 /// Characters of the network's name.
-const NAME: usize = 24;
+const NAME: usize = 16;
 /// A mean wear so many times below that of the worst cell makes a rotation worth naming.
 const UNEVEN: f64 = 1.5;
+/// A batch worth naming.
+const BATCH: u64 = 64;
 /// A life shorter than this many years asks for a change.
 const SHORT_LIFE: f64 = 10.0;
 
-/// Four sentences, each fit for a line of 80 characters; the same on the terminal and on the page.
+/// Three sentences, each fit for a line of 80 characters; the same on the terminal and on the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// What was planned, and how many times fewer writes it needs.
+    /// What was planned, how many times fewer writes it needs with how many inputs, and what the other wiring gives.
     pub planned: String,
-    /// What it asks of the inputs, and what the other wiring gives.
-    pub inputs: String,
     /// What an inference costs.
     pub costs: String,
     /// How long the core lives, and what would change most.
@@ -39,46 +39,40 @@ impl Verdict {
     /// The verdict on a plan.
     #[must_use]
     pub fn of(report: &Report) -> Self {
-        Self { planned: planned(report), inputs: inputs(report), costs: costs(report), life: life(report) }
+        Self { planned: planned(report), costs: costs(report), life: life(report) }
     }
 
     /// Its sentences.
-    pub fn lines(&self) -> [&str; 4] {
-        [&self.planned, &self.inputs, &self.costs, &self.life]
+    pub fn lines(&self) -> [&str; 3] {
+        [&self.planned, &self.costs, &self.life]
     }
 }
 
 fn planned(report: &Report) -> String {
     let writes = |order| report.orders.of(order).per_inference.writes;
-    let cores = if report.cores.len() > 1 { format!("{} ", report.cores.len()) } else { "a ".to_owned() };
+    let cores = if report.cores.len() > 1 { format!("{} ", report.cores.len()) } else { String::new() };
     let s = if report.cores.len() > 1 { "s" } else { "" };
     let name = shortened(network_name(&report.network), NAME);
+    let own = thousands(report.modulators);
     let fewer = match (writes(Order::Natural), writes(report.order)) {
         _ if report.order == Order::Natural => "weights as stored".to_owned(),
         (_, 0) => "nothing is written after the first load".to_owned(),
         (from, to) => {
-            let fewer = format!("{} fewer writes than as stored", times(from, to).unwrap_or_default());
-            match times(from, writes(Order::Sorted)) {
-                Some(sorted) if report.order == Order::Optimal => format!("{fewer} (ELight {sorted})"),
-                _ => fewer,
+            let fewer = format!("{} fewer writes", times(from, to).unwrap_or_default());
+            match &report.other_wiring {
+                // The wiring decides how much an order can gain: both stand in the headline.
+                Some(other) => match (other.natural_writes, other.writes) {
+                    (Some(natural), Some(writes)) => {
+                        let gain = times(natural, writes).unwrap_or_else(|| "none".to_owned());
+                        format!("{fewer} with {own} inputs, {gain} with {}", thousands(other.modulators))
+                    }
+                    _ => format!("{fewer} with {own} inputs"),
+                },
+                None => format!("{fewer} than as stored, with {own} inputs"),
             }
         }
     };
-    format!("{name} on {cores}{} core{s}: {fewer}", report.core)
-}
-
-/// Modulators of a core, and what the same network needs with the other number of them.
-fn inputs(report: &Report) -> String {
-    let shared = |fanout: u32| if fanout == 1 { "one a cell".to_owned() } else { format!("{fanout} rows share one") };
-    let own = format!("{} ({})", count(report.modulators, "modulator"), shared(report.fanout));
-    let Some(other) = &report.other_wiring else { return own };
-    let with = format!("{own}; with {} ({})", thousands(other.modulators), shared(other.fanout));
-    match (other.natural_writes, other.writes) {
-        (Some(natural), Some(writes)) => {
-            format!("{with} {} fewer writes", times(natural, writes).unwrap_or_else(|| "no".to_owned()))
-        }
-        _ => own,
-    }
+    format!("{name}, {cores}{} core{s}: {fewer}", report.core)
 }
 
 fn costs(report: &Report) -> String {
@@ -86,11 +80,23 @@ fn costs(report: &Report) -> String {
     if cost.writes == 0 {
         let first = report.orders.of(report.order).first_load;
         return format!(
-            "first load: {}, {}, {} to program; an inference: {}, none of them writes",
+            "once {}, {}, {}; then no writes in {} an inference",
             count(first.writes, "write"),
             energy(first.energy_pj),
             time(first.time_us),
             count(report.steps, "step")
+        );
+    }
+    if let Some(InferenceReport { figures, system, .. }) = &report.inference
+        && let (Some(us), Some(pj)) = (figures.time_us, figures.energy_pj)
+    {
+        return format!(
+            "an inference: {} and {} on `{}`, batch {}; {} writes",
+            time(us),
+            energy(pj),
+            system.name,
+            thousands(figures.batch),
+            large(cost.writes)
         );
     }
     format!(
@@ -106,7 +112,9 @@ fn life(report: &Report) -> String {
     let cost = report.orders.of(report.order).per_inference;
     let own = report.wear.as_ref().map(|wear| wear.lifetime_inferences);
     let rotated = report.rotation.as_ref().map(|rotation| rotation.lifetime_inferences);
-    let known = rotated.or(own).unwrap_or(*report.lifetime_inferences.of(report.order));
+    // Inferences of a batch share what a pass wears.
+    let batch = report.inference.as_ref().map_or(1, |inference| inference.figures.batch).max(1) as f64;
+    let known = rotated.or(own).unwrap_or(*report.lifetime_inferences.of(report.order)).map(|passes| passes * batch);
     let lives = match known {
         _ if cost.max_cell_wear == 0 && report.rotation.is_none() => {
             return "no wear: the cells keep their levels".to_owned();
@@ -152,6 +160,14 @@ pub fn advice(report: &Report) -> Vec<Advice> {
     }
     let cells = (2 * rows * cols * report.cores.len().max(1)) as f64;
     let uneven = cost.max_cell_writes as f64 * cells / cost.writes.max(1) as f64;
+    if short
+        && let Some(inference) = &report.inference
+        && let Some(lives) = report.lifetime_inferences.of(report.order)
+        && inference.figures.batch < BATCH
+    {
+        // Exact: a batch wears the cells as one inference does.
+        say(&format!("--batch {BATCH}"), large((lives * BATCH as f64) as u64));
+    }
     if short && uneven > UNEVEN && report.rotation.is_none() && report.from.is_none() {
         say("--rotate 8", format!("up to {} times longer", factor(uneven)));
     }

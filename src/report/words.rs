@@ -57,8 +57,8 @@ pub(super) fn worn_by(cost: &WriteCost) -> &'static str {
 /// How the lanes get their inputs.
 pub(super) fn inputs(report: &Report) -> String {
     match report.fanout {
-        1 => "an input for each cell".to_owned(),
-        n => format!("{n} rows share an input"),
+        1 => format!("an input for each cell ({})", count(report.modulators, "modulator")),
+        n => format!("{n} rows share an input ({})", count(report.modulators, "modulator")),
     }
 }
 

@@ -7,7 +7,7 @@ use elight::level::DeviceError;
 use elight_train::TrainError;
 use elight_train::config::ConfigError;
 
-use super::noise::NoiseError;
+use elight_train::noise::NoiseError;
 
 /// Why there is no simulation.
 #[derive(Debug, thiserror::Error)]

@@ -13,8 +13,6 @@
 //! Everything that is not on the core (batch norm, activations, pooling, biases, layers that were not planned) is computed digitally, in
 //! floating point. `docs/simulation.md` has the models with their units and sources.
 
-pub mod noise;
-
 pub mod recording;
 
 pub mod programmed;

@@ -7,10 +7,10 @@ use anyhow::{Result, anyhow, bail};
 use clap::{Parser, ValueEnum};
 use elight::cli::{self, exit};
 use elight::level::Reparam;
-use elight_sim::noise::NoiseModel;
 use elight_sim::{Settings, Simulation, Watch, report};
 use elight_train::data::Normalization;
 use elight_train::eval::Recipe;
+use elight_train::noise::NoiseModel;
 use indicatif::ProgressBar;
 
 /// Runs a network with every planned layer computed by the core as the schedule programs it, and compares: floating point, quantized, on the

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::error::SimError;
 use super::networks::Networks;
-use super::noise::{Draw, NoiseModel};
 use super::programmed::{Cells, Stuck, StuckCell};
 use super::recording::{LayerRecord, Recording, ScheduleFile, plain};
 use elight::faults::{FaultFile, Kind, Side};
@@ -15,6 +14,7 @@ use elight_train::TrainError;
 use elight_train::eval::{self, Opened, Recipe};
 use elight_train::nn::model::build_for_core;
 use elight_train::nn::product::Extent;
+use elight_train::noise::{Draw, NoiseModel};
 
 /// What is asked for.
 #[derive(Clone, Debug)]

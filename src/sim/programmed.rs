@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::noise::{Draw, WriteId};
 use super::recording::{LayerRecord, Placement, UNPLACED};
+use elight_train::noise::{Draw, WriteId};
 
 /// A PCM cell that no write moves any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ fn add(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::noise::NoiseModel;
+    use elight_train::noise::NoiseModel;
 
     fn model(text: &str) -> NoiseModel {
         NoiseModel::from_toml_str(&format!("name='x'\ntitle='y'\nsource='z'\n{text}"), "a test").unwrap()

@@ -229,7 +229,7 @@ fn the_batch_of_the_balance() {
     let found = infer(&system, &load, 1, None);
     let balance = found.balance_batch.unwrap();
     // 100 us of writing against 5 x 100 and 6 vectors of 0.2 ns.
-    assert_eq!(balance, (100.0 / (506.0 * 0.2e-3) as f64).ceil() as u64);
+    assert_eq!(balance, (100.0_f64 / (506.0 * 0.2e-3)).ceil() as u64);
     let light = |batch| infer(&system, &load, batch, Some(1e12)).time.unwrap();
     assert!(light(balance).light >= light(balance).write && light(balance - 1).light < light(balance - 1).write);
     assert_eq!(auto_batch(&system, &load, Some(1e12)), Some(balance));

@@ -225,6 +225,31 @@ impl File {
         Ok(report)
     }
 
+    /// Takes over the tensors that fit by name and shape, and leaves out all others.
+    ///
+    /// # Errors
+    /// A tensor that fits and holds a weight that is no number; a file of which nothing fits.
+    pub fn load_what_fits(mut self, model: &mut Sequential) -> Result<LoadReport, CheckpointError> {
+        let mut report = LoadReport::default();
+        let mut taken = 0;
+        for slot in model.all_slots() {
+            let fits = self.tensors.get(&slot.name).is_some_and(|(shape, _)| *shape == slot.shape);
+            match self.tensors.remove(&slot.name).filter(|_| fits) {
+                Some((shape, values)) => {
+                    self.fill(slot, &shape, &values)?;
+                    taken += 1;
+                }
+                None => report.missing.push(slot.name),
+            }
+        }
+        report.left_over = self.tensors.into_keys().collect();
+        if taken == 0 {
+            let problem = format!("has no tensor that fits this model; it holds {}", some(&report.left_over));
+            return Err(CheckpointError::Mismatch { path: self.path, problem });
+        }
+        Ok(report)
+    }
+
     /// One tensor's values.
     pub(crate) fn take(&mut self, name: &str) -> Option<Vec<f32>> {
         self.tensors.remove(name).map(|(_, v)| v)
@@ -290,6 +315,24 @@ mod tests {
         assert_eq!(f.load_into(&mut n).unwrap(), LoadReport::default());
         let values = |m: &mut Sequential| m.all_slots().iter().map(|s| s.value.to_vec()).collect::<Vec<_>>();
         assert_eq!(values(&mut m), values(&mut n));
+    }
+
+    /// A new head: the rest is taken over, the head is left as it was.
+    #[test]
+    fn what_fits_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let p = dir.path().join("p");
+        let mut old = model(4);
+        old.all_slots().into_iter().for_each(|s| s.value.fill(2.0));
+        save(&p, &mut old, &BTreeMap::new()).unwrap();
+        let mut new = model(5);
+        let report = File::open(&p).unwrap().load_what_fits(&mut new).unwrap();
+        assert_eq!(report.missing, ["b.weight", "b.bias"]);
+        let values: Vec<f32> = new.all_slots().iter().map(|s| s.value[0]).collect();
+        assert_eq!(values, [2.0, 2.0, 0.0, 0.0]);
+        let mut other = Sequential::new().with("c", Linear::new(3, 2, true));
+        let e = File::open(&p).unwrap().load_what_fits(&mut other).unwrap_err().to_string();
+        assert!(e.contains("no tensor that fits"), "{e}");
     }
 
     #[test]

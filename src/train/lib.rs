@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! nn                   layers with their gradients
+//! noise                what a cell really holds: for training and for the simulator
 //! config               a run as a TOML file
 //! data                 images in memory, batches prepared by a thread
 //! write_loss           losses on the levels of the weights
@@ -13,6 +14,8 @@
 //! ```
 
 pub mod nn;
+
+pub mod noise;
 
 pub mod config;
 

@@ -19,6 +19,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+mod duration;
 
 /// Train networks for photonic tensor cores: quantized to PCM levels, with losses that make the writes few.
 #[derive(Debug, Parser)]
@@ -69,11 +72,17 @@ enum Command {
         /// Override a key of the file, as in --set train.epochs=3
         #[arg(long = "set", value_name = "KEY=VALUE")]
         set: Vec<String>,
+        /// Train for so long (90s, 30m, 2h), then stop; the same command goes on where the last one stopped, bit for bit
+        #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
+        span: Option<Duration>,
     },
     /// Continue a stopped run, bit for bit as if it had never stopped
     Resume {
         /// Directory of the run
         dir: PathBuf,
+        /// Train for so long (90s, 30m, 2h), then stop
+        #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
+        span: Option<Duration>,
     },
     /// Accuracy of a weights file on a test set
     Eval(EvalArgs),
@@ -176,8 +185,12 @@ fn run(args: Args) -> Result<End> {
     let voice = Voice { quiet: args.quiet, verbose: args.verbose, json: args.json };
     match args.command {
         None => bail!("a command is needed, as in: elight-train train configs/digits-mlp.toml"),
-        Some(Command::Train { config, set }) => return train(Trainer::new(Config::load(&config, &set)?)?, voice),
-        Some(Command::Resume { dir }) => return train(Trainer::resume(&dir)?, voice),
+        Some(Command::Train { config, set, span }) => {
+            let config = Config::load(&config, &set)?;
+            let trainer = if span.is_some() { Trainer::new_or_resume(config)? } else { Trainer::new(config)? };
+            return train(trainer, span, voice);
+        }
+        Some(Command::Resume { dir, span }) => return train(Trainer::resume(&dir)?, span, voice),
         Some(Command::Eval(e)) => eval(e, voice),
         Some(Command::Calibrate(c)) => calibrate(c, voice),
         Some(Command::Models) => list(&MODELS, voice),
@@ -193,7 +206,10 @@ fn list(entries: &[(&str, &str)], voice: Voice) -> Result<()> {
     voice.give(&entries.iter().copied().collect::<BTreeMap<_, _>>())
 }
 
-fn train(mut trainer: Trainer, voice: Voice) -> Result<End> {
+/// Trains until the end, until Ctrl-C, or for `span`, which is an end as well.
+fn train(mut trainer: Trainer, span: Option<Duration>, voice: Voice) -> Result<End> {
+    let deadline = span.and_then(|span| Instant::now().checked_add(span));
+    let mut in_time = false;
     let stop = Arc::new(AtomicBool::new(false));
     let handler = stop.clone();
     ctrlc::set_handler(move || {
@@ -226,6 +242,10 @@ fn train(mut trainer: Trainer, voice: Voice) -> Result<End> {
             bar.set_prefix(format!("epoch {epoch}/{epochs}"));
             bar.set_position(done);
             bar.set_message(format!("loss {mean:.4}, {:.0} samples/s", pace.add(samples)));
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                stop.store(true, Ordering::Relaxed);
+                in_time = true;
+            }
         }
         Event::Epoch(e) => {
             let printed = bar.suspend(|| voice.say(&line(e, epochs)).and_then(|()| voice.give(e)));
@@ -240,6 +260,11 @@ fn train(mut trainer: Trainer, voice: Voice) -> Result<End> {
     said?;
     let best = trainer.history().iter().map(|e| e.test_accuracy).fold(0.0, f64::max);
     match end {
+        End::Stopped if in_time => {
+            let goes_on = "stopped in time; the same command goes on, and so does: elight-train resume";
+            voice.say(&format!("{goes_on} {}", out.display()))?;
+            return Ok(End::Finished);
+        }
         End::Stopped => voice.say(&format!("stopped; go on with: elight-train resume {}", out.display()))?,
         End::Early => {
             voice.say(&format!("no better accuracy for {}: done", count(trainer.config().train.patience, "epoch")))?;
@@ -255,14 +280,14 @@ fn train(mut trainer: Trainer, voice: Voice) -> Result<End> {
 
 /// Samples per second over the last second or so.
 struct Pace {
-    since: std::time::Instant,
+    since: Instant,
     samples: usize,
     rate: f64,
 }
 
 impl Pace {
     fn new() -> Self {
-        Self { since: std::time::Instant::now(), samples: 0, rate: 0.0 }
+        Self { since: Instant::now(), samples: 0, rate: 0.0 }
     }
 
     fn add(&mut self, samples: usize) -> f64 {
@@ -270,7 +295,7 @@ impl Pace {
         let t = self.since.elapsed().as_secs_f64();
         if t > 1.0 || self.rate == 0.0 {
             self.rate = self.samples as f64 / t.max(1e-9);
-            (self.since, self.samples) = (std::time::Instant::now(), 0);
+            (self.since, self.samples) = (Instant::now(), 0);
         }
         self.rate
     }

@@ -1,4 +1,4 @@
-//! Optimisers: SGD with momentum, AdamW; gradient clipping.
+//! Optimisers: SGD with momentum, Adam, AdamW, RAdam; gradient clipping.
 
 use crate::nn::par::{part_size, simd};
 use crate::nn::{Role, Sequential, Slot};
@@ -26,23 +26,33 @@ pub enum OptimizerConfig {
         #[serde(default)]
         decoupled: bool,
     },
+    /// Adam (Kingma and Ba, 2015); weight decay is part of the gradient: `g += wd w`.
+    Adam(Moments),
     /// Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
-    Adamw {
-        /// Learning rate before the schedule.
-        lr: f32,
-        /// Decay of the mean gradient.
-        #[serde(default = "beta1")]
-        beta1: f32,
-        /// Decay of the mean square.
-        #[serde(default = "beta2")]
-        beta2: f32,
-        /// Added to the root.
-        #[serde(default = "eps")]
-        eps: f32,
-        /// Weight decay.
-        #[serde(default)]
-        weight_decay: f32,
-    },
+    Adamw(Moments),
+    /// Rectified Adam (Liu et al., 2020), weight decay as in Adam: while the variance of the mean square cannot be told yet, it moves
+    /// along the mean gradient alone.
+    Radam(Moments),
+}
+
+/// The constants of Adam and its kin.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Moments {
+    /// Learning rate before the schedule.
+    pub lr: f32,
+    /// Decay of the mean gradient.
+    #[serde(default = "beta1")]
+    pub beta1: f32,
+    /// Decay of the mean square.
+    #[serde(default = "beta2")]
+    pub beta2: f32,
+    /// Added to the root.
+    #[serde(default = "eps")]
+    pub eps: f32,
+    /// Weight decay.
+    #[serde(default)]
+    pub weight_decay: f32,
 }
 
 fn beta1() -> f32 {
@@ -61,7 +71,8 @@ impl OptimizerConfig {
     /// Learning rate before the schedule.
     pub fn lr(&self) -> f32 {
         match self {
-            Self::Sgd { lr, .. } | Self::Adamw { lr, .. } => *lr,
+            Self::Sgd { lr, .. } => *lr,
+            Self::Adam(m) | Self::Adamw(m) | Self::Radam(m) => m.lr,
         }
     }
 }
@@ -72,7 +83,7 @@ pub struct Optimizer {
     config: OptimizerConfig,
     /// Velocity, or mean gradient.
     first: Vec<Vec<f32>>,
-    /// Mean squared gradient (AdamW only).
+    /// Mean squared gradient (none for SGD).
     second: Vec<Vec<f32>>,
     /// Steps taken.
     steps: u64,
@@ -83,7 +94,7 @@ impl Optimizer {
     pub fn new(config: OptimizerConfig, model: &mut Sequential) -> Self {
         let sizes: Vec<usize> = trainable(model).iter().map(|s| s.value.len()).collect();
         let zeros = |wanted: bool| sizes.iter().map(|n| vec![0.0; if wanted { *n } else { 0 }]).collect();
-        let adam = matches!(config, OptimizerConfig::Adamw { .. });
+        let adam = !matches!(config, OptimizerConfig::Sgd { .. });
         Self { config, first: zeros(true), second: zeros(adam), steps: 0 }
     }
 
@@ -142,13 +153,22 @@ impl Optimizer {
                     let (shrink, couple) = if decoupled { (1.0 - lr * wd, 0.0) } else { (1.0, wd) };
                     work.for_each(|((w, g), m)| simd(|| sgd(w, g, m, lr, momentum, nesterov, shrink, couple)));
                 }
-                OptimizerConfig::Adamw { beta1, beta2, eps, weight_decay, .. } => {
-                    let shrink = 1.0 - lr * if decays { weight_decay } else { 0.0 };
-                    let scale = lr / (1.0 - beta1.powi(steps));
-                    let root = 1.0 / (1.0 - beta2.powi(steps)).sqrt();
+                OptimizerConfig::Adam(c) | OptimizerConfig::Adamw(c) | OptimizerConfig::Radam(c) => {
+                    let wd = if decays { c.weight_decay } else { 0.0 };
+                    let apart = matches!(config, OptimizerConfig::Adamw(_));
+                    let (shrink, couple) = if apart { (1.0 - lr * wd, 0.0) } else { (1.0, wd) };
+                    let scale = lr / (1.0 - c.beta1.powi(steps));
+                    let root = 1.0 / (1.0 - c.beta2.powi(steps)).sqrt();
+                    let rectified = matches!(config, OptimizerConfig::Radam(_)).then(|| rectification(c.beta2, steps));
+                    let by = match rectified {
+                        None => Adapt { scale, root, eps: c.eps, floor: 0.0 },
+                        Some(Some(r)) => Adapt { scale: scale * r, root, eps: c.eps, floor: 0.0 },
+                        // sqrt(v) * 0 + 0 + 1: along the mean gradient.
+                        Some(None) => Adapt { scale, root: 0.0, eps: 0.0, floor: 1.0 },
+                    };
                     let work = work.zip(v.par_chunks_mut(part));
                     work.for_each(|(((w, g), m), v)| {
-                        simd(|| adamw(w, g, m, v, [beta1, beta2], [scale, root, eps, shrink]));
+                        simd(|| adam(w, g, m, v, [c.beta1, c.beta2], by, shrink, couple));
                     });
                 }
             }
@@ -171,19 +191,42 @@ fn sgd(w: &mut [f32], g: &[f32], m: &mut [f32], lr: f32, momentum: f32, nesterov
     }
 }
 
+/// How the mean gradient is divided: `scale m / (sqrt(v) root + eps + floor)`.
+#[derive(Clone, Copy)]
+struct Adapt {
+    scale: f32,
+    root: f32,
+    eps: f32,
+    floor: f32,
+}
+
+/// RAdam's factor `r_t` (Liu et al., 2020, algorithm 2); none while the approximated length of the moving average is 5 or below, as in PyTorch.
+fn rectification(beta2: f32, steps: i32) -> Option<f32> {
+    let (beta2, t) = (f64::from(beta2), f64::from(steps));
+    let longest = 2.0 / (1.0 - beta2) - 1.0;
+    let power = beta2.powf(t);
+    let length = longest - 2.0 * t * power / (1.0 - power);
+    let r = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length);
+    (length > 5.0).then(|| r.sqrt() as f32)
+}
+
+#[allow(clippy::too_many_arguments)] // one inner loop, nothing to gain from a bundle
 #[inline(always)]
-fn adamw(
+fn adam(
     w: &mut [f32],
     g: &[f32],
     m: &mut [f32],
     v: &mut [f32],
     [beta1, beta2]: [f32; 2],
-    [scale, root, eps, shrink]: [f32; 4],
+    by: Adapt,
+    shrink: f32,
+    couple: f32,
 ) {
     for (((w, g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+        let g = g + couple * *w;
         *m = beta1 * *m + (1.0 - beta1) * g;
         *v = beta2 * *v + (1.0 - beta2) * g * g;
-        *w = *w * shrink - scale * *m / (v.sqrt() * root + eps);
+        *w = *w * shrink - by.scale * *m / (v.sqrt() * by.root + by.eps + by.floor);
     }
 }
 
@@ -258,7 +301,7 @@ mod tests {
 
     #[test]
     fn adamw_by_hand() {
-        let config = OptimizerConfig::Adamw { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 0.0, weight_decay: 0.5 };
+        let config = OptimizerConfig::Adamw(Moments { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 0.0, weight_decay: 0.5 });
         let mut m = model();
         let mut o = Optimizer::new(config, &mut m);
         set_gradients(&mut m, 3.0);
@@ -266,6 +309,41 @@ mod tests {
         // The first step moves by lr exactly, whatever the gradient.
         let (w, b) = values(&mut m);
         assert!((w - (0.95 - 0.1)).abs() < 1e-6 && (b - 0.9).abs() < 1e-6, "{w} {b}");
+    }
+
+    #[test]
+    fn adam_and_radam_by_hand() {
+        let two_steps = |config: fn(Moments) -> OptimizerConfig, beta2| {
+            let config = config(Moments { lr: 0.1, beta1: 0.9, beta2, eps: 0.0, weight_decay: 0.5 });
+            let mut m = model();
+            let mut o = Optimizer::new(config, &mut m);
+            let mut after = Vec::new();
+            for _ in 0..2 {
+                set_gradients(&mut m, 3.0);
+                o.step(&mut m, 0.1);
+                after.push(values(&mut m));
+            }
+            after
+        };
+        let close = |got: f32, want: f64| assert!((f64::from(got) - want).abs() < 1e-6, "{got} instead of {want}");
+        // Coupled: the decay changes the gradient, but the first step is lr whatever the gradient is.
+        let adam = two_steps(OptimizerConfig::Adam, 0.99);
+        close(adam[0].0, 0.9);
+        // g = 3.5, then 3.45: m = 0.9 * 0.35 + 0.345, v = 0.99 * 0.1225 + 0.119025, both over 1 - beta^2.
+        let (m, v): (f64, f64) = (0.66 / 0.19, 0.2403 / 0.0199);
+        close(adam[1].0, 0.9 - 0.1 * m / v.sqrt());
+        // RAdam's first steps follow the mean gradient: m / (1 - 0.9) = 3.5 for the weight, 3 for the bias.
+        let radam = two_steps(OptimizerConfig::Radam, 0.99);
+        close(radam[0].0, 1.0 - 0.1 * 3.5);
+        close(radam[0].1, 1.0 - 0.1 * 3.0);
+        // The factor of the sixth step, as its formula gives it: with beta2 = 0.999 the first five are not rectified.
+        assert!((1..=5).all(|t| rectification(0.999, t).is_none()));
+        let (longest, p) = (1999.0f64, 0.999f64.powi(6));
+        let length = longest - 12.0 * p / (1.0 - p);
+        let r = ((length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)).sqrt();
+        assert!((f64::from(rectification(0.999, 6).unwrap()) - r).abs() < 1e-4, "{r}");
+        // In the limit it is Adam.
+        assert!((rectification(0.999, 1_000_000).unwrap() - 1.0).abs() < 1e-3);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The course of the learning rate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Course {
     /// Always the same.
@@ -13,6 +13,13 @@ pub enum Course {
     Step {
         /// Epochs between the steps.
         every: u64,
+        /// Factor of a step.
+        gamma: f64,
+    },
+    /// Times `gamma` after each of these numbers of epochs.
+    Milestones {
+        /// Epochs done before each step, ascending.
+        at: Vec<u64>,
         /// Factor of a step.
         gamma: f64,
     },
@@ -59,13 +66,14 @@ impl Course {
     pub fn factor(&self, step: u64, steps_per_epoch: u64, epochs: u64) -> f64 {
         let total = (steps_per_epoch * epochs).saturating_sub(1).max(1) as f64;
         let (epoch, x) = (step / steps_per_epoch.max(1), step as f64 / total);
-        match *self {
+        match self {
             Self::Constant => 1.0,
-            Self::Step { every, gamma } => gamma.powf((epoch / every.max(1)) as f64),
+            Self::Step { every, gamma } => gamma.powf((epoch / (*every).max(1)) as f64),
+            Self::Milestones { at, gamma } => gamma.powf(at.iter().filter(|at| epoch >= **at).count() as f64),
             Self::Exponential { gamma } => gamma.powf(epoch as f64),
-            Self::Cosine { floor } => ease(1.0, floor, x),
-            Self::OneCycle { start, rise, .. } if x < rise => ease(start, 1.0, x / rise),
-            Self::OneCycle { rise, floor, .. } => ease(1.0, floor, (x - rise) / (1.0 - rise).max(1e-9)),
+            Self::Cosine { floor } => ease(1.0, *floor, x),
+            Self::OneCycle { start, rise, .. } if x < *rise => ease(*start, 1.0, x / rise),
+            Self::OneCycle { rise, floor, .. } => ease(1.0, *floor, (x - rise) / (1.0 - rise).max(1e-9)),
         }
     }
 }
@@ -80,11 +88,15 @@ mod tests {
         assert_eq!(f(Course::Constant, 50), 1.0);
         assert_eq!(f(Course::Step { every: 3, gamma: 0.5 }, 69), 0.25);
         assert!((f(Course::Exponential { gamma: 0.9 }, 25) - 0.81).abs() < 1e-12);
+        let milestones = Course::Milestones { at: vec![2, 5], gamma: 0.1 };
+        // The first step of the third epoch is the first one that is slower.
+        let near = |step, want: f64| (f(milestones.clone(), step) - want).abs() < 1e-15;
+        assert!(near(19, 1.0) && near(20, 0.1) && near(49, 0.1) && near(50, 0.01));
         let cosine = Course::Cosine { floor: 0.1 };
-        assert!((f(cosine, 0) - 1.0).abs() < 1e-12 && (f(cosine, 99) - 0.1).abs() < 1e-12);
+        assert!((f(cosine.clone(), 0) - 1.0).abs() < 1e-12 && (f(cosine, 99) - 0.1).abs() < 1e-12);
         let cycle = Course::OneCycle { start: 0.04, rise: 0.3, floor: 0.0 };
-        assert!((f(cycle, 0) - 0.04).abs() < 1e-12 && f(cycle, 99).abs() < 1e-12);
-        let peak = (0..100).max_by(|a, b| f(cycle, *a).total_cmp(&f(cycle, *b))).unwrap();
+        assert!((f(cycle.clone(), 0) - 0.04).abs() < 1e-12 && f(cycle.clone(), 99).abs() < 1e-12);
+        let peak = (0..100).max_by(|a, b| f(cycle.clone(), *a).total_cmp(&f(cycle.clone(), *b))).unwrap();
         assert!((29..=31).contains(&peak), "{peak}");
     }
 }

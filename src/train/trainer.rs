@@ -12,9 +12,8 @@ use super::error::TrainError;
 use super::eval::evaluate;
 use super::optim::{Optimizer, clip_gradients};
 use super::run_dir;
-use super::write_loss::{self, Core};
+use super::write_loss::{self, Core, Method, Paths};
 use super::writes::{self, Writes};
-use crate::nn::loss::cross_entropy;
 use crate::nn::model::{ModelSpec, build};
 use crate::nn::{Ctx, Layer, Mode, Sequential, init};
 use elight::level::LevelMatrix;
@@ -82,6 +81,8 @@ pub struct Trainer {
     model: Sequential,
     core: Option<Core>,
     optimizer: Optimizer,
+    /// Of every PCM layer, the paths that `tour` makes short.
+    paths: BTreeMap<String, Paths>,
     progress: Progress,
     metadata: BTreeMap<String, String>,
 }
@@ -100,6 +101,23 @@ impl Trainer {
         let trainer = Self::prepare(config)?;
         run_dir::create(&trainer.config)?;
         Ok(trainer)
+    }
+
+    /// Begins a run, or continues it where its directory holds it already.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new) and [`resume`](Self::resume); a directory that holds a run of another configuration.
+    pub fn new_or_resume(config: Config) -> Result<Self, TrainError> {
+        let dir = config.train.out.clone();
+        if !dir.join(run_dir::STATE).exists() {
+            return Self::new(config);
+        }
+        let stored = Config::load(&dir.join(run_dir::CONFIG), &[])?;
+        if stored != config {
+            let problem = "holds a run of another configuration: choose another train.out, or remove it".to_owned();
+            return Err(TrainError::RunDir { path: dir, problem });
+        }
+        Self::resume(&dir)
     }
 
     /// Continues a run from its directory.
@@ -130,6 +148,16 @@ impl Trainer {
         let steps = file.metadata.get("steps").and_then(|s| s.parse().ok()).unwrap_or(0);
         let restored = trainer.optimizer.restore(&mut trainer.model, steps, |name| file.take(name));
         restored.map_err(|name| wrong(format!("lacks `{name}`, or it has another size: not of this config")))?;
+        // The paths of `tour` are those of weights that are gone.
+        for slot in trainer.model.all_pcm() {
+            let (rows, cols) = (slot.pcm.levels().rows, slot.pcm.levels().cols);
+            if let Some(numbers) = file.take(&format!("path/{}", slot.name)) {
+                let paths = Paths::from_numbers(&numbers, rows, cols);
+                let paths =
+                    paths.ok_or_else(|| wrong(format!("holds no path of `{}`: not of this config", slot.name)))?;
+                trainer.paths.insert(slot.name, paths);
+            }
+        }
         file.load_into(&mut trainer.model)?;
         Ok(trainer)
     }
@@ -144,12 +172,17 @@ impl Trainer {
             classes: data.classes,
             hidden: config.model.hidden.clone(),
             dropout: config.model.dropout,
-            pcm: pcm.map(|p| p.settings()).transpose()?,
+            pcm: config.pcm_settings()?,
         };
         let mut model = build(&spec)?;
         init::initialize(&mut model, config.train.seed);
         if let Some(path) = &config.model.weights {
-            checkpoint::File::open(path)?.load_into(&mut model)?;
+            let file = checkpoint::File::open(path)?;
+            if config.model.partial {
+                file.load_what_fits(&mut model)?;
+            } else {
+                file.load_into(&mut model)?;
+            }
         }
         if data.train.len() < config.data.batch {
             let problem = format!("is {}, more than the {} training images", config.data.batch, data.train.len());
@@ -157,8 +190,19 @@ impl Trainer {
         }
         let core = pcm.map(|p| p.core()).transpose()?;
         let optimizer = Optimizer::new(config.optimizer, &mut model);
-        let metadata = run_dir::metadata(&config, &spec, &norm);
-        Ok(Self { config, data, norm, model, core, optimizer, progress: Progress::default(), metadata })
+        let mut metadata = run_dir::metadata(&config, &spec, &norm);
+        metadata.insert("elight.network".into(), run_dir::network(&model.all_slots()));
+        Ok(Self {
+            config,
+            data,
+            norm,
+            model,
+            core,
+            optimizer,
+            paths: BTreeMap::new(),
+            progress: Progress::default(),
+            metadata,
+        })
     }
 
     /// The configuration.
@@ -212,6 +256,7 @@ impl Trainer {
         let mut ctx = Ctx::new(Mode::Train, seed);
         let start = Instant::now();
         let before = self.progress.seconds;
+        let mut stored = start;
         for b in batches {
             if stop.load(Ordering::Relaxed) {
                 return Ok(false);
@@ -220,6 +265,12 @@ impl Trainer {
             let loss = self.step(b.x, &b.labels, &mut ctx)?;
             self.progress.seconds = before + start.elapsed().as_secs_f64();
             on_event(Event::Step { epoch: epoch + 1, done: self.progress.step, steps, loss, samples });
+            if self.config.train.save_minutes > 0.0
+                && stored.elapsed().as_secs_f64() > 60.0 * self.config.train.save_minutes
+            {
+                self.store_state()?;
+                stored = Instant::now();
+            }
         }
         Ok(true)
     }
@@ -231,14 +282,14 @@ impl Trainer {
         ctx.step = step;
         self.model.zero_gradients();
         let mut y = self.model.forward(x, ctx);
-        let score = cross_entropy(&mut y, labels, self.config.train.label_smoothing);
+        let score = self.config.train.criterion.apply(&mut y, labels, self.config.train.label_smoothing);
         let loss = score.loss / score.samples as f64;
         if !loss.is_finite() {
             return Err(TrainError::Diverged { loss, step, epoch: self.progress.epoch + 1 });
         }
         let dx = self.model.backward(y, ctx);
         ctx.give(dx.data);
-        self.progress.write_loss += self.write_loss(step as f64 / steps as f64);
+        self.progress.write_loss += self.write_loss(step, step as f64 / steps as f64);
         if self.config.train.clip > 0.0 {
             clip_gradients(&mut self.model, self.config.train.clip);
         }
@@ -252,14 +303,18 @@ impl Trainer {
     }
 
     /// Adds the gradient of the write-aware loss; returns the loss, summed over the layers, not weighted.
-    fn write_loss(&mut self, epochs: f64) -> f64 {
+    fn write_loss(&mut self, step: u64, epochs: f64) -> f64 {
         let (Some(c), Some(core)) = (&self.config.write_loss, self.core) else { return 0.0 };
         let rise = if c.warmup_epochs > 0.0 { (epochs / c.warmup_epochs).min(1.0) } else { 1.0 };
         let scale = c.weight * rise as f32;
         let mut sum = 0.0;
         for mut slot in self.model.all_pcm() {
             if !c.skip.iter().any(|s| slot.name.starts_with(s.as_str())) {
-                sum += write_loss::apply(c.method, core, &mut slot, scale);
+                if c.method == Method::Tour && (step.is_multiple_of(c.replan) || !self.paths.contains_key(&slot.name)) {
+                    let paths = Paths::plan(slot.pcm.levels(), core.rows, core.columns);
+                    self.paths.insert(slot.name.clone(), paths);
+                }
+                sum += write_loss::apply(c.method, core, self.paths.get(&slot.name), &mut slot, scale);
             }
         }
         sum
@@ -332,9 +387,11 @@ impl Trainer {
             BTreeMap::from([("progress".into(), progress), ("steps".into(), self.optimizer.steps().to_string())]);
         let memory: Vec<(String, Vec<f32>)> =
             self.optimizer.memory(&mut self.model).into_iter().map(|(n, v)| (n, v.to_vec())).collect();
+        let paths: Vec<(String, Vec<f32>)> =
+            self.paths.iter().map(|(name, p)| (format!("path/{name}"), p.to_numbers())).collect();
         let slots = self.model.all_slots();
         let mut arrays: Vec<_> = slots.iter().map(|s| (s.name.clone(), s.shape.clone(), &*s.value)).collect();
-        arrays.extend(memory.iter().map(|(n, v)| (n.clone(), vec![v.len()], &v[..])));
+        arrays.extend(memory.iter().chain(&paths).map(|(n, v)| (n.clone(), vec![v.len()], &v[..])));
         checkpoint::write_whole(&path, &checkpoint::to_bytes(&arrays, &metadata, &path)?)?;
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::write_loss::Core;
 use elight::level::LevelMatrix;
 use elight::order::Effort;
 use elight::order::chain::boundary::CoreBoundary;
-use elight::order::quantile;
+use elight::order::families::sorted_rows::quantile;
 use elight::order::rows::profile::Profiles;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

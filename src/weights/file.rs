@@ -33,6 +33,8 @@ pub(super) struct Tensor {
 /// The bytes of a file: mapped, or in memory.
 pub(super) enum Bytes {
     Mapped(memmap2::Mmap),
+    /// Mapped, and still looked at by a decoder.
+    Shared(std::sync::Arc<memmap2::Mmap>),
     Owned(Vec<u8>),
 }
 
@@ -57,6 +59,7 @@ impl Deref for Bytes {
     fn deref(&self) -> &[u8] {
         match self {
             Bytes::Mapped(map) => map,
+            Bytes::Shared(map) => map,
             Bytes::Owned(bytes) => bytes,
         }
     }
@@ -127,7 +130,7 @@ fn header<'a>(path: &Path, bytes: &'a [u8]) -> Result<(usize, &'a [u8]), Weights
 }
 
 /// Maps a regular file of at least one byte.
-fn map(path: &Path) -> Result<memmap2::Mmap, WeightsError> {
+pub(super) fn map(path: &Path) -> Result<memmap2::Mmap, WeightsError> {
     let io = |action| move |source| WeightsError::Io { path: path.to_owned(), action, source };
     // Asked before opening: opening a pipe would wait for its writer.
     let about = std::fs::metadata(path).map_err(io("open"))?;

@@ -54,7 +54,11 @@ fn a_page_for_readers() {
     let page = String::from_utf8(sandbox.read("c.html")).unwrap();
     let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
     let document = roxmltree::Document::parse_with_options(&page, options).unwrap();
-    assert_eq!(document.descendants().filter(|n| n.has_tag_name("svg")).count(), 2);
+    assert_eq!(
+        document.descendants().filter(|n| n.has_tag_name("svg")).count(),
+        4,
+        "each for wide and for narrow pages"
+    );
     assert!(page.contains("Figure by figure") && page.contains("fc1") && !page.contains("<script"));
     sandbox.run(["compare", "a.json", "b.json", "--report", "b.json"]).fails(1, &["overwrite what is compared"]);
     sandbox.run(["compare", "a.json", "b.json", "--report", "no/c.html"]).fails(1, &["its folder does not exist"]);

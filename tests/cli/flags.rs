@@ -236,7 +236,7 @@ fn wrong_arguments_are_named() {
         sandbox.plan(&[&format!("--bits={bits}")]).fails(2, &["--bits"]);
     }
     sandbox.plan(&["--reach", "column"]).fails(2, &["--reach", "lane, row"]);
-    sandbox.plan(&["--order", "best"]).fails(2, &["--order", "natural, sorted, optimal"]);
+    sandbox.plan(&["--order", "finest"]).fails(2, &["--order", "natural, sorted, best"]);
     sandbox.plan(&["--scale", "tensor"]).fails(2, &["--scale", "row, layer"]);
     sandbox.plan(&["--reparam", "sin"]).fails(2, &["--reparam", "none, tanh"]);
     sandbox.plan(&["--layout", "rows"]).fails(2, &["--layout", "auto, matrix, blocks"]);

@@ -238,7 +238,7 @@ fn an_objective_of_the_whole_inference_is_no_worse_in_it_than_any_other() {
     }
     // 2 bits: six levels besides 0 have a cell each in every row, so nothing needs to be written.
     let life = run(&["--objective", "life"]);
-    assert_eq!((&life["inference"]["life"], &life["extra_steps"]), (&"no-wear".into(), &"fixed".into()));
+    assert_eq!(life["inference"]["life"], "no-wear");
     // Shared inputs cannot trade steps: the plan without is the best there is.
     let shared = run(&["--objective", "life", "--fanout", "column"]);
     assert_eq!(shared["inference"]["life"], "limited");

@@ -42,7 +42,7 @@ fn lying_headers_are_refused() {
         (raw("", &[0; 16]), "its JSON header"),
         (u64::MAX.to_le_bytes().repeat(4), "18446744073709551615 bytes, but at most 24 are possible"),
         (vec![0; 40], "its JSON header"),
-        (b"PK\x03\x04 and so on, for a while".to_vec(), "it looks like a PyTorch checkpoint"),
+        (b"PK\x03\x04 and so on, for a while".to_vec(), "it is a PyTorch checkpoint"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00".to_vec(), "git lfs pull"),
     ];
     let sandbox = Sandbox::empty();
@@ -124,7 +124,9 @@ fn missing_files_and_folders_are_named() {
 #[test]
 fn files_without_a_layer_say_why() {
     let sandbox = Sandbox::with(&Weights::new().f32("b.bias", &[3], &[1.0; 3]).tensor("i", "I64", &[2, 2], &[0; 32]));
-    sandbox.plan(&[]).fails(1, &["no layer to plan", "`b.bias`: it is 1-dimensional", "`i`: I64 is no weight type"]);
+    sandbox
+        .plan(&[])
+        .fails(1, &["no layer to plan", "`b.bias`: it is 1-dimensional", "`i`: I64 is no type of weights"]);
 }
 
 #[test]

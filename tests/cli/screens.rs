@@ -10,29 +10,68 @@ const FAULTS: &str = "core = \"9x9\"\ndevice = \"elight\"\ndevice_crc = 20553191
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::with_network().file("faults.toml", FAULTS);
-    sandbox.plan(&["-q"]).success();
-    sandbox.plan(&["-q", "-o", "old.elight", "--seed", "2"]).success();
-    let report = sandbox.plan(&["--json", "--device", "gst-optical", "-o", "gst.elight"]).success();
-    let broadcast =
-        sandbox.plan(&["--json", "--device", "gst-optical", "--fanout", "column", "-o", "b.elight"]).success();
+    sandbox.plan(&["-q", "--no-compare"]).success();
+    sandbox.plan(&["-q", "--no-compare", "-o", "old.elight", "--seed", "2"]).success();
+    let report = sandbox.plan(&["--json", "--no-compare", "--device", "gst-optical", "-o", "gst.elight"]).success();
+    let broadcast = sandbox
+        .plan(&["--json", "--no-compare", "--device", "gst-optical", "--order", "sorted", "-o", "b.elight"])
+        .success();
     sandbox.file("a.json", report).file("b.json", broadcast)
 }
 
 /// Everything that a person may look at.
 const SEEN: &[(&str, &[&str])] = &[
     ("plan", &["net.safetensors", "--core", "9x9"]),
-    ("plan-life", &["net.safetensors", "--core", "9x9", "--device", "gst-optical", "--rate", "30", "-v"]),
-    ("plan-lane", &["net.safetensors", "--core", "9x9", "--reach", "lane", "--no-verify"]),
-    ("plan-column", &["net.safetensors", "--core", "9x9", "--fanout", "column", "--endurance", "1e6"]),
-    ("plan-natural", &["net.safetensors", "--core", "9x9", "--order", "natural", "--endurance", "1e9"]),
-    ("plan-fixed", &["net.safetensors", "--core", "9x64", "--extra-steps", "fixed", "--endurance", "5000"]),
-    ("plan-sweep", &["net.safetensors", "--core", "9x9", "--bits", "2", "--sweep", "curve.svg"]),
-    ("plan-cores", &["net.safetensors", "--core", "9x9", "--cores", "3"]),
-    ("plan-faults", &["net.safetensors", "--core", "9x9", "--faults", "faults.toml"]),
-    ("plan-faults-lane", &["net.safetensors", "--core", "9x9", "--faults", "faults.toml", "--reach", "lane"]),
-    ("plan-from", &["net.safetensors", "--core", "9x9", "--from", "old.elight", "-o", "new.elight"]),
-    ("plan-rotate", &["net.safetensors", "--core", "9x9", "--rotate", "3", "--endurance", "1e6", "-o", "turn.elight"]),
-    ("plan-objective", &["net.safetensors", "--core", "9x9", "--objective", "latency"]),
+    (
+        "plan-life",
+        &["net.safetensors", "--no-compare", "--core", "9x9", "--device", "gst-optical", "--rate", "30", "-v"],
+    ),
+    ("plan-lane", &["net.safetensors", "--no-compare", "--core", "9x9", "--reach", "lane", "--no-verify"]),
+    (
+        "plan-column",
+        &[
+            "net.safetensors",
+            "--core",
+            "9x9",
+            "--fanout",
+            "column",
+            "--effort",
+            "fast",
+            "--reach",
+            "lane",
+            "--endurance",
+            "1e6",
+        ],
+    ),
+    ("plan-natural", &["net.safetensors", "--no-compare", "--core", "9x9", "--order", "natural", "--endurance", "1e9"]),
+    (
+        "plan-fixed",
+        &["net.safetensors", "--no-compare", "--core", "9x64", "--extra-steps", "fixed", "--endurance", "5000"],
+    ),
+    ("plan-sweep", &["net.safetensors", "--no-compare", "--core", "9x9", "--bits", "2", "--sweep", "curve.svg"]),
+    ("plan-cores", &["net.safetensors", "--no-compare", "--core", "9x9", "--cores", "3"]),
+    ("plan-faults", &["net.safetensors", "--no-compare", "--core", "9x9", "--faults", "faults.toml"]),
+    (
+        "plan-faults-lane",
+        &["net.safetensors", "--no-compare", "--core", "9x9", "--faults", "faults.toml", "--reach", "lane"],
+    ),
+    ("plan-from", &["net.safetensors", "--no-compare", "--core", "9x9", "--from", "old.elight", "-o", "new.elight"]),
+    (
+        "plan-rotate",
+        &[
+            "net.safetensors",
+            "--no-compare",
+            "--core",
+            "9x9",
+            "--rotate",
+            "3",
+            "--endurance",
+            "1e6",
+            "-o",
+            "turn.elight",
+        ],
+    ),
+    ("plan-objective", &["net.safetensors", "--no-compare", "--core", "9x9", "--objective", "latency"]),
     ("check", &["check", "net.elight", "net.safetensors"]),
     ("inspect", &["inspect", "net.elight"]),
     ("inspect-layer", &["inspect", "net.elight", "--layer", "fc1.weight"]),

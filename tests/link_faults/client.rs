@@ -94,7 +94,7 @@ impl<'p> Client<'p> {
     fn start(&mut self) {
         self.run += 1;
         self.phase = Phase::Start;
-        let start = Start { run: self.run, schedule: schedule_id(&self.plan.bytes), inference: self.inference };
+        let start = Start::new(self.run, schedule_id(&self.plan.bytes), self.inference);
         self.ask(&Request::Start(start));
     }
 
@@ -111,7 +111,7 @@ impl<'p> Client<'p> {
         }
         serial.arrive(&self.to_device.arrived(self.now));
         serial.budget = BYTES_PER_MS;
-        server.poll(serial);
+        while server.poll(serial) {}
         for packet in serial.packets() {
             self.to_host.send(self.now, &packet);
         }

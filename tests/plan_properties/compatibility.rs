@@ -57,7 +57,7 @@ fn pulse(bits: u8) -> DeviceProfile {
 
 /// The device pays by the pulse, so that every objective asks for its own order.
 fn base() -> PlanOptions {
-    PlanOptions { device: pulse(2), ..options((4, 8), 2, Reach::Row) }
+    PlanOptions { device: pulse(3), ..options((4, 16), 3, Reach::Row) }
 }
 
 fn faults(options: &PlanOptions) -> elight::faults::CoreFaults {
@@ -103,10 +103,10 @@ fn planned(network: &Network, options: &PlanOptions, names: &str) -> Result<Vec<
 #[test]
 fn every_pair_of_options_does_what_the_table_says() {
     let layer = |rows, cols, seed| Layer { rows, cols, groups: 1, weights: random(rows * cols, seed) };
-    let network = network(&[layer(11, 30, 1), layer(6, 43, 2)]);
+    let network = network(&[layer(11, 60, 1), layer(6, 83, 2)]);
     let folder = tempfile::tempdir().unwrap();
     let old = folder.path().join("old.elight");
-    plan::plan(&network, &PlanOptions { seed: 3, ..base() }, &old, &[], &Unobserved).unwrap();
+    plan::plan(&network, &PlanOptions { reach: Reach::Lane, ..base() }, &old, &[], &Unobserved).unwrap();
     let held = CoreState::read(&old).unwrap();
     let choices = choices(&held);
     // Singles too: an option with itself.

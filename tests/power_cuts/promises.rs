@@ -53,7 +53,12 @@ pub fn live<const READ_BACK: bool>(life: &Life, world: &mut World, cuts: &[u64])
         }
         let mut ended = true;
         for inference in position.0..life.inferences {
-            let state = run(&mut device, plan, inference, |ack| promised = promised.max((inference, ack.frames)));
+            let state = run(&mut device, plan, inference, |ack| {
+                // That an inference was started is no promise.
+                if ack.frames > 0 {
+                    promised = promised.max((inference, ack.frames));
+                }
+            });
             match state {
                 Ok(RunState::Ended) => {}
                 Ok(RunState::Failed(_)) | Err(_) if fuse.at.get().is_some_and(|at| fuse.count.get() > at) => {

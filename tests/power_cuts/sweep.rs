@@ -3,6 +3,7 @@
 use firmware_model::hardware::Verify;
 use firmware_model::mutants::Mutant;
 use firmware_model::sim_cells::Physics;
+use firmware_model::sim_flash::Flaws;
 
 use crate::promises::{Life, live};
 use crate::support::device::{Plan, World};
@@ -10,7 +11,7 @@ use crate::support::device::{Plan, World};
 /// Erase blocks: two banks of 9.
 const BLOCKS: usize = 18;
 /// Enough to fill a bank's log more than once.
-const INFERENCES: u32 = 12;
+const INFERENCES: u32 = 15;
 
 /// Cuts at every `stride`th event of one life. Returns their number.
 fn sweep<const READ_BACK: bool>(life: &Life, world: &World, stride: usize) -> Result<u64, String> {
@@ -79,10 +80,47 @@ fn a_second_cut_in_what_follows_the_first_keeps_them_too() {
 fn noisy_and_stuck_cells_change_nothing_about_it() {
     let (life, mut world) = small();
     world.physics = Physics { sigma: 0.008, seed: 5, ..Physics::IDEAL };
-    world.verify = Verify { tries: 4, tolerance: 0.02 };
+    world.verify = Verify { tries: 4, tolerance: 0.02, ..world.verify };
     world.cells[4][0].stuck = true;
     world.cells[7][1].stuck = true;
     sweep::<true>(&life, &world, 3).unwrap();
+}
+
+/// A small device whose flash reads torn words differently each time, or not at all.
+fn small_on(flaws: Flaws) -> (Life, World) {
+    let (life, world) = small();
+    (life, World { flaws, ..world })
+}
+
+const UNSTABLE: Flaws = Flaws { unstable: true, coded: false, silent_after: None };
+const CODED: Flaws = Flaws { unstable: false, coded: true, silent_after: None };
+
+/// One cut and two, with torn words that are unstable or cannot be read.
+fn torn_words(flaws: Flaws) -> Result<(), String> {
+    let (life, world) = small_on(flaws);
+    sweep::<false>(&life, &world, 1)?;
+    sweep_twice::<false>(&life, &world, (7, 101, u64::MAX)).map(drop)
+}
+
+#[test]
+fn words_that_read_differently_each_time_change_nothing_about_it() {
+    torn_words(UNSTABLE).unwrap();
+}
+
+#[test]
+fn words_that_cannot_be_read_are_the_end_of_the_log() {
+    torn_words(CODED).unwrap();
+}
+
+#[test]
+fn the_sweep_finds_what_is_wrong_with_torn_words() {
+    for (mutant, flaws) in
+        [(Mutant::ReadTwice, UNSTABLE), (Mutant::MarginalHeader, UNSTABLE), (Mutant::TornIsFailure, CODED)]
+    {
+        let found = mutant.during(|| torn_words(flaws));
+        println!("{mutant:?}: {}", found.as_ref().err().map_or("NOT FOUND", |why| why));
+        assert!(found.is_err(), "the sweep does not notice {mutant:?}");
+    }
 }
 
 #[test]
@@ -97,12 +135,13 @@ fn the_sweep_finds_every_mistake() {
         Mutant::RedoNotLogged,
         Mutant::RedoAll,
         Mutant::HeaderFirst,
-        Mutant::EndBeforeCells,
+        Mutant::AcknowledgedTooEarly,
     ] {
-        let world = World { mutant, ..world.clone() };
-        let found = sweep::<false>(&life, &world, 1)
-            .and_then(|_| sweep_twice::<false>(&life, &world, (97, 1, 400)))
-            .and_then(|_| sweep::<false>(&long, &World { mutant, ..World::new(&long.plan, BLOCKS) }, 1));
+        let found = mutant.during(|| {
+            sweep::<false>(&life, &world, 1)
+                .and_then(|_| sweep_twice::<false>(&life, &world, (97, 1, 400)))
+                .and_then(|_| sweep::<false>(&long, &World::new(&long.plan, BLOCKS), 1))
+        });
         println!("{mutant:?}: {}", found.as_ref().err().map_or("NOT FOUND", |why| why));
         assert!(found.is_err(), "the sweep does not notice {mutant:?}");
     }

@@ -8,12 +8,11 @@ use firmware_model::controller::Controller;
 use firmware_model::device::{Device, Memory, OpenFault};
 use firmware_model::hardware::{Hardware, PcmCell, Profile, Verify, largest_tolerance};
 use firmware_model::link::host::{CHUNK, Stream};
-use firmware_model::link::messages::{Ack, Refused, RunState, Start, Started};
-use firmware_model::mutants::Mutant;
+use firmware_model::link::messages::{Ack, KEY, Refused, RunState, Start, Started};
 use firmware_model::photonic_core::{Core, Identity, Output, device_crc};
-use firmware_model::seal::schedule_id;
+use firmware_model::seal::{Orders, schedule_id};
 use firmware_model::sim_cells::{CellFault, CellMemory, Physics, Power, SimCell, SimCells};
-use firmware_model::sim_flash::{BLOCK, FlashFault, SimFlash, WORD};
+use firmware_model::sim_flash::{BLOCK, Flaws, SimFlash, WORD, Word};
 use firmware_model::trace::{Event, Trace};
 use firmware_model::wire::{Body, Frame, Header, Layer, MAGIC};
 
@@ -80,6 +79,8 @@ pub struct Plan {
     pub identity: Identity,
     pub transmissions: Vec<f32>,
     pub ram: usize,
+    /// The key of the device that it is loaded on.
+    pub key: Cell<Option<[u8; KEY]>>,
 }
 
 impl Plan {
@@ -114,7 +115,7 @@ impl Plan {
         assert_eq!(device_crc(&transmissions), header.device_crc);
         let identity = header.identity();
         let ram = header.ram as usize;
-        Self { bytes, identity, transmissions, ram }
+        Self { bytes, identity, transmissions, ram, key: Cell::new(None) }
     }
 
     pub fn cells(&self) -> usize {
@@ -243,6 +244,8 @@ impl Watch {
 pub struct Watched<'m, const READ_BACK: bool> {
     pub core: SimCells<'m, Fuse, READ_BACK>,
     watch: Option<Watch>,
+    broken: Option<PcmCell>,
+    deaf: Option<PcmCell>,
 }
 
 impl<const READ_BACK: bool> Hardware for Watched<'_, READ_BACK> {
@@ -251,11 +254,14 @@ impl<const READ_BACK: bool> Hardware for Watched<'_, READ_BACK> {
     const READ_BACK: bool = READ_BACK;
 
     fn set(&mut self, cell: PcmCell, level: u8) -> Result<(), CellFault> {
+        if self.broken == Some(cell) {
+            return Err(CellFault::NoReadBack);
+        }
         self.core.set(cell, level)
     }
 
     fn read(&mut self, cell: PcmCell) -> Result<f32, CellFault> {
-        self.core.read(cell)
+        if self.deaf == Some(cell) { Ok(f32::NAN) } else { self.core.read(cell) }
     }
 
     fn begin_layer(&mut self, rows: u32, cols: u32, groups: u32) -> Result<(), CellFault> {
@@ -285,12 +291,8 @@ impl<const READ_BACK: bool> Hardware for Watched<'_, READ_BACK> {
         self.core.output(row)
     }
 
-    fn mutant(&self) -> Mutant {
-        self.core.mutant()
-    }
-
-    fn shift(&mut self, cell: PcmCell, by: i16) -> Result<(), CellFault> {
-        self.core.shift(cell, by)
+    fn fault_code(fault: CellFault) -> u16 {
+        SimCells::<'_, Fuse, READ_BACK>::fault_code(fault)
     }
 }
 
@@ -299,10 +301,14 @@ impl<const READ_BACK: bool> Hardware for Watched<'_, READ_BACK> {
 pub struct World {
     pub cells: Vec<[SimCell; 2]>,
     pub flash: Vec<u8>,
-    pub erased: Vec<bool>,
+    pub words: Vec<Word>,
+    pub flaws: Flaws,
     pub physics: Physics,
     pub verify: Verify,
-    pub mutant: Mutant,
+    /// A PCM cell whose driver fails.
+    pub broken: Option<PcmCell>,
+    /// A PCM cell that reads as no number.
+    pub deaf: Option<PcmCell>,
     pub watch: Option<Watch>,
 }
 
@@ -342,22 +348,36 @@ impl World {
         Self {
             cells: vec![[SimCell::erased(plan.transmissions[0]); 2]; plan.cells()],
             flash: vec![0xFF; blocks * BLOCK],
-            erased: vec![true; blocks * BLOCK / WORD],
+            words: vec![Word::Erased; blocks * BLOCK / WORD],
+            flaws: Flaws::default(),
+            broken: None,
+            deaf: None,
             physics: Physics::IDEAL,
-            verify: Verify { tries: 3, tolerance: largest_tolerance(&plan.transmissions) },
-            mutant: Mutant::None,
+            verify: Verify { tries: 3, tolerance: largest_tolerance(&plan.transmissions), spot_check: 64 },
             watch: None,
         }
     }
 
-    /// Power-up.
+    /// Power-up; an error where the device does not start.
     pub fn boot<'m, const READ_BACK: bool>(
         &'m mut self,
         plan: &'m Plan,
         scratch: &'m mut Scratch,
         fuse: &Fuse,
         log: &Log,
-    ) -> Result<SimDevice<'m, READ_BACK>, OpenFault<FlashFault>> {
+    ) -> Result<SimDevice<'m, READ_BACK>, OpenFault> {
+        let (device, opened) = self.switch_on(plan, scratch, fuse, log);
+        opened.map(|()| device)
+    }
+
+    /// Power-up of a device that is served whether it starts or not.
+    pub fn switch_on<'m, const READ_BACK: bool>(
+        &'m mut self,
+        plan: &'m Plan,
+        scratch: &'m mut Scratch,
+        fuse: &Fuse,
+        log: &Log,
+    ) -> (SimDevice<'m, READ_BACK>, Result<(), OpenFault>) {
         let memory = CellMemory {
             cells: &mut self.cells,
             routes: &mut scratch.routes,
@@ -365,9 +385,9 @@ impl World {
             sums: &mut scratch.sums,
             inputs: &mut scratch.inputs,
         };
-        let mut core = SimCells::new(&plan.identity, &plan.transmissions, self.physics, memory, fuse.clone()).unwrap();
-        core.mutant = self.mutant;
-        let flash = SimFlash::new(&mut self.flash, &mut self.erased, fuse.clone(), fuse.count.get()).unwrap();
+        let core = SimCells::new(&plan.identity, &plan.transmissions, self.physics, memory, fuse.clone()).unwrap();
+        let mut flash = SimFlash::new(&mut self.flash, &mut self.words, fuse.clone(), fuse.count.get()).unwrap();
+        flash.flaws = self.flaws;
         let profile = Profile { identity: plan.identity, transmissions: &plan.transmissions, verify: self.verify };
         let memory = Memory {
             decoder: &mut scratch.decoder,
@@ -376,7 +396,10 @@ impl World {
             outputs: &mut scratch.outputs,
         };
         let log = Log { watch: self.watch.clone(), ..log.clone() };
-        Device::boot(Watched { core, watch: self.watch.clone() }, flash, profile, memory, log)
+        let hardware = Watched { core, watch: self.watch.clone(), broken: self.broken, deaf: self.deaf };
+        let mut device = Device::closed(hardware, flash, profile, memory, log);
+        let opened = device.open();
+        (device, opened)
     }
 }
 
@@ -400,7 +423,11 @@ pub fn run_bytes<const READ_BACK: bool>(
 ) -> Result<RunState, Refused> {
     static RUNS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
     let run = RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let began = device.start(Start { run, schedule: schedule_id(&plan.bytes), inference: number })?;
+    let mut start = Start::new(run, schedule_id(&plan.bytes), number);
+    if let Some(key) = plan.key.get() {
+        start.tag = Orders::new(key).start(&start);
+    }
+    let began = device.start(start)?;
     if began == Started::Ended {
         return Ok(RunState::Ended);
     }

@@ -67,16 +67,18 @@ pub fn run<const R: usize, const C: usize, const CELLS: usize, const DECODER: us
     buffers: &'static mut Buffers<R, C, CELLS, DECODER>,
     place: &'static StaticCell<Controller<R, C, F>>,
 ) -> ! {
-    if let Some(server) = build(buffers, place)
-        && server.device_mut().open().is_ok()
-    {
+    if let Some(server) = build(buffers, place) {
+        // A device that does not start is served all the same: it tells the host why, and takes the order that mends it.
+        let _ = server.device_mut().open();
         let mut uart = Uart::start(115_200);
         loop {
-            server.poll(&mut uart);
-            uart.sleep();
+            // One call takes a bounded time: this is the place to feed a watchdog.
+            if !server.poll(&mut uart) {
+                uart.sleep();
+            }
         }
     }
-    // The flash does not answer: without it nothing may be written. Try again from the start.
+    // It was built already, which a single call of this function cannot lead to.
     cortex_m::peripheral::SCB::sys_reset();
 }
 

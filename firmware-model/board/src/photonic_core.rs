@@ -139,4 +139,10 @@ impl<const R: usize, const C: usize> Hardware for MemoryCore<R, C> {
         }
         Ok(sum)
     }
+
+    fn fault_code(fault: CoreFault) -> u16 {
+        match fault {
+            CoreFault::Inputs => 1,
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //!             SPI                 analog
 //! controller -----> pulse DAC   ------------> heater or laser of one PCM cell: channel 2 (row C + col), plus 1 for the minus cell
+//!            -----> gate        ------------> lets the pulse DAC's current through for one pulse, timed by hardware
 //!            -----> input DAC   ------------> modulator of one weight cell:    channel row C + col
 //!            <----- light ADC   <------------ probe of one PCM cell:           channel as of the pulse DAC
 //!                               <------------ balanced detector of a row:      channel 2 R C + row, signed
@@ -12,7 +13,8 @@
 //! the last two bytes come in. Many converters speak so, or nearly so: [`frame`] is the place to change.
 //!
 //! A PCM cell is written by one pulse whose amplitude decides the level, whatever it held before: a table of amplitudes is the calibration
-//! of the device. Everything is `no_std`, on the traits of `embedded-hal`, so the same file drives any board that has them.
+//! of the device. The amplitude is set while the gate is shut, the gate opens for one pulse by itself, and the amplitude goes back to 0: whichever
+//! transfer fails, no cell stays under current, and no pulse lasts as long as software takes. Everything is `no_std`, on the traits of `embedded-hal`, so the same file drives any board that has them.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -54,11 +56,33 @@ pub struct Memory<'a> {
 /// A dark cell, or an idle row.
 const NONE: u32 = u32::MAX;
 
+/// Lets current through to the cell for one pulse. A one-shot timer of the chip, or of the board: software that waits between two transfers
+/// makes pulses as long as an interrupt takes, or for ever when it fails in between.
+pub trait Gate {
+    /// What can go wrong.
+    type Error;
+
+    /// Opens for `ns` nanoseconds and shuts by itself; returns when it is shut.
+    ///
+    /// # Errors
+    /// The gate's; it is shut all the same.
+    fn fire(&mut self, ns: u32) -> Result<(), Self::Error>;
+
+    /// Shuts, whatever it was about: what a driver does after any failure. It cannot fail: a pin, not a bus.
+    fn shut(&mut self);
+}
+
 /// What can go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// A converter does not answer.
-    Bus,
+    /// The pulse DAC does not answer.
+    PulseBus,
+    /// The gate did not fire.
+    Gate,
+    /// The input DAC does not answer.
+    InputBus,
+    /// The light ADC does not answer.
+    LightBus,
     /// A cell, row or level that the core or its calibration does not have.
     Outside,
     /// An input beyond the memory for inputs.
@@ -67,8 +91,9 @@ pub enum Fault {
 
 /// The core.
 #[derive(Debug)]
-pub struct SpiCore<'a, P, I, L, D> {
+pub struct SpiCore<'a, P, G, I, L, D> {
     pulse: P,
+    gate: G,
     input: I,
     light: L,
     delay: D,
@@ -84,12 +109,12 @@ pub const fn frame(channel: u16, code: u16) -> [u8; 4] {
     [a, b, c, d]
 }
 
-impl<'a, P: SpiDevice, I: SpiDevice, L: SpiDevice, D: DelayNs> SpiCore<'a, P, I, L, D> {
-    /// The core of `cols` columns behind these three converters; its rows are as many as `memory` has bases. `None` when parts of the memory do
+impl<'a, P: SpiDevice, G: Gate, I: SpiDevice, L: SpiDevice, D: DelayNs> SpiCore<'a, P, G, I, L, D> {
+    /// The core of `cols` columns behind these converters and this gate, which is shut first; its rows are as many as `memory` has bases. `None` when parts of the memory do
     /// not fit each other, or a channel number would not fit 16 bits.
     #[must_use]
     pub fn new(
-        (pulse, input, light): (P, I, L),
+        (pulse, mut gate, input, light): (P, G, I, L),
         delay: D,
         cols: u16,
         calibration: Calibration<'a>,
@@ -101,10 +126,11 @@ impl<'a, P: SpiDevice, I: SpiDevice, L: SpiDevice, D: DelayNs> SpiCore<'a, P, I,
         if !fits || calibration.full_light == 0 {
             return None;
         }
+        gate.shut();
         memory.routes.fill(NONE);
         memory.bases.fill(NONE);
         memory.outputs.fill(0);
-        Some(Self { pulse, input, light, delay, cols, calibration, memory })
+        Some(Self { pulse, gate, input, light, delay, cols, calibration, memory })
     }
 
     fn weight(&self, row: u16, col: u16) -> Result<u16, Fault> {
@@ -119,7 +145,7 @@ impl<'a, P: SpiDevice, I: SpiDevice, L: SpiDevice, D: DelayNs> SpiCore<'a, P, I,
     /// Asks the ADC for a channel.
     fn sample(&mut self, channel: u16) -> Result<u16, Fault> {
         let mut bytes = frame(channel, 0);
-        self.light.transfer_in_place(&mut bytes).map_err(|_| Fault::Bus)?;
+        self.light.transfer_in_place(&mut bytes).map_err(|_| Fault::LightBus)?;
         let [_, _, high, low] = bytes;
         Ok(u16::from_be_bytes([high, low]))
     }
@@ -137,7 +163,7 @@ impl<'a, P: SpiDevice, I: SpiDevice, L: SpiDevice, D: DelayNs> SpiCore<'a, P, I,
     }
 }
 
-impl<P: SpiDevice, I: SpiDevice, L: SpiDevice, D: DelayNs> Hardware for SpiCore<'_, P, I, L, D> {
+impl<P: SpiDevice, G: Gate, I: SpiDevice, L: SpiDevice, D: DelayNs> Hardware for SpiCore<'_, P, G, I, L, D> {
     type Fault = Fault;
 
     const READ_BACK: bool = true;
@@ -145,10 +171,12 @@ impl<P: SpiDevice, I: SpiDevice, L: SpiDevice, D: DelayNs> Hardware for SpiCore<
     fn set(&mut self, cell: PcmCell, level: u8) -> Result<(), Fault> {
         let channel = self.channel(cell)?;
         let code = *self.calibration.pulses.get(usize::from(level)).ok_or(Fault::Outside)?;
-        self.pulse.write(&frame(channel, code)).map_err(|_| Fault::Bus)?;
-        self.delay.delay_ns(self.calibration.pulse_ns);
-        // The pulse has to end, whatever happened: a cell under current for long is a dead cell.
-        self.pulse.write(&frame(channel, 0)).map_err(|_| Fault::Bus)?;
+        let set = self.pulse.write(&frame(channel, code)).map_err(|_| Fault::PulseBus);
+        let fired = set.and_then(|()| self.gate.fire(self.calibration.pulse_ns).map_err(|_| Fault::Gate));
+        // The pulse has ended, whatever happened: a cell under current for long is a dead cell.
+        self.gate.shut();
+        let ended = self.pulse.write(&frame(channel, 0)).map_err(|_| Fault::PulseBus);
+        fired.and(ended)?;
         self.delay.delay_ns(self.calibration.cool_ns);
         Ok(())
     }
@@ -188,7 +216,7 @@ impl<P: SpiDevice, I: SpiDevice, L: SpiDevice, D: DelayNs> Hardware for SpiCore<
         let cols = usize::from(self.cols);
         for cell in 0..self.memory.routes.len() {
             let code = self.input_code(cell.checked_div(cols).unwrap_or_default(), cell)?;
-            self.input.write(&frame(cell as u16, code)).map_err(|_| Fault::Bus)?;
+            self.input.write(&frame(cell as u16, code)).map_err(|_| Fault::InputBus)?;
         }
         self.delay.delay_ns(self.calibration.settle_ns);
         let first = 2 * self.memory.routes.len();
@@ -204,6 +232,17 @@ impl<P: SpiDevice, I: SpiDevice, L: SpiDevice, D: DelayNs> Hardware for SpiCore<
 
     fn output(&mut self, row: u16) -> Result<i64, Fault> {
         self.memory.outputs.get(usize::from(row)).copied().ok_or(Fault::Outside)
+    }
+
+    fn fault_code(fault: Fault) -> u16 {
+        match fault {
+            Fault::PulseBus => 1,
+            Fault::Gate => 2,
+            Fault::InputBus => 3,
+            Fault::LightBus => 4,
+            Fault::Outside => 5,
+            Fault::Inputs => 6,
+        }
     }
 }
 
@@ -263,35 +302,102 @@ mod tests {
         Mock::new(&frames.iter().flat_map(one).collect::<Vec<_>>())
     }
 
-    /// Runs `test` on a core of 2 x 3, and asserts that exactly these bytes and waits took place.
+    /// A gate that remembers.
+    #[derive(Default)]
+    struct Noted {
+        fired: Vec<u32>,
+        shut: usize,
+        fails: bool,
+    }
+
+    impl Gate for &mut Noted {
+        type Error = ();
+
+        fn fire(&mut self, ns: u32) -> Result<(), ()> {
+            self.fired.push(ns);
+            if self.fails { Err(()) } else { Ok(()) }
+        }
+
+        fn shut(&mut self) {
+            self.shut += 1;
+        }
+    }
+
+    type Core<'a> =
+        SpiCore<'a, &'a mut Mock<u8>, &'a mut Noted, &'a mut Mock<u8>, &'a mut Mock<u8>, &'a mut CheckedDelay>;
+
+    /// Runs `test` on a core of 2 x 3, and asserts that exactly these bytes, waits and pulses took place.
     fn with(
         (mut pulse, mut input, mut light): (Mock<u8>, Mock<u8>, Mock<u8>),
-        waits: &[u32],
-        test: impl FnOnce(&mut SpiCore<'_, &mut Mock<u8>, &mut Mock<u8>, &mut Mock<u8>, &mut CheckedDelay>),
+        (waits, fired): (&[u32], &[u32]),
+        test: impl FnOnce(&mut Core<'_>),
     ) {
         let waits: Vec<Wait> = waits.iter().map(|&ns| Wait::delay_ns(ns)).collect();
         let mut delay = CheckedDelay::new(&waits);
         let mut lent = Lent::new(2, 3);
-        let parts = (&mut pulse, &mut input, &mut light);
+        let mut gate = Noted::default();
+        let parts = (&mut pulse, &mut gate, &mut input, &mut light);
         test(&mut SpiCore::new(parts, &mut delay, 3, CALIBRATION, lent.memory()).expect("a core"));
         pulse.done();
         input.done();
         light.done();
         delay.done();
+        assert_eq!(gate.fired, fired);
+    }
+
+    /// Whatever fails, the gate is shut and the amplitude taken back.
+    #[test]
+    fn no_failure_leaves_a_cell_under_current() {
+        use embedded_hal::spi::{ErrorKind, ErrorType, Operation, SpiDevice};
+        /// A bus whose `fails`th transfer fails.
+        struct Failing {
+            frames: Vec<Vec<u8>>,
+            fails: usize,
+        }
+        impl ErrorType for &mut Failing {
+            type Error = ErrorKind;
+        }
+        impl SpiDevice for &mut Failing {
+            fn transaction(&mut self, operations: &mut [Operation<'_, u8>]) -> Result<(), ErrorKind> {
+                for operation in operations {
+                    if let Operation::Write(bytes) = operation {
+                        self.frames.push(bytes.to_vec());
+                    }
+                }
+                if self.frames.len() == self.fails { Err(ErrorKind::Other) } else { Ok(()) }
+            }
+        }
+        for (fails, gate_fails, fault) in
+            [(1, false, Fault::PulseBus), (2, false, Fault::PulseBus), (9, true, Fault::Gate), (2, true, Fault::Gate)]
+        {
+            let (mut pulse, mut lent) = (Failing { frames: Vec::new(), fails }, Lent::new(2, 3));
+            let (mut input, mut light) = (Mock::new(&[]), Mock::new(&[]));
+            let mut gate = Noted { fails: gate_fails, ..Noted::default() };
+            let mut delay = CheckedDelay::new(&[]);
+            let parts = (&mut pulse, &mut gate, &mut input, &mut light);
+            let mut core = SpiCore::new(parts, &mut delay, 3, CALIBRATION, lent.memory()).expect("a core");
+            assert_eq!(core.set(PcmCell { row: 0, col: 0, side: Side::Plus }, 1), Err(fault));
+            assert_eq!(pulse.frames.last().map(|frame| &frame[2..]), Some(&[0, 0][..]), "the amplitude is taken back");
+            assert_eq!(gate.shut, 2, "once at the start, once after the pulse");
+            assert_eq!(gate.fired.is_empty(), fails == 1, "nothing is let through that was not set");
+            input.done();
+            light.done();
+            delay.done();
+        }
     }
 
     #[test]
     fn a_level_is_one_pulse_that_ends() {
         // Minus cell of (1, 2): channel 2 * 5 + 1. Level 2 is amplitude 0x5000.
         let pulses = written(&[[0, 11, 0x50, 0], [0, 11, 0, 0]]);
-        with((pulses, written(&[]), sampled(&[])), &[200, 1000], |core| {
+        with((pulses, written(&[]), sampled(&[])), (&[1000], &[200]), |core| {
             core.set(PcmCell { row: 1, col: 2, side: Side::Minus }, 2).unwrap();
         });
     }
 
     #[test]
     fn a_cell_is_read_as_its_transmission() {
-        with((written(&[]), written(&[]), sampled(&[(2, 872)])), &[], |core| {
+        with((written(&[]), written(&[]), sampled(&[(2, 872)])), (&[], &[]), |core| {
             let read = core.read(PcmCell { row: 0, col: 1, side: Side::Plus }).unwrap();
             assert!((read - 0.872).abs() < 1e-6);
         });
@@ -303,7 +409,7 @@ mod tests {
         let dark = |channel: u16| frame(channel, 0x8000);
         let inputs = written(&[dark(0), dark(1), dark(2), frame(3, 0x8000 - 5), dark(4), dark(5)]);
         let outputs = sampled(&[(12, 0), (13, 0xFFF6)]);
-        with((written(&[]), inputs, outputs), &[50], |core| {
+        with((written(&[]), inputs, outputs), (&[50], &[]), |core| {
             core.begin_layer(4, 4, 2).unwrap();
             core.load_inputs(2, &[7, -5]).unwrap();
             core.assign(1, Some(Output { row: 0, base: 2, scale: 1.0 })).unwrap();
@@ -315,7 +421,7 @@ mod tests {
 
     #[test]
     fn what_the_core_does_not_have_is_refused() {
-        with((written(&[]), written(&[]), sampled(&[])), &[], |core| {
+        with((written(&[]), written(&[]), sampled(&[])), (&[], &[]), |core| {
             let outside = PcmCell { row: 0, col: 3, side: Side::Plus };
             assert_eq!(core.set(outside, 0), Err(Fault::Outside));
             assert_eq!(core.set(PcmCell { row: 0, col: 0, side: Side::Plus }, 4), Err(Fault::Outside));
@@ -325,8 +431,8 @@ mod tests {
         });
         let mut lent = Lent::new(2, 3);
         let (mut a, mut b, mut c) = (written(&[]), written(&[]), sampled(&[]));
-        let mut delay = CheckedDelay::new(&[]);
-        assert!(SpiCore::new((&mut a, &mut b, &mut c), &mut delay, 4, CALIBRATION, lent.memory()).is_none());
+        let (mut delay, mut gate) = (CheckedDelay::new(&[]), Noted::default());
+        assert!(SpiCore::new((&mut a, &mut gate, &mut b, &mut c), &mut delay, 4, CALIBRATION, lent.memory()).is_none());
         a.done();
         b.done();
         c.done();

@@ -3,27 +3,32 @@
 //! ```text
 //! flash:  | bank 0 | bank 1 |                    half of the capacity each, in whole erase blocks
 //!
-//! bank:   | header | faults | levels   | wear      | log ...                                    |
-//!         | 192    | 128    | R x C x2 | R x C x 8 | record | record | ... | FF FF FF FF FF ... |
-//!           written last    '- each padded to 64 -'
+//! bank:   | header | the same | faults | levels   | wear      | mark | log ...                           |
+//!         | 192    | 192      | 128    | R x C x2 | R x C x 8 | 64   | record | record | ... | FF FF ... |
+//!           '- written last -'           '- each padded to 64 -'  '- when both headers are written
 //!
-//! header:   0  "eljrnl\0\x01"          24  faults: u16, flags: u16      104  layers: u32
+//! header:   0  "eljrnl\0\x02"          24  faults: u16, flags: u16      104  layers: u32
 //!           8  generation: u32         28  CRC of faults, levels, wear  108  frames in the header's frame: u32
 //!          12  rows: u16, cols: u16    32  schedule: 16 bytes           112  tile rows: u64
 //!          16  device CRC: u32         48  inference: u32               120  steps: u64
 //!          20  bits: u8, 0, fanout: u16 52  frames: u32                  128  weights: u64
 //!                                      56  program calls: u32           136  key: 32 bytes
-//!                                      60  zeros                        168  zeros
-//!                                      88  layer frame, tile frame,     188  CRC of bytes 0..188
-//!                                          layer, tile row: u32 each
+//!                                      60  next inference: u32          168  zeros
+//!                                      64  cell of the halt: u32        188  CRC of bytes 0..188
+//!                                      68  zeros
+//!                                      72  corrections: u64
+//!                                      80  zeros
+//!                                      88  layer frame, tile frame, layer, tile row: u32 each
 //! ```
+//!
+//! A word that the power failed in may read well now and badly later. So a copy of the header counts for good when something behind it
+//! is written: the second copy shows that the first is sound, the mark that both are.
 
 use super::bytes::{put, take, u16_at, u32_at, u64_at};
-use super::{OpenError, Place};
-use crate::controller::Progress;
+use super::place::Place;
 use crate::crc32::Crc32;
 use crate::link::messages::KEY;
-use crate::photonic_core::{Identity, ResumePoint};
+use crate::photonic_core::{Identity, Progress, ResumePoint};
 
 /// Flash is written and read in pieces of this many bytes: a multiple of every write size that is supported.
 pub(super) const PIECE: usize = 64;
@@ -36,11 +41,12 @@ pub(super) const FAULTS: usize = MAX_FAULTS * 8;
 /// Least room for the log, bytes.
 pub(super) const MIN_LOG: u32 = 8192;
 
-const MAGIC: [u8; 8] = *b"eljrnl\0\x01";
+const MAGIC: [u8; 8] = *b"eljrnl\0\x02";
 const HAS_PLACE: u16 = 1;
 const ENDED: u16 = 2;
 const HAS_RESUME: u16 = 4;
 const HAS_KEY: u16 = 8;
+const IS_HALTED: u16 = 16;
 
 /// Where the parts of a bank begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,7 +66,7 @@ impl Layout {
     }
 
     pub(super) const fn faults(&self) -> u32 {
-        HEADER as u32
+        2 * HEADER as u32
     }
 
     pub(super) const fn levels(&self) -> u32 {
@@ -71,25 +77,60 @@ impl Layout {
         self.levels() + (self.cells * 2).next_multiple_of(PIECE as u32)
     }
 
-    pub(super) const fn log(&self) -> u32 {
+    pub(super) const fn mark(&self) -> u32 {
         self.wear() + (self.cells * 8).next_multiple_of(PIECE as u32)
     }
+
+    pub(super) const fn log(&self) -> u32 {
+        self.mark() + PIECE as u32
+    }
+}
+
+/// Why the journal cannot be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// The flash does not answer, or does not keep what is written to it.
+    Flash {
+        /// The place in the flash.
+        at: u32,
+    },
+    /// The flash is too small for two banks, or its erase blocks are no multiple of 64 bytes, or its write size is none of 1 to 64
+    /// that divides 64.
+    Geometry,
+    /// The flash belongs to another core: begin a new journal if the core was changed.
+    OtherCore,
+    /// No checkpoint is whole, and the flash is not new: levels are not known. Begin a new journal and erase the core.
+    Corrupt,
+    /// A record is damaged, and whole ones lie behind it: what was acknowledged is lost. Begin a new journal and erase the core.
+    Rotten {
+        /// The place of the record in the flash.
+        at: u32,
+    },
 }
 
 /// What a bank's header says. `P` and `K`: place and key themselves, or, when it is written, references to them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Header<P = Place, K = [u8; KEY]> {
+    /// The core that it belongs to.
+    pub(super) core: Identity,
     pub(super) generation: u32,
     pub(super) faults: u16,
     /// Over faults, levels and wear, with their padding.
     pub(super) body_crc: u32,
     pub(super) place: Option<P>,
     pub(super) key: Option<K>,
+    /// Number of the next new inference.
+    pub(super) next: u32,
+    /// The PCM cell that found no more room among the faults.
+    pub(super) halted: Option<u32>,
+    /// Writes that verification asked for.
+    pub(super) corrections: u64,
 }
 
 impl Header<&Place, &[u8; KEY]> {
-    /// The header's bytes for the core `identity`, into `b`.
-    pub(super) fn encode(&self, identity: &Identity, b: &mut [u8; HEADER]) {
+    /// The header's bytes, into `b`.
+    pub(super) fn encode(&self, b: &mut [u8; HEADER]) {
+        let identity = &self.core;
         *b = [0; HEADER];
         put(b, 0, &MAGIC);
         put(b, 8, &self.generation.to_le_bytes());
@@ -112,6 +153,12 @@ impl Header<&Place, &[u8; KEY]> {
                 put(b, 88, &resume.encode());
             }
         }
+        put(b, 60, &self.next.to_le_bytes());
+        put(b, 72, &self.corrections.to_le_bytes());
+        if let Some(cell) = self.halted {
+            flags |= IS_HALTED;
+            put(b, 64, &cell.to_le_bytes());
+        }
         if let Some(key) = self.key {
             flags |= HAS_KEY;
             put(b, 136, key);
@@ -124,13 +171,10 @@ impl Header<&Place, &[u8; KEY]> {
 
 impl Header {
     /// The header in these bytes, if they are one.
-    ///
-    /// # Errors
-    /// [`OpenError::OtherCore`] for one of another core than `identity`.
-    pub(super) fn decode<E>(b: &[u8; HEADER], identity: &Identity) -> Result<Option<Self>, OpenError<E>> {
+    pub(super) fn decode(b: &[u8; HEADER]) -> Option<Self> {
         let body = b.get(..HEADER - 4).unwrap_or_default();
         if u32_at(b, HEADER - 4) != Crc32::checksum(body) || take::<8>(b, 0) != MAGIC {
-            return Ok(None);
+            return None;
         }
         let core = Identity {
             rows: u16_at(b, 12),
@@ -139,9 +183,6 @@ impl Header {
             fanout: u16_at(b, 22),
             device_crc: u32_at(b, 16),
         };
-        if core != *identity {
-            return Err(OpenError::OtherCore);
-        }
         let flags = u16_at(b, 26);
         let place = Place {
             schedule: take(b, 32),
@@ -151,13 +192,17 @@ impl Header {
             ended: flags & ENDED != 0,
             resume: (flags & HAS_RESUME != 0).then(|| ResumePoint::decode(b.get(88..).unwrap_or_default())),
         };
-        Ok(Some(Self {
+        Some(Self {
+            core,
             generation: u32_at(b, 8),
             faults: u16_at(b, 24),
             body_crc: u32_at(b, 28),
             place: (flags & HAS_PLACE != 0).then_some(place),
             key: (flags & HAS_KEY != 0).then(|| take(b, 136)),
-        }))
+            next: u32_at(b, 60),
+            halted: (flags & IS_HALTED != 0).then(|| u32_at(b, 64)),
+            corrections: u64_at(b, 72),
+        })
     }
 }
 
@@ -210,9 +255,10 @@ mod tests {
     fn the_parts_of_a_bank_lie_where_the_document_says() {
         // 9 x 9: 162 bytes of levels in 192, 648 of wear in 704.
         let layout = Layout::new(81, 2 * 10_240, 1024).unwrap();
-        assert_eq!((layout.faults(), layout.levels(), layout.wear(), layout.log()), (192, 320, 512, 1216));
+        assert_eq!((layout.faults(), layout.levels(), layout.wear()), (384, 512, 704));
+        assert_eq!((layout.mark(), layout.log()), (1408, 1472));
         assert_eq!(layout.bank, 10_240);
-        assert_eq!(Layout::new(81, 2 * 9_215, 1024), None, "1,216 + 8,192 bytes are needed");
+        assert_eq!(Layout::new(81, 2 * 9_215, 1024), None, "1,472 + 8,192 bytes are needed");
         assert_eq!(Layout::new(81, 1 << 20, 0), None);
         // Banks are whole erase blocks.
         assert_eq!(Layout::new(81, 2 * 10_240 + 1000, 1024).unwrap().bank, 10_240);
@@ -244,17 +290,17 @@ mod tests {
             body_crc in any::<u32>(),
             place in prop::option::of(place()),
             key in prop::option::of(any::<[u8; KEY]>()),
+            (next, halted, corrections) in any::<(u32, Option<u32>, u64)>(),
             at in 0..HEADER,
             change in 1..=255u8,
         ) {
-            let header = Header { generation, faults: 3, body_crc, place, key };
+            let core = IDENTITY;
+            let header = Header { core, generation, faults: 3, body_crc, place, key, next, halted, corrections };
             let mut bytes = [0; HEADER];
-            Header { generation, faults: 3, body_crc, place: place.as_ref(), key: key.as_ref() }.encode(&IDENTITY, &mut bytes);
-            prop_assert_eq!(Header::decode::<()>(&bytes, &IDENTITY), Ok(Some(header)));
-            let other = Identity { cols: 7, ..IDENTITY };
-            prop_assert_eq!(Header::decode::<()>(&bytes, &other), Err(OpenError::OtherCore));
+            Header { core, generation, faults: 3, body_crc, place: place.as_ref(), key: key.as_ref(), next, halted, corrections }.encode(&mut bytes);
+            prop_assert_eq!(Header::decode(&bytes), Some(header));
             bytes[at] ^= change;
-            prop_assert_eq!(Header::decode::<()>(&bytes, &IDENTITY), Ok(None));
+            prop_assert_eq!(Header::decode(&bytes), None);
         }
     }
 }

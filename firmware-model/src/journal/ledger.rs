@@ -2,9 +2,11 @@
 
 use heapless::Vec;
 
+use super::layout::MAX_FAULTS;
+use super::place::Place;
 use super::record::Batch;
-use super::{MAX_FAULTS, Place};
 use crate::link::messages::{FaultReport, KEY};
+use crate::mutants::Mutant;
 
 /// A wear counter from here on asks for a checkpoint, which takes it to 0.
 const WORN: u16 = 0xF000;
@@ -18,8 +20,14 @@ pub(crate) struct Ledger<'m> {
     pub(crate) faults: Vec<FaultReport, MAX_FAULTS>,
     pub(crate) place: Option<Place>,
     pub(crate) key: Option<[u8; KEY]>,
+    /// Number of the next new inference.
+    pub(crate) next: u32,
+    /// The PCM cell whose fault found no more room: nothing is written any more.
+    pub(crate) halted: Option<u32>,
     /// Writes of all PCM cells since the flash was formatted.
     pub(crate) writes: u64,
+    /// Those of them that verification asked for.
+    pub(crate) corrections: u64,
     /// Whether a wear counter is nearly full.
     pub(super) worn: bool,
 }
@@ -28,7 +36,18 @@ impl<'m> Ledger<'m> {
     pub(crate) fn new(levels: &'m mut [i16], wear: &'m mut [[u16; 2]]) -> Self {
         levels.fill(0);
         wear.fill([0; 2]);
-        Self { levels, wear, faults: Vec::new(), place: None, key: None, writes: 0, worn: false }
+        Self {
+            levels,
+            wear,
+            faults: Vec::new(),
+            place: None,
+            key: None,
+            next: 0,
+            halted: None,
+            writes: 0,
+            corrections: 0,
+            worn: false,
+        }
     }
 
     /// Whether it has room for so many weight cells, and no more.
@@ -47,7 +66,7 @@ impl<'m> Ledger<'m> {
     pub(crate) fn count(&mut self, cell: u32, side: usize, writes: u16) {
         if let Some(count) = self.wear.get_mut(cell as usize).and_then(|pair| pair.get_mut(side)) {
             *count = count.saturating_add(writes);
-            self.worn |= *count >= WORN;
+            self.worn |= *count >= WORN && !Mutant::WornIgnored.is_on();
             self.writes += u64::from(writes);
         }
     }
@@ -65,7 +84,7 @@ impl<'m> Ledger<'m> {
             if steps > 0 {
                 let more = steps + u32::from(redone);
                 *count = count.saturating_add(more as u16);
-                if *count >= WORN {
+                if *count >= WORN && !Mutant::WornIgnored.is_on() {
                     self.worn = true;
                 }
                 writes += more;
@@ -92,5 +111,13 @@ impl<'m> Ledger<'m> {
             }
         }
         batch.clear();
+    }
+
+    /// Forgets everything but the key, the counted inferences and the writes since the checkpoint.
+    pub(super) fn forget(&mut self) {
+        self.levels.fill(0);
+        self.faults.clear();
+        (self.place, self.halted, self.worn) = (None, None, false);
+        (self.writes, self.corrections) = (0, 0);
     }
 }

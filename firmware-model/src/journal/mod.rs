@@ -15,12 +15,15 @@ mod layout;
 
 mod ledger;
 
+mod place;
+
 mod read;
 
 mod record;
 
-pub use layout::MAX_FAULTS;
+pub use layout::{MAX_FAULTS, OpenError};
 pub(crate) use ledger::Ledger;
+pub use place::Place;
 pub(crate) use record::{BATCH, Batch, PcmSet};
 
 use embedded_storage::nor_flash::NorFlash;
@@ -31,43 +34,12 @@ use self::record::{Kind, MAX_RECORD, PREFIX, complete};
 use crate::crc32::Crc32;
 use crate::link::messages::{FaultReport, KEY, ScheduleId};
 use crate::mutants::Mutant;
-use crate::photonic_core::{FrameEnd, Identity, ResumePoint};
+use crate::photonic_core::{FrameEnd, Identity};
 
 /// Most tries of program and verify: their records have to find room behind an intent.
 pub(crate) const MAX_TRIES: u8 = 16;
-/// Room in the log that an intent asks for: itself, its corrections, fault reports, and the end of its frame.
-const RESERVE: u32 = (MAX_RECORD + (MAX_TRIES as usize + MAX_FAULTS + 2) * PIECE) as u32;
-
-/// Which inference was begun last, and how far it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The schedule.
-    pub schedule: ScheduleId,
-    /// Number of the inference.
-    pub inference: u32,
-    /// Frames carried out.
-    pub frames: u32,
-    /// Calls of `program` carried out in the frame behind these.
-    pub calls: u32,
-    /// Whether the End frame is carried out.
-    pub ended: bool,
-    /// The last tile row that was begun.
-    pub resume: Option<ResumePoint>,
-}
-
-/// Why the journal cannot be opened. `E` is the flash's own error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenError<E> {
-    /// The flash failed.
-    Flash(E),
-    /// The flash is too small for two banks, or its erase blocks are no multiple of 64 bytes, or its write size is none of 1 to 64
-    /// that divides 64.
-    Geometry,
-    /// The flash belongs to another core: format it if the core was changed.
-    OtherCore,
-    /// Neither bank is whole, and the flash is not new: levels are not known. Format it and erase the core.
-    Corrupt,
-}
+/// Room in the log that an intent asks for: itself, its corrections, fault reports, a halt, a start, and the end of its frame with its mark.
+const RESERVE: u32 = (MAX_RECORD + (MAX_TRIES as usize + MAX_FAULTS + 5) * PIECE) as u32;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +48,21 @@ pub enum Found {
     New,
     /// A checkpoint and this many records.
     Records(u32),
+}
+
+/// The flash failed, or did not keep what was written to it: [`Journal::flaw`] says where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flawed;
+
+/// What a checkpoint takes over of the writes that the bank before it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    /// All of them.
+    Counted,
+    /// Those that can be read.
+    Readable,
+    /// Nothing.
+    Nothing,
 }
 
 /// The journal: the ledger and its flash.
@@ -88,7 +75,14 @@ pub(crate) struct Journal<'m, F> {
     generation: u32,
     /// Where the next record goes, in the bank.
     tail: u32,
-    pub(crate) mutant: Mutant,
+    /// Place of the last failure.
+    flaw: u32,
+    /// The inference that was started, until something of it is carried out.
+    pending: Option<(ScheduleId, u32)>,
+    /// Frames of the present inference whose end is logged and guarded.
+    acknowledged: u32,
+    /// Whether a header was read, so that it is known whether there is a key.
+    is_known: bool,
     pub(crate) ledger: Ledger<'m>,
 }
 
@@ -101,36 +95,61 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         && F::WRITE_SIZE.is_multiple_of(F::READ_SIZE);
 
     /// The journal in `flash`, not read yet: [`Journal::open`] is the first thing to be asked of it.
-    pub(crate) fn new(flash: F, identity: Identity, ledger: Ledger<'m>, mutant: Mutant) -> Self {
-        Self { flash, identity, layout: Layout::default(), bank: 0, generation: 0, tail: 0, mutant, ledger }
+    pub(crate) fn new(flash: F, identity: Identity, ledger: Ledger<'m>) -> Self {
+        Self {
+            flash,
+            identity,
+            layout: Layout::default(),
+            bank: 0,
+            generation: 0,
+            tail: 0,
+            flaw: 0,
+            pending: None,
+            acknowledged: 0,
+            is_known: false,
+            ledger,
+        }
     }
 
     /// Reads the journal, or makes it where the flash is new. What of it is to be carried out again is in `batch` then,
     /// logged anew; the ledger does not know of it yet.
-    pub(crate) fn open(&mut self, batch: &mut Batch) -> Result<Found, OpenError<F::Error>> {
+    pub(crate) fn open(&mut self, batch: &mut Batch) -> Result<Found, OpenError> {
         self.layout = Layout::new(self.ledger.levels.len(), self.flash.capacity(), F::ERASE_SIZE)
             .filter(|_| Self::GEOMETRY_IS_FIT)
             .ok_or(OpenError::Geometry)?;
         self.tail = self.layout.log();
-        let Some(header) = self.newer_header()? else {
-            if !self.is_new().map_err(OpenError::Flash)? {
+        let Some(checkpoint) = self.choose() else {
+            if !self.is_new() {
                 return Err(OpenError::Corrupt);
             }
-            return self.format().map_err(OpenError::Flash).map(|()| Found::New);
+            self.is_known = true;
+            self.create().map_err(|Flawed| self.flash_error())?;
+            return Ok(Found::New);
         };
+        let header = &checkpoint.header;
+        self.is_known = true;
         self.generation = header.generation;
         (self.ledger.place, self.ledger.key) = (header.place, header.key);
-        if !self.load(&header).map_err(OpenError::Flash)? {
+        (self.ledger.next, self.ledger.halted, self.ledger.corrections) =
+            (header.next, header.halted, header.corrections);
+        if header.core != self.identity {
+            self.ledger.halted = None;
+            return Err(OpenError::OtherCore);
+        }
+        let whole = self.load(header);
+        // Of a damaged one key and counted inferences are wanted all the same.
+        let records = self.replay(batch)?;
+        self.acknowledged = self.ledger.place.map_or(0, |place| place.frames);
+        if !whole {
             return Err(OpenError::Corrupt);
         }
-        let records = self.replay(batch).map_err(OpenError::Flash)?;
-        if self.mutant.is(Mutant::NoRedo) {
+        if Mutant::NoRedo.is_on() || self.ledger.halted.is_some() && !Mutant::HaltForgotten.is_on() {
             self.ledger.book_all(batch);
         }
-        if records > 0 || !self.log_is_blank().map_err(OpenError::Flash)? {
+        if records > 0 || !checkpoint.sound || !self.log_is_blank() {
             // A torn record may lie behind the last one: go on in the other bank.
             batch.interrupted();
-            self.checkpoint(Some(batch)).map_err(OpenError::Flash)?;
+            self.checkpoint(Some(batch)).map_err(|Flawed| self.flash_error())?;
         }
         Ok(Found::Records(records))
     }
@@ -141,9 +160,76 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         flash.erase(0, end as u32)
     }
 
+    /// Begins anew for a core whose cells are all at level 0: key and counted inferences stay, and the writes if `keep_wear` says so, as far as
+    /// they can be read. `batch` is worked with.
+    #[inline(never)]
+    pub(crate) fn begin_anew(&mut self, keep_wear: bool, batch: &mut Batch) -> Result<(), Flawed> {
+        let keep = keep_wear && !Mutant::WearForgotten.is_on();
+        let before = if keep { self.salvage(batch) } else { Before::Nothing };
+        if before != Before::Counted {
+            self.ledger.wear.fill([0; 2]);
+        }
+        self.pending = None;
+        self.ledger.forget();
+        self.write_checkpoint(None, before)?;
+        self.write_checkpoint(None, Before::Counted)?;
+        self.ledger.writes = self.count()?;
+        Ok(())
+    }
+
+    /// Finds the writes of a journal that is damaged: the newer checkpoint that is whole, and of its log what comes before any damage. They
+    /// are in the ledger and in the bank that is the present one then.
+    fn salvage(&mut self, batch: &mut Batch) -> Before {
+        let (bank, generation) = (self.bank, self.generation);
+        let (key, next) = (self.ledger.key, self.ledger.next);
+        let mut found = Before::Nothing;
+        for source in [bank, 1 - bank] {
+            let Some(header) = self.header(source) else { continue };
+            if (header.core.rows, header.core.cols) != (self.identity.rows, self.identity.cols) {
+                continue;
+            }
+            self.ledger.forget();
+            self.ledger.wear.fill([0; 2]);
+            (self.bank, self.generation, self.tail) = (source, header.generation, self.layout.log());
+            if self.load(&header) {
+                // What cannot be read any more is what is lost.
+                let _ = self.replay(batch);
+                self.ledger.book_all(batch);
+                found = Before::Counted;
+                break;
+            }
+            found = Before::Readable;
+        }
+        if found != Before::Counted {
+            self.bank = bank;
+        }
+        self.generation = generation;
+        (self.ledger.key, self.ledger.next) = (key, next);
+        found
+    }
+
+    fn flash_error(&self) -> OpenError {
+        OpenError::Flash { at: self.flaw }
+    }
+
+    /// Place of the last failure of the flash.
+    pub(crate) const fn flaw(&self) -> u32 {
+        self.flaw
+    }
+
+    /// Whether it is known if there is a key.
+    pub(crate) const fn is_known(&self) -> bool {
+        self.is_known
+    }
+
     /// Generations of the checkpoint.
     pub(crate) const fn checkpoints(&self) -> u32 {
         self.generation
+    }
+
+    /// The inference that was started, as long as nothing of it is carried out.
+    pub(crate) const fn pending(&self) -> Option<(ScheduleId, u32)> {
+        self.pending
     }
 
     /// Gives the flash back.
@@ -155,19 +241,35 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         bank * self.layout.bank
     }
 
-    fn read(&mut self, bank: u32, place: u32, to: &mut [u8]) -> Result<(), F::Error> {
+    fn read(&mut self, bank: u32, place: u32, to: &mut [u8]) -> Result<(), Flawed> {
         let at = self.base(bank) + place;
-        self.flash.read(at, to)
+        self.flash.read(at, to).map_err(|_| self.fails(at))
     }
 
-    /// Both banks get a checkpoint of erased cells, the first bank first.
-    fn format(&mut self) -> Result<(), F::Error> {
+    /// Notes where the flash failed.
+    #[cold]
+    fn fails(&mut self, at: u32) -> Flawed {
+        self.flaw = at;
+        Flawed
+    }
+
+    /// Both banks get a checkpoint of a new core, the first bank first: as long as the second is blank, the flash is new.
+    fn create(&mut self) -> Result<(), Flawed> {
         self.bank = 1;
-        for generation in [0u32, 1] {
-            self.generation = generation.wrapping_sub(1);
-            self.write_checkpoint(None, true)?;
+        self.write_checkpoint(None, Before::Nothing)?;
+        self.write_checkpoint(None, Before::Nothing)
+    }
+
+    /// All writes that the present checkpoint counts.
+    fn count(&mut self) -> Result<u64, Flawed> {
+        let mut piece = [0; PIECE];
+        let mut sum = 0;
+        for place in (self.layout.wear()..self.layout.mark()).step_by(PIECE) {
+            let bank = self.bank;
+            self.read(bank, place, &mut piece)?;
+            sum += piece.as_chunks().0.iter().map(|count| u64::from(u32::from_le_bytes(*count))).sum::<u64>();
         }
-        Ok(())
+        Ok(sum)
     }
 
     fn count_corrections(&mut self, batch: &Batch, cells: PcmSet) {
@@ -175,6 +277,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
             let Some((cell, _)) = batch.get(i) else { return };
             for side in 0..2 {
                 if cells.contains(i, side) {
+                    self.ledger.corrections += 1;
                     self.ledger.count(cell, side, 1);
                 }
             }
@@ -183,6 +286,8 @@ impl<'m, F: NorFlash> Journal<'m, F> {
 
     fn begin(&mut self, schedule: ScheduleId, inference: u32) {
         self.ledger.place = Some(Place { schedule, inference, frames: 0, calls: 0, ended: false, resume: None });
+        self.ledger.next = inference.wrapping_add(1);
+        self.acknowledged = 0;
     }
 
     fn frame_is_done(&mut self, end: &FrameEnd) {
@@ -195,16 +300,21 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     }
 
     /// Logs that the cells of `batch` are going to be written.
-    pub(crate) fn intend(&mut self, batch: &mut Batch) -> Result<(), F::Error> {
+    pub(crate) fn intend(&mut self, batch: &mut Batch) -> Result<(), Flawed> {
         self.make_room()?;
-        let (frame_calls, redone) = (batch.place().1, batch.redone());
+        let ((frame, calls), redone) = (batch.place(), batch.redone());
         let (record, len) = batch.record();
         let padded = complete(record, (len, Kind::Intent, redone), self.generation, self.tail, F::WRITE_SIZE);
         self.write(record.get(..padded).unwrap_or_default())?;
-        if let Some(place) = &mut self.ledger.place {
-            place.calls = frame_calls;
-        }
+        self.reaches((frame, calls));
         Ok(())
+    }
+
+    /// The intent of a batch shows that everything before its frame is carried out.
+    fn reaches(&mut self, (frame, calls): (u32, u32)) {
+        if let Some(place) = &mut self.ledger.place {
+            (place.frames, place.calls) = (frame, calls);
+        }
     }
 
     /// Books the levels of `batch`; returns its PCM cells that move, without those that were reported.
@@ -224,23 +334,36 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     }
 
     /// Logs that these PCM cells of the last intent are going to be written once more, and counts it.
-    pub(crate) fn correct(&mut self, batch: &Batch, cells: PcmSet) -> Result<(), F::Error> {
+    pub(crate) fn correct(&mut self, batch: &Batch, cells: PcmSet) -> Result<(), Flawed> {
         self.append(Kind::Correct, &cells.to_bytes())?;
         self.count_corrections(batch, cells);
         Ok(())
     }
 
-    /// Logs a fault; false when there is no room for more of them.
-    pub(crate) fn report(&mut self, fault: FaultReport) -> Result<bool, F::Error> {
-        if self.ledger.faults.push(fault).is_err() {
-            return Ok(false);
+    /// Logs a fault; false when there is no room for more of them, which is logged, too.
+    pub(crate) fn report(&mut self, fault: FaultReport) -> Result<bool, Flawed> {
+        if self.ledger.faults.push(fault).is_ok() {
+            return self.append(Kind::Fault, &fault.to_bytes()).map(|()| true);
         }
-        self.append(Kind::Fault, &fault.to_bytes()).map(|()| true)
+        self.ledger.halted = Some(fault.cell);
+        let mut payload = [0; 8];
+        put(&mut payload, 0, &fault.cell.to_le_bytes());
+        self.append(Kind::Halt, &payload).map(|()| false)
     }
 
-    /// Logs that a frame is carried out, all of its cells included.
-    pub(crate) fn end_frame(&mut self, end: &FrameEnd) -> Result<(), F::Error> {
+    /// A frame is carried out, all of its cells included. That is logged where a host can go on: at the start, at each tile row, and at the end. In
+    /// between, the intents say how far it is. Whether it was logged.
+    pub(crate) fn end_frame(&mut self, end: &FrameEnd) -> Result<bool, Flawed> {
+        if end.key.is_none() && !end.ended && self.pending.is_none() {
+            if Mutant::AcknowledgedTooEarly.is_on() {
+                self.acknowledged = end.frames;
+            }
+            return Ok(false);
+        }
         self.make_room()?;
+        if let Some((schedule, inference)) = self.pending {
+            self.log_start(schedule, inference)?;
+        }
         if let Some(key) = &end.key {
             let mut payload = [0; 56];
             put(&mut payload, 0, &end.frames.to_le_bytes());
@@ -252,40 +375,60 @@ impl<'m, F: NorFlash> Journal<'m, F> {
             put(&mut payload, 4, &u32::from(end.ended).to_le_bytes());
             self.append(Kind::Done, &payload)?;
         }
+        self.mark()?;
         self.frame_is_done(end);
-        Ok(())
+        self.acknowledged = end.frames;
+        Ok(true)
     }
 
-    /// Logs that an inference begins.
-    pub(crate) fn start(&mut self, schedule: ScheduleId, inference: u32) -> Result<(), F::Error> {
-        self.make_room()?;
+    /// Frames of the present inference that are carried out, logged and guarded.
+    pub(crate) const fn acknowledged(&self) -> u32 {
+        self.acknowledged
+    }
+
+    /// An inference begins: it is logged when its first frame is carried out, so that starts alone cost nothing.
+    pub(crate) fn start(&mut self, inference: Option<(ScheduleId, u32)>) -> Result<(), Flawed> {
+        self.pending = inference;
+        match inference {
+            Some((schedule, number)) if Mutant::StartLogged.is_on() => {
+                self.make_room()?;
+                self.log_start(schedule, number)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn log_start(&mut self, schedule: ScheduleId, inference: u32) -> Result<(), Flawed> {
         let mut payload = [0; 20];
         put(&mut payload, 0, &schedule);
         put(&mut payload, 16, &inference.to_le_bytes());
         self.append(Kind::Start, &payload)?;
         self.begin(schedule, inference);
+        self.pending = None;
         Ok(())
     }
 
     /// Logs the key.
-    pub(crate) fn set_key(&mut self, key: [u8; KEY]) -> Result<(), F::Error> {
+    pub(crate) fn set_key(&mut self, key: [u8; KEY]) -> Result<(), Flawed> {
         self.make_room()?;
         self.append(Kind::SetKey, &key)?;
+        self.mark()?;
         self.ledger.key = Some(key);
         Ok(())
     }
 
     /// A checkpoint, when the log or a wear counter is nearly full. Called only between batches.
     #[inline]
-    fn make_room(&mut self) -> Result<(), F::Error> {
-        if self.ledger.worn || self.tail + RESERVE > self.layout.bank {
+    fn make_room(&mut self) -> Result<(), Flawed> {
+        let reserve = if Mutant::NoReserve.is_on() { 2 * PIECE as u32 } else { RESERVE };
+        if self.ledger.worn || self.tail + reserve > self.layout.bank {
             self.checkpoint(None)?;
         }
         Ok(())
     }
 
     #[inline(never)]
-    fn append(&mut self, kind: Kind, payload: &[u8]) -> Result<(), F::Error> {
+    fn append(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Flawed> {
         // All kinds but intents fit one piece.
         let mut record = [0; PIECE];
         put(&mut record, PREFIX, payload);
@@ -293,42 +436,70 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         self.write(record.get(..padded).unwrap_or_default())
     }
 
+    /// Guards what is acknowledged next.
+    fn mark(&mut self) -> Result<(), Flawed> {
+        if Mutant::NoMark.is_on() { Ok(()) } else { self.append(Kind::Mark, &[]) }
+    }
+
     /// Writes a record at the tail.
-    fn write(&mut self, record: &[u8]) -> Result<(), F::Error> {
-        self.flash.write(self.base(self.bank) + self.tail, record)?;
+    fn write(&mut self, record: &[u8]) -> Result<(), Flawed> {
+        self.put(self.base(self.bank) + self.tail, record)?;
         self.tail += record.len() as u32;
+        Ok(())
+    }
+
+    /// Writes to the flash, and reads back what must last.
+    #[inline(never)]
+    fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), Flawed> {
+        if self.flash.write(at, bytes).is_err() {
+            return Err(self.fails(at));
+        }
+        if Mutant::NotReadBack.is_on() {
+            return Ok(());
+        }
+        let mut piece = [0; PIECE];
+        let mut at = at;
+        for part in bytes.chunks(PIECE) {
+            let Some(back) = piece.get_mut(..part.len()) else { break };
+            if self.flash.read(at, back).is_err() || *back != *part {
+                return Err(self.fails(at));
+            }
+            at += part.len() as u32;
+        }
         Ok(())
     }
 
     /// Everything goes to the other bank, which is the newer from then on. `batch` becomes the first record of its log.
     #[inline(never)]
-    fn checkpoint(&mut self, batch: Option<&mut Batch>) -> Result<(), F::Error> {
-        self.write_checkpoint(batch, false)
+    fn checkpoint(&mut self, batch: Option<&mut Batch>) -> Result<(), Flawed> {
+        self.write_checkpoint(batch, Before::Counted)
     }
 
-    fn write_checkpoint(&mut self, mut batch: Option<&mut Batch>, new: bool) -> Result<(), F::Error> {
+    fn write_checkpoint(&mut self, mut batch: Option<&mut Batch>, before: Before) -> Result<(), Flawed> {
         let layout = self.layout;
         let other = 1 - self.bank;
         let base = self.base(other);
         let generation = self.generation.wrapping_add(1);
-        self.flash.erase(base, base + layout.bank)?;
+        let header_first = Mutant::HeaderFirst.is_on();
+        if self.flash.erase(base, base + layout.bank).is_err() {
+            return Err(self.fails(base));
+        }
         let mut piece = [0; PIECE];
-        let header_first = self.mutant.is(Mutant::HeaderFirst);
         if header_first {
             let mut digest = Crc32::new();
-            for place in (layout.faults()..layout.log()).step_by(PIECE) {
-                self.piece(place, new, &mut piece)?;
+            for place in (layout.faults()..layout.mark()).step_by(PIECE) {
+                self.piece(place, before, &mut piece)?;
                 digest.update(&piece);
             }
             self.write_header(base, generation, digest.finalize())?;
         }
         let mut digest = Crc32::new();
-        for place in (layout.faults()..layout.log()).step_by(PIECE) {
-            self.piece(place, new, &mut piece)?;
+        for place in (layout.faults()..layout.mark()).step_by(PIECE) {
+            self.piece(place, before, &mut piece)?;
             digest.update(&piece);
-            self.flash.write(base + place, &piece)?;
+            self.put(base + place, &piece)?;
         }
-        if self.mutant.is(Mutant::RedoNotLogged) {
+        if Mutant::RedoNotLogged.is_on() {
             batch = None;
         }
         let mut tail = layout.log();
@@ -336,35 +507,42 @@ impl<'m, F: NorFlash> Journal<'m, F> {
             let redone = batch.redone();
             let (record, len) = batch.record();
             let padded = complete(record, (len, Kind::Intent, redone), generation, tail, F::WRITE_SIZE);
-            self.flash.write(base + tail, record.get(..padded).unwrap_or_default())?;
+            self.put(base + tail, record.get(..padded).unwrap_or_default())?;
             tail += padded as u32;
         }
         if !header_first {
             self.write_header(base, generation, digest.finalize())?;
         }
+        self.put(base + layout.mark(), [0; PIECE].get(..F::WRITE_SIZE).unwrap_or_default())?;
         (self.bank, self.generation, self.tail) = (other, generation, tail);
         self.ledger.wear.fill([0; 2]);
         self.ledger.worn = false;
         Ok(())
     }
 
+    /// Both copies of the header of a checkpoint whose rest is written.
     #[inline(never)]
-    fn write_header(&mut self, base: u32, generation: u32, body_crc: u32) -> Result<(), F::Error> {
+    fn write_header(&mut self, base: u32, generation: u32, body_crc: u32) -> Result<(), Flawed> {
         let header = Header {
+            core: self.identity,
             generation,
             faults: self.ledger.faults.len() as u16,
             body_crc,
             place: self.ledger.place.as_ref(),
             key: self.ledger.key.as_ref(),
+            next: self.ledger.next,
+            halted: self.ledger.halted,
+            corrections: self.ledger.corrections,
         };
         let mut bytes = [0; HEADER];
-        header.encode(&self.identity, &mut bytes);
-        self.flash.write(base, &bytes)
+        header.encode(&mut bytes);
+        self.put(base, &bytes)?;
+        self.put(base + HEADER as u32, &bytes)
     }
 
-    /// The piece of a new checkpoint that lies at `place`. `new`: there is no checkpoint before it.
+    /// The piece of a new checkpoint that lies at `place`.
     #[inline(never)]
-    fn piece(&mut self, place: u32, new: bool, piece: &mut [u8; PIECE]) -> Result<(), F::Error> {
+    fn piece(&mut self, place: u32, before: Before, piece: &mut [u8; PIECE]) -> Result<(), Flawed> {
         let layout = self.layout;
         piece.fill(0);
         if place < layout.levels() {
@@ -379,9 +557,11 @@ impl<'m, F: NorFlash> Journal<'m, F> {
                 *bytes = level.to_le_bytes();
             }
         } else {
-            if !new {
-                let bank = self.bank;
-                self.read(bank, place, piece)?;
+            let bank = self.bank;
+            match before {
+                Before::Counted => self.read(bank, place, piece)?,
+                Before::Readable if self.read(bank, place, piece).is_err() => piece.fill(0),
+                Before::Readable | Before::Nothing => {}
             }
             let first = (place - layout.wear()) as usize / 8;
             let counts = self.ledger.wear.get(first..).unwrap_or_default().as_flattened();
@@ -393,7 +573,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     }
 
     /// Writes of PCM cells `first..`, as many as `to` has room for; returns how many.
-    pub(crate) fn wear(&mut self, first: u32, to: &mut [[u8; 4]]) -> Result<usize, F::Error> {
+    pub(crate) fn wear(&mut self, first: u32, to: &mut [[u8; 4]]) -> Result<usize, Flawed> {
         let mut piece = [0; PIECE];
         let mut held = None;
         let mut done = 0;

@@ -13,12 +13,15 @@
 //! 5 Key       frames: u32, zeros, resume point: 48 bytes       the same, for a TileRow frame
 //! 6 Start     schedule: 16 bytes, inference: u32               when an inference begins
 //! 7 SetKey    key: 32 bytes                                    when schedules must be sealed from now on
+//! 8 Mark      -                                                behind Done, Key and SetKey, before they are acknowledged
+//! 9 Halt      cell: u32, zeros                                 when a fault finds no more room
 //!
 //! cell of an intent:  bits 0..20 weight cell `row C + col`, bits 20..29 its new signed level + 256
 //! ```
 //!
-//! A record is whole when its CRC is right; the log ends before the first that is not. A cell's level is absolute, so an intent may be
-//! carried out again at any time.
+//! A record is whole when its CRC is right; the log ends before the first that is not. What the power failed in is the last that was
+//! written: a whole record behind one that is not shows that it was damaged later, and so the mark guards what was acknowledged. A cell's
+//! level is absolute, so an intent may be carried out again at any time.
 
 use super::bytes::{put, u16_at, u32_at};
 use super::layout::PIECE;
@@ -45,6 +48,8 @@ pub(super) enum Kind {
     Key = 5,
     Start = 6,
     SetKey = 7,
+    Mark = 8,
+    Halt = 9,
 }
 
 impl Kind {
@@ -57,6 +62,8 @@ impl Kind {
             5 => Self::Key,
             6 => Self::Start,
             7 => Self::SetKey,
+            8 => Self::Mark,
+            9 => Self::Halt,
             _ => return None,
         })
     }
@@ -66,7 +73,8 @@ impl Kind {
         match self {
             Self::Intent => len > INTENT && len <= INTENT + 4 * BATCH && len.is_multiple_of(4),
             Self::Correct => len == PcmSet::BYTES,
-            Self::Fault | Self::Done => len == 8,
+            Self::Mark => len == 0,
+            Self::Fault | Self::Done | Self::Halt => len == 8,
             Self::Key => len == 56,
             Self::Start => len == 20,
             Self::SetKey => len == 32,
@@ -255,10 +263,11 @@ impl Batch {
         (&mut self.record, INTENT + 4 * self.cells)
     }
 
-    /// Takes over an Intent record of `len` payload bytes that was read into [`Batch::record`].
-    pub(super) fn take_over(&mut self, len: usize, redone: u8) {
-        self.cells = len.saturating_sub(INTENT) / 4;
-        self.redone = redone;
+    /// Takes over a whole Intent record.
+    pub(super) fn take_over(&mut self, record: &[u8; MAX_RECORD], prefix: &Prefix) {
+        self.record = *record;
+        self.cells = prefix.len.saturating_sub(INTENT) / 4;
+        self.redone = prefix.redone;
     }
 }
 
@@ -295,7 +304,7 @@ mod tests {
 
     #[test]
     fn lengths_that_no_record_of_the_kind_has_end_the_log() {
-        for (kind, good) in [(1u8, 12u16), (2, 16), (3, 8), (4, 8), (5, 56), (6, 20), (7, 32)] {
+        for (kind, good) in [(1u8, 12u16), (2, 16), (3, 8), (4, 8), (5, 56), (6, 20), (7, 32), (9, 8)] {
             let bytes = |len: u16, kind| [len as u8, (len >> 8) as u8, kind, 0, 0, 0, 0, 0];
             assert!(Prefix::decode(&bytes(good, kind)).is_some(), "{kind}");
             for bad in [0, good - 1, good + 1, 300, u16::MAX] {

@@ -20,15 +20,18 @@ mod fixed {
     }
 }
 
-/// Hash of all message types: two ends with different hashes do not understand each other, and say so in the hello. The 2 in the
-/// paths: byte arrays have a length before them, which the types do not say.
-pub const SCHEMA: u64 = u64::from_le_bytes(hash_ty_path::<ToDevice<'static>>("elight/2/to-device"))
-    ^ u64::from_le_bytes(hash_ty_path::<ToHost<'static>>("elight/2/to-host")).rotate_left(1);
+/// Hash of all message types: two ends with different hashes do not understand each other, and say so in the hello. The 3 in the
+/// paths: byte arrays have a length before them, which the types do not say, and inferences are counted by the device.
+pub const SCHEMA: u64 = u64::from_le_bytes(hash_ty_path::<ToDevice<'static>>("elight/3/to-device"))
+    ^ u64::from_le_bytes(hash_ty_path::<ToHost<'static>>("elight/3/to-host")).rotate_left(1);
 
 /// Bytes of a schedule's name, see [`Start::schedule`].
 pub const ID: usize = 16;
 /// Bytes of the key that authenticates schedules.
 pub const KEY: usize = 32;
+
+/// Bytes of the tag of an order.
+pub const TAG: usize = 16;
 
 /// A schedule's name: the first bytes of the SHA-256 hash of its file ([`crate::seal::schedule_id`]).
 pub type ScheduleId = [u8; ID];
@@ -104,12 +107,47 @@ pub enum Request<'a> {
         /// First core row.
         first: u16,
     },
-    /// Schedules must carry tags made with this key from now on: [`Answer::Done`]. Refused where a key is set already.
+    /// Schedules and orders must carry tags made with this key from now on: [`Answer::Done`]. Where a key is set already, `key` is the new one
+    /// behind the mask of the old one ([`crate::seal::Orders`]), and the order needs its tag.
     SetKey {
-        /// The key.
+        /// The key, or the key behind its mask.
         #[serde(with = "fixed")]
         key: [u8; KEY],
+        /// Who asks.
+        order: Order,
     },
+    /// Reads PCM cells back, from `first` on, as many as one answer allows: [`Answer::Audit`].
+    Audit {
+        /// First PCM cell.
+        first: u32,
+    },
+    /// Writes those PCM cells once more that read back outside their tolerance, from `first` on, as many as a batch takes: [`Answer::Audit`], with
+    /// the next one and no reports. When all cells were gone through in their order, a device that was halted because cells were astray looks
+    /// again.
+    Renew {
+        /// First PCM cell: even.
+        first: u32,
+        /// Who asks.
+        order: Order,
+    },
+    /// Begins a new journal, for a core whose cells are all at level 0: [`Answer::Done`]. Key and counted inferences stay; faults are
+    /// forgotten.
+    Format {
+        /// Whether the writes counted so far stay, as far as they can be read: false for a new core.
+        keep_wear: bool,
+        /// Who asks.
+        order: Order,
+    },
+}
+
+/// Shows who gives an order that changes the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct Order {
+    /// A number that the host never used before: the same order again is harmless.
+    pub number: u32,
+    /// Made with the device's key ([`crate::seal::Orders`]); anything where there is no key.
+    #[serde(with = "fixed")]
+    pub tag: [u8; TAG],
 }
 
 /// Which inference of which schedule.
@@ -120,8 +158,19 @@ pub struct Start {
     /// The schedule.
     #[serde(with = "fixed")]
     pub schedule: ScheduleId,
-    /// Number of the inference, from 0.
+    /// Number of the inference, counted by the device over all schedules: the last one, to go on with it, or [`Hello::next`].
     pub inference: u32,
+    /// Made with the device's key ([`crate::seal::Orders`]); anything where there is no key.
+    #[serde(with = "fixed")]
+    pub tag: [u8; TAG],
+}
+
+impl Start {
+    /// A start without a tag, for a device without a key.
+    #[must_use]
+    pub const fn new(run: u32, schedule: ScheduleId, inference: u32) -> Self {
+        Self { run, schedule, inference, tag: [0; TAG] }
+    }
 }
 
 /// From the device.
@@ -206,16 +255,58 @@ pub enum Failure {
     Hardware {
         /// The frame.
         frame: u32,
+        /// Which bus or part of the core: a number of the board's own ([`crate::hardware::Hardware::fault_code`]).
+        code: u16,
+        /// The PCM cell that was written or read, if it was one.
+        cell: Option<u32>,
     },
     /// The flash failed: nothing can be logged, so nothing is written.
     Flash {
         /// The frame.
         frame: u32,
+        /// The place in the flash, bytes from its start.
+        at: u32,
     },
-    /// More cells than the device can list do not take their levels.
+    /// More cells than the device can list do not take their levels: until the journal is begun anew, nothing is written.
     TooManyFaults {
         /// The frame.
         frame: u32,
+        /// The PCM cell that found no more room.
+        cell: u32,
+    },
+    /// The journal cannot be read or used: nothing is known of the core, so nothing is written.
+    Journal(Damage),
+    /// Cells hold other levels than the journal says: the core was exchanged, heated, or has drifted.
+    Astray {
+        /// PCM cells that were looked at.
+        of: u32,
+        /// How many of them read wrong.
+        wrong: u32,
+        /// The first of these.
+        cell: u32,
+    },
+}
+
+/// Why a journal cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub enum Damage {
+    /// The firmware is built wrong: its profile or its memory is not that of the core.
+    Build,
+    /// The flash is too small, or its blocks have the wrong sizes.
+    Geometry,
+    /// The flash does not answer.
+    Flash {
+        /// The place in the flash, bytes from its start.
+        at: u32,
+    },
+    /// It is the journal of another core.
+    OtherCore,
+    /// No checkpoint is whole.
+    Corrupt,
+    /// A record of the log is damaged, and whole ones lie behind it.
+    Rotten {
+        /// The place in the flash, bytes from its start.
+        at: u32,
     },
 }
 
@@ -234,6 +325,13 @@ pub enum Answer<'a> {
     Digest(u32),
     /// Reports, oldest first, as [`FaultReport::to_bytes`] lays them out; none behind the last.
     Faults(&'a [u8]),
+    /// Cells that read wrong, as [`FaultReport::to_bytes`] lays them out; all up to `next` were looked at.
+    Audit {
+        /// The first PCM cell that was not looked at.
+        next: u32,
+        /// The reports.
+        wrong: &'a [u8],
+    },
     /// The order is carried out.
     Done,
     /// It is not, and why.
@@ -250,8 +348,17 @@ pub enum Refused {
     },
     /// The session is over: another hello came after it. Say hello again.
     Session,
-    /// A key is set already.
-    KeyIsSet,
+    /// The order or the start does not carry a tag that was made with the device's key for it.
+    Unauthenticated,
+    /// The device has a key, but cannot read it any more: only the board itself can begin a new journal.
+    KeyIsLost,
+    /// The inference is over, or another schedule's, or not the next one.
+    Inference {
+        /// The number of the next new one.
+        next: u32,
+    },
+    /// The core cannot be read back.
+    NoReadBack,
     /// Not a whole number of inputs, or more than the core has room for.
     Inputs,
     /// The core cannot keep outputs: it was built without memory for them.
@@ -293,6 +400,10 @@ pub struct Hello {
     pub max_faults: u16,
     /// The inference that was begun last.
     pub last: Option<Position>,
+    /// The number of the next new inference.
+    pub next: u32,
+    /// Checkpoints written: part of the tags of [`Request::Format`] and [`Request::Renew`].
+    pub checkpoints: u32,
 }
 
 /// How far an inference is carried out, as flash knows it.
@@ -337,7 +448,7 @@ pub struct Status {
     pub faults: u16,
     /// Writes of all PCM cells since the device was formatted.
     pub writes: u64,
-    /// Writes that verification asked for since power-up.
+    /// Those of them that verification asked for.
     pub corrections: u64,
     /// Checkpoints written: half of them is what each flash bank was erased.
     pub checkpoints: u32,

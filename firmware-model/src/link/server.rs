@@ -9,12 +9,16 @@ use super::messages::{Answer, FaultReport, Refused, Request, ToDevice, ToHost};
 use super::packet::{Incoming, Outgoing, WIRE};
 use crate::device::Device;
 use crate::hardware::{Hardware, Port};
+use crate::mutants::Mutant;
 use crate::trace::Trace;
 
 /// Bytes of numbers in one answer.
 pub const PAGE: usize = 224;
 /// Inputs in one [`Request::Inputs`].
 pub const INPUTS: usize = PAGE / 2;
+
+/// Bytes that one [`Server::poll`] takes at most.
+pub const POLL: usize = WIRE;
 
 /// Serves one host.
 pub struct Server<'m, H: Hardware, F: NorFlash, T: Trace> {
@@ -97,15 +101,28 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
         self.device
     }
 
-    /// Takes what has come and sends what is to be sent, until there is nothing more to take or no more room.
+    /// Takes what has come and sends what is to be sent: at most [`POLL`] bytes, and at most one packet, are taken, so that the time that it takes
+    /// has a bound whatever the host does. Returns true when there may be more to take at once: look after the watchdog, and call again.
     #[inline]
-    pub fn poll<P: Port>(&mut self, port: &mut P) {
-        while self.send(port) {
-            let incoming = &mut self.incoming;
-            if !port.drain(|byte| incoming.push(byte)) {
-                return;
+    pub fn poll<P: Port>(&mut self, port: &mut P) -> bool {
+        loop {
+            if !self.send(port) {
+                // Nothing is taken while an answer waits for room.
+                return false;
             }
-            self.packet();
+            let (incoming, mut left, mut whole) = (&mut self.incoming, POLL, false);
+            let enough = port.drain(|byte| {
+                whole = incoming.push(byte);
+                left -= 1;
+                whole || left == 0
+            });
+            if whole {
+                self.packet();
+                self.send(port);
+            }
+            if !enough || !Mutant::PollUnbounded.is_on() {
+                return enough;
+            }
         }
     }
 
@@ -200,7 +217,36 @@ fn answer<'p, H: Hardware, F: NorFlash, T: Trace>(
             let outputs = device.captured().get(usize::from(first)..).unwrap_or_default();
             fill(page, outputs.iter().map(|output| output.to_le_bytes()))
         }
-        Request::SetKey { key } => done(device.set_key(key)),
+        Request::SetKey { key, order } => done(device.set_key(key, &order)),
+        Request::Audit { first } => audit(device, first, page),
+        Request::Renew { first, order } => match device.renew(first, &order) {
+            Ok(next) => Answer::Audit { next, wrong: &[] },
+            Err(why) => Answer::Refused(why),
+        },
+        Request::Format { keep_wear, order } => done(device.begin_anew(keep_wear, &order)),
+    }
+}
+
+/// What reads back wrong from `first` on; where there is not room for all of it, what does not fit is left for the next question.
+fn audit<'p, H: Hardware, F: NorFlash, T: Trace>(
+    device: &mut Device<'_, H, F, T>,
+    first: u32,
+    page: &'p mut [u8; PAGE],
+) -> Answer<'p> {
+    let (mut used, mut full) = (0, None);
+    let next = device.audit(first, |report| match page.get_mut(used..).and_then(|rest| rest.first_chunk_mut()) {
+        Some(place) => {
+            *place = report.to_bytes();
+            used += FaultReport::BYTES;
+        }
+        None => full = full.or(Some(report.cell)),
+    });
+    match next {
+        Ok(next) => {
+            let next = full.unwrap_or(next);
+            Answer::Audit { next, wrong: page.get(..used).unwrap_or_default() }
+        }
+        Err(why) => Answer::Refused(why),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use elight::link::orders::Task;
 use elight::link::sim::Ills;
 use elight::link::target::Target;
 use firmware_model::hardware::Side;
@@ -45,11 +46,32 @@ pub struct Cli {
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
 
-    /// Give a device without a key this one, for ever.
+    /// Give a device without a key this one. It can be changed later, but not taken away.
     #[arg(long, requires = "key")]
     pub set_key: bool,
 
-    /// How many seconds a line that is gone is tried again.
+    /// Load nothing: read all cells back, and compare them with the device's journal and with the plan.
+    #[arg(long, group = "task")]
+    pub audit: bool,
+
+    /// Load nothing: write those cells again that read back wrong, then audit.
+    #[arg(long, group = "task")]
+    pub renew: bool,
+
+    /// Load nothing: begin a new journal, for a core whose cells are all erased. Counted writes stay, as far as they can be read.
+    #[arg(long, group = "task")]
+    pub format: bool,
+
+    /// With --format: the core is a new one, whose cells bear no writes.
+    #[arg(long, requires = "format")]
+    pub new_core: bool,
+
+    /// Load nothing: give the device this key instead of the one that it has (--key).
+    #[arg(long, value_name = "FILE", requires = "key", group = "task")]
+    pub change_key: Option<PathBuf>,
+
+    /// How many seconds the device may make no progress, over all lines that are opened meanwhile; 0: a line that is gone is not tried
+    /// again.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, allow_negative_numbers = true)]
     pub patience: u16,
 
@@ -92,6 +114,17 @@ Exit codes:
 docs/loading.md says more.";
 
 impl Cli {
+    /// What is to be done instead of a load.
+    pub fn task(&self) -> anyhow::Result<Option<Task>> {
+        Ok(match &self.change_key {
+            Some(file) => Some(Task::ChangeKey { new: read_key(file)? }),
+            None if self.audit => Some(Task::Audit),
+            None if self.renew => Some(Task::Renew),
+            None if self.format => Some(Task::Format { keep_wear: !self.new_core }),
+            None => None,
+        })
+    }
+
     /// What is wrong with the simulated core.
     pub fn ills(&self) -> Ills {
         Ills { stuck: self.stuck.clone(), noise: self.noise, seed: self.seed }

@@ -11,12 +11,15 @@ use std::time::Duration;
 use elight::cli::{self, exit};
 use elight::level::DeviceProfile;
 use elight::link::line::{self, Line};
+use elight::link::orders::{Audited, Task, order};
+use elight::link::patience::Patience;
 use elight::link::target::Target;
 use elight::link::{LoadError, Loaded, Options, Schedule, faultless, load, sim};
 use elight::show::names::printable;
 use elight::show::screen::Tone;
 use elight::show::{Screen, count, thousands};
 use firmware_model::link::host::Timing;
+use firmware_model::link::messages::KEY;
 
 use args::Cli;
 use bar::Bar;
@@ -32,6 +35,9 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let schedule = Schedule::read(&cli.schedule)?;
     let key = cli.key.as_deref().map(args::read_key).transpose()?;
+    if let Some(task) = cli.task()? {
+        return carry_out(cli, &schedule, task, key);
+    }
     let wear = cli.wear.as_deref().map(wear::Output::new).transpose()?;
     let options = Options {
         inferences: cli.run,
@@ -73,6 +79,51 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         cli::print(&summary(cli, &loaded, &cli::screen()))?;
     }
     Ok(faultless(&loaded, schedule.identity.cols)?)
+}
+
+/// What is to be done instead of a load.
+fn carry_out(cli: &Cli, schedule: &Schedule, task: Task, key: Option<[u8; KEY]>) -> anyhow::Result<()> {
+    anyhow::ensure!(cli.to != Target::Sim, "a simulated controller is new each time: there is nothing to look after");
+    let lost =
+        |e: io::Error| LoadError::LinkLost { target: cli.to.to_string(), why: format!("it cannot be opened: {e}") };
+    let mut line = line::open(&cli.to).map_err(lost)?;
+    let patience = Patience::new(Duration::from_secs(cli.patience.into()));
+    let found = order(schedule, &mut *line, task, key, (Timing::default(), &patience))?;
+    if cli.json {
+        cli::print(&format!("{}\n", serde_json::to_string_pretty(&found)?))?;
+    } else if !cli.quiet {
+        cli::print(&findings(cli, task, &found))?;
+    }
+    Ok(found.verdict(schedule.identity.cols)?)
+}
+
+fn findings(cli: &Cli, task: Task, found: &Audited) -> String {
+    let done = match task {
+        Task::Audit => "looked at",
+        Task::Renew => "renewed",
+        Task::Format { .. } => "begun anew",
+        Task::ChangeKey { .. } => "has the new key",
+    };
+    let cells = if found.read_back {
+        format!(
+            "{} of {} read back wrong; {} known as faulty",
+            thousands(found.wrong_cells as u64),
+            count(found.cells.into(), "PCM cell"),
+            found.faults
+        )
+    } else {
+        "they cannot be read back".to_owned()
+    };
+    let plan = match found.as_planned {
+        Some(true) => "the levels of the journal are those that the schedule leaves",
+        Some(false) => "the levels of the journal are NOT those that the schedule leaves",
+        None => "not compared: the schedule did not run last, or not to its end",
+    };
+    format!(
+        "device    {}: {done}; {} since it was formatted\ncells     {cells}\nplan      {plan}\n",
+        cli.to,
+        count(found.total_writes, "level step")
+    )
 }
 
 /// The device of the simulated core: of the schedule's own name, or what is given.
@@ -145,7 +196,7 @@ fn summary(cli: &Cli, loaded: &Loaded, screen: &Screen) -> String {
                 thousands(loaded.total_writes)
             ),
             _ => format!(
-                "{} since the device was formatted; not compared: the inference began in an earlier load",
+                "{} since the device was formatted; NOT compared: the inference began in an earlier load",
                 count(loaded.total_writes, "level step")
             ),
         },

@@ -66,7 +66,7 @@ pub struct DevicesArgs {
 /// Options of the listing of layers.
 #[derive(Debug, Args)]
 pub struct LayersArgs {
-    /// Weights: a `.safetensors` file, or the `.index.json` of a sharded set.
+    /// Weights: a `.safetensors` file, the `.index.json` of a sharded set, or an `.onnx` model.
     pub weights: PathBuf,
 
     /// Write what the network is taken for into a file, to be corrected and given back with --network.
@@ -166,7 +166,7 @@ pub struct CheckArgs {
 /// Options of the plan.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Weights: a `.safetensors` file, or the `.index.json` of a sharded set.
+    /// Weights: a `.safetensors` file, the `.index.json` of a sharded set, or an `.onnx` model.
     #[arg(required = true)]
     pub weights: Option<PathBuf>,
 
@@ -371,6 +371,10 @@ pub struct TensorArgs {
     #[arg(long, value_name = "NET.toml")]
     pub network: Option<PathBuf>,
 
+    /// The ONNX graph of the same network: it says what the layers are, the weights come from WEIGHTS.
+    #[arg(long, value_name = "MODEL.onnx", conflicts_with = "network")]
+    pub graph: Option<PathBuf>,
+
     /// Take the most likely reading of layers that nothing proves and nothing suggests.
     #[arg(long)]
     pub assume: bool,
@@ -394,7 +398,11 @@ impl TensorArgs {
         Ok(Reading {
             layout: self.layout.into(),
             filter: Filter::new(&self.include, &self.exclude)?,
-            description: self.network.as_deref().map(Description::read).transpose()?,
+            description: match (&self.network, &self.graph) {
+                (Some(network), _) => Some(Description::read(network)?),
+                (None, Some(graph)) => Some(Description::from_graph(graph)?),
+                (None, None) => None,
+            },
             assume: self.assume,
         })
     }

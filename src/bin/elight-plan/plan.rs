@@ -13,6 +13,7 @@ use elight::plan::{
 };
 use elight::replay::{self, Promise, Replay};
 use elight::report::{self, Detail, Report};
+use elight::show::screen::Tone;
 use elight::weights::Network;
 
 use crate::args::PlanArgs;
@@ -116,10 +117,12 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     if args.json {
         cli::print_json(&report)?;
     } else if !args.quiet {
-        cli::print(&report::print(&report, &options.device, &cli::screen(), args.verbose))?;
+        let screen = cli::screen();
+        let mut text = report::print(&report, &options.device, &screen, args.verbose);
         for note in plan::compatibility::without_effect(&options) {
-            cli::print(&format!("note: {note}\n"))?;
+            text += &screen.fact_in(Tone::Strong, "note", &note.to_string());
         }
+        cli::print(&text)?;
     }
     anyhow::ensure!(
         report.verified.is_none_or(|v| v.writes_match && v.outputs_match),

@@ -99,9 +99,11 @@ fn uses_all_lanes(n: usize, cells: usize, steps: usize) -> bool {
 fn usable(stages: &[Stage<'_>], cells: usize) -> usize {
     let mut used = vec![false; cells];
     for stage in stages {
-        match stage.fits {
+        match stage.allowed_lanes {
             None => return cells,
-            Some(fits) => used.iter_mut().zip(fits.usable()).for_each(|(used, usable)| *used |= usable),
+            Some(allowed_lanes) => {
+                used.iter_mut().zip(allowed_lanes.usable()).for_each(|(used, usable)| *used |= usable)
+            }
         }
     }
     used.iter().filter(|used| **used).count().max(1)
@@ -246,7 +248,7 @@ mod tests {
 
     /// Stages of as few steps as they can have.
     fn of_fewest_steps(columns: &[Nodes], lanes: usize) -> Vec<Stage<'_>> {
-        columns.iter().map(|nodes| Stage { nodes, fits: None, steps: nodes.len().div_ceil(lanes) }).collect()
+        columns.iter().map(|nodes| Stage { nodes, allowed_lanes: None, steps: nodes.len().div_ceil(lanes) }).collect()
     }
 
     fn solve(stages: &[Vec<Vec<i16>>], lanes: usize, effort: Effort, seed: u64) -> (u64, u64, Vec<Vec<Vec<u32>>>) {

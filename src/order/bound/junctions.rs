@@ -12,7 +12,7 @@ const MOST_ROWS: usize = 4096;
 /// A row that needs `a` cells above at some time and `b` below at some time comes through with nothing but what it forces if it meets
 /// any number from `a` to `C - b` above; if `a > C - b`, any number from `C - b` to `a`.
 #[derive(Clone, Debug)]
-pub(super) struct Suits {
+pub(super) struct SuitableCounts {
     rows: usize,
     /// Gaps, rounded up to whole vectors; the rest stays 0 in every row.
     width: usize,
@@ -24,7 +24,7 @@ pub(super) struct Suits {
     shift: u32,
 }
 
-impl Suits {
+impl SuitableCounts {
     /// For `rows` rows on `cells` cells; none if that takes too long.
     pub(super) fn new(rows: usize, gaps: usize, cells: usize) -> Option<Self> {
         let width = gaps.next_multiple_of(32);

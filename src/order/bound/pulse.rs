@@ -1,12 +1,12 @@
 //! What no plan of reach `row` goes below on a device that pays by the pulse (docs/trade.md, theorem 15).
 
-use crate::order::cost::pulse_cost::PulseLaw;
+use crate::order::cost::pulse_cost::PulseCost;
 use crate::order::rows::profile::Profiles;
 
 /// Collects the bound of a whole network, layer by layer.
 #[derive(Clone, Copy, Debug)]
 pub struct PulseBound {
-    law: PulseLaw,
+    pulse_cost: PulseCost,
     cells: usize,
     top: i16,
     /// Single shot: changes that the rows force. Reset then set: what the visits cost that they force.
@@ -16,8 +16,8 @@ pub struct PulseBound {
 impl PulseBound {
     /// Nothing yet.
     #[must_use]
-    pub fn new(law: PulseLaw, cells: usize, top: i16) -> Self {
-        Self { law, cells, top, forced: 0 }
+    pub fn new(pulse_cost: PulseCost, cells: usize, top: i16) -> Self {
+        Self { pulse_cost, cells, top, forced: 0 }
     }
 
     /// Adds a layer.
@@ -28,12 +28,14 @@ impl PulseBound {
 
     /// What a row forces within its slot.
     fn of_row(&self, layer: &Profiles, row: usize, steps: usize) -> i64 {
-        match self.law {
-            PulseLaw::SingleShot { .. } => forced_changes(layer, row, steps, self.cells) as i64,
-            PulseLaw::ResetThenSet { .. } => {
+        match self.pulse_cost {
+            PulseCost::SingleShot { .. } => forced_changes(layer, row, steps, self.cells) as i64,
+            PulseCost::ResetThenSet { .. } => {
                 let mut visits: Vec<i64> = layer
                     .runs(row)
-                    .flat_map(|(level, run)| std::iter::repeat_n(self.law.visit(level), run.len().div_ceil(steps)))
+                    .flat_map(|(level, run)| {
+                        std::iter::repeat_n(self.pulse_cost.visit(level), run.len().div_ceil(steps))
+                    })
                     .collect();
                 visits.sort_unstable();
                 visits[..visits.len().saturating_sub(self.cells)].iter().sum()
@@ -44,13 +46,13 @@ impl PulseBound {
     /// Cost that no plan can go below, per inference in steady state.
     #[must_use]
     pub fn cost(&self) -> i64 {
-        match self.law {
-            PulseLaw::SingleShot { rise, fall } => {
+        match self.pulse_cost {
+            PulseCost::SingleShot { rise, fall } => {
                 // Between two falls a PCM cell rises at most `top` times, and the other way round.
                 let dear = (self.forced as u64).div_ceil(self.top as u64 + 1) as i64;
                 (self.forced - dear) * rise.min(fall) + dear * rise.max(fall)
             }
-            PulseLaw::ResetThenSet { .. } => self.forced,
+            PulseCost::ResetThenSet { .. } => self.forced,
         }
     }
 }

@@ -7,7 +7,7 @@
 //! the two (theorem 5). All gaps of a layer together may force more: idle places that help at one gap are missing at another, and
 //! similar rows cannot be neighbours at all gaps at once (theorems 6 and 7).
 
-use super::junctions::Suits;
+use super::junctions::SuitableCounts;
 use crate::order::cut::Cut;
 use crate::order::rows::profile::Profiles;
 
@@ -125,11 +125,14 @@ impl RowBound {
         let steps = layer.steps(self.cells);
         self.stages += layer.rows().div_ceil(self.core_rows);
         let links = layer.rows().saturating_sub(self.core_rows);
-        let mut suits =
-            (links > 0 && steps <= LONG_ROW).then(|| Suits::new(layer.rows(), self.gaps.len(), self.cells)).flatten();
-        let demands: Vec<Demand> = (0..self.gaps.len()).map(|h| self.demand(layer, steps, h, suits.as_mut())).collect();
+        let mut suitable = (links > 0 && steps <= LONG_ROW)
+            .then(|| SuitableCounts::new(layer.rows(), self.gaps.len(), self.cells))
+            .flatten();
+        let demands: Vec<Demand> =
+            (0..self.gaps.len()).map(|h| self.demand(layer, steps, h, suitable.as_mut())).collect();
         let forced = demands.iter().map(|d| d.forced as u64).sum::<u64>();
-        let linked = forced + suits.map_or(0, |suits| suits.cheapest(links).max(suits.junctions(self.core_rows)));
+        let linked =
+            forced + suitable.map_or(0, |suitable| suitable.cheapest(links).max(suitable.junctions(self.core_rows)));
         let narrowest: u64 = (0..layer.rows()).map(|row| self.narrowest(layer, row, steps)).sum();
         let together = linked.max(narrowest);
         for (gap, demand) in self.gaps.iter_mut().zip(demands) {
@@ -148,7 +151,13 @@ impl RowBound {
     }
 
     /// Looks at one gap of a layer's rows.
-    fn demand(&mut self, layer: &Profiles, steps: usize, h: usize, mut suits: Option<&mut Suits>) -> Demand {
+    fn demand(
+        &mut self,
+        layer: &Profiles,
+        steps: usize,
+        h: usize,
+        mut suitable: Option<&mut SuitableCounts>,
+    ) -> Demand {
         for counts in &mut self.counts {
             counts.clear();
             counts.resize(self.cells + 1, 0);
@@ -160,8 +169,8 @@ impl RowBound {
             self.counts[0][above] += 1;
             self.counts[1][below] += 1;
             forced += (above + below).saturating_sub(self.cells) as i64;
-            if let Some(suits) = &mut suits {
-                suits.set(row, h, above, self.cells - below);
+            if let Some(suitable) = &mut suitable {
+                suitable.set(row, h, above, self.cells - below);
             }
         }
         let tile_rows = layer.rows().div_ceil(self.core_rows);
@@ -187,7 +196,7 @@ impl RowBound {
         } else {
             return 0;
         }
-        self.cut.lo.iter().zip(&self.cut.hi).map(|(lo, hi)| u64::from(lo.abs_diff(*hi))).sum()
+        self.cut.range()
     }
 
     /// Writes that no plan can go below, per inference in steady state.
@@ -423,10 +432,10 @@ mod tests {
             let steps: Vec<usize> = layers.iter().map(steps).collect();
             let optimum = u64::from(optimum_in(&bare, &steps, core_rows, cells, 2));
             prop_assert!(bound.writes() <= optimum, "bound {}, optimum {optimum}", bound.writes());
-            let planned = crate::order::quantile::arrange(&relaxed, core_rows, cells, &crate::order::chain::boundary::CoreBoundary::Cyclic, crate::order::Effort::Best, 1);
+            let planned = crate::order::families::sorted_rows::quantile::arrange(&relaxed, core_rows, cells, &crate::order::chain::boundary::CoreBoundary::Cyclic, crate::order::Effort::Best, 1);
             prop_assert!(planned.writes >= optimum, "planned {}, optimum {optimum}", planned.writes);
-            let visits = crate::order::slots::level_runs::Visits::of(&planned, &relaxed);
-            prop_assert_eq!(visits.writes(), planned.writes);
+            let level_runs = crate::order::slots::level_runs::LevelRuns::of(&planned, &relaxed);
+            prop_assert_eq!(level_runs.writes(), planned.writes);
         }
 
         #[test]
@@ -446,7 +455,7 @@ mod tests {
             row.sort_unstable();
             let mut cut = Cut::default();
             cut.narrowest(&row, cells, steps);
-            prop_assert_eq!(best, cut.lo.iter().zip(&cut.hi).map(|(lo, hi)| u32::from(lo.abs_diff(*hi))).sum::<u32>());
+            prop_assert_eq!(u64::from(best), cut.range());
         }
     }
 

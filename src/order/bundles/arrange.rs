@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::lane::{Lane, LanePlan};
-use super::lane_matching::Fits;
+use super::lane_matching::LaneMatching;
 use super::layer::{Columns, SharedLayer, Stage};
 use super::row::Group;
 use crate::geometry::{Bundles, DARK, Reach, Wiring};
@@ -37,7 +37,8 @@ impl ArrangedLayer {
         let places = wiring.row_groups() / wiring.cores;
         let tile_rows = layer.columns.chunks(places).flat_map(|bundles| {
             // Around faults it may take more steps, or fewer where columns are left out.
-            let steps = bundles.iter().map(|columns| columns.fits.as_ref().map_or(needed, Fits::steps)).max();
+            let steps =
+                bundles.iter().map(|columns| columns.allowed_lanes.as_ref().map_or(needed, LaneMatching::steps)).max();
             std::iter::repeat_n(steps.unwrap_or(needed).max(1), bundles.len())
         });
         let columns = tile_rows.map(|steps| vec![DARK; steps * wiring.cells]).collect();
@@ -58,14 +59,6 @@ impl SharedArrangement {
         let places = self.wiring.row_groups();
         let first = tile_row * places + core * (places / self.wiring.cores);
         self.layers[layer].columns.get(first).map_or(0, |columns| columns.len() / self.wiring.cells)
-    }
-
-    /// Steps of a layer: of the core that has most, as the others wait for it.
-    #[must_use]
-    pub fn layer_steps(&self, layer: usize) -> usize {
-        let tile_rows = self.layers[layer].bundles.tile_rows(self.wiring);
-        let of_core = |core| (0..tile_rows).map(|tile_row| self.steps(layer, tile_row, core)).sum();
-        (0..self.wiring.cores).map(of_core).max().unwrap_or(0)
     }
 
     /// Columns of the row group in which a core row is, in a tile row of a layer; step-major, `steps x cells`.
@@ -193,7 +186,7 @@ fn by_row(
 ) -> (u64, u64, Orders) {
     let stage = |(&(layer, bundle), &steps): (&(usize, usize), &usize)| {
         let columns = &layers[layer].columns[bundle];
-        Stage { nodes: &columns.nodes, fits: columns.fits.as_ref(), steps }
+        Stage { nodes: &columns.nodes, allowed_lanes: columns.allowed_lanes.as_ref(), steps }
     };
     let stages: Vec<Stage<'_>> = stages.iter().zip(steps).map(stage).collect();
     let group = Group::solve(&stages, cells, boundaries, effort, seed, advance);

@@ -8,7 +8,7 @@ use crate::geometry::{Damage, Wiring};
 
 /// The lanes of each node, and one way to share the nodes out in the fewest steps.
 #[derive(Clone, Debug)]
-pub struct Fits {
+pub struct LaneMatching {
     lanes: usize,
     /// Words of a set.
     words: usize,
@@ -20,26 +20,26 @@ pub struct Fits {
     lane_of: Vec<u32>,
 }
 
-impl Fits {
+impl LaneMatching {
     /// For the columns of a bundle in a row group: `rows` of `cols` levels, which the cells of one lane at least can hold, all of them. Lanes with weak cells
     /// rest where the others suffice in the same steps.
     #[must_use]
     pub fn of(rows: &[&[i16]], cols: usize, wiring: Wiring, place: usize, damage: &Damage) -> Self {
         let lanes = wiring.cells;
         let limits = wiring.limited_cells(&damage.ranges, place, rows.len());
-        let fits = |column: usize, lane: usize| {
+        let allowed_lanes = |column: usize, lane: usize| {
             limits[lane].iter().all(|&(j, range)| range.holds(rows[j][column], rows[j][column]))
         };
         let weak = |lane: usize, j: usize| damage.weak[(place * wiring.fanout + j) * lanes + lane];
         let weak: Vec<usize> = (0..lanes).filter(|&lane| (0..rows.len()).any(|j| weak(lane, j))).collect();
-        Self::shared_out(cols, lanes, fits, &weak)
+        Self::shared_out(cols, lanes, allowed_lanes, &weak)
     }
 
-    fn shared_out(nodes: usize, lanes: usize, fits: impl Fn(usize, usize) -> bool, weak: &[usize]) -> Self {
+    fn shared_out(nodes: usize, lanes: usize, allowed_lanes: impl Fn(usize, usize) -> bool, weak: &[usize]) -> Self {
         let words = lanes.div_ceil(64);
         let mut sets = vec![0; nodes * words];
         for (node, set) in sets.chunks_exact_mut(words).enumerate() {
-            for lane in (0..lanes).filter(|&lane| fits(node, lane)) {
+            for lane in (0..lanes).filter(|&lane| allowed_lanes(node, lane)) {
                 set[lane / 64] |= 1 << (lane % 64);
             }
         }
@@ -173,19 +173,19 @@ mod tests {
             weak in prop::collection::vec(0usize..4, 0..3),
         ) {
             let sets: Vec<Vec<bool>> = sets.into_iter().map(|(mut set, one)| { set[one] = true; set }).collect();
-            let fits = Fits::shared_out(sets.len(), 4, |node, lane| sets[node][lane], &weak);
-            let shares = fits.shares();
-            prop_assert_eq!(shares.iter().map(Vec::len).max(), Some(fits.steps()));
-            prop_assert_eq!(fits.steps(), brute_force(&sets, &mut vec![0; 4]));
+            let allowed_lanes = LaneMatching::shared_out(sets.len(), 4, |node, lane| sets[node][lane], &weak);
+            let shares = allowed_lanes.shares();
+            prop_assert_eq!(shares.iter().map(Vec::len).max(), Some(allowed_lanes.steps()));
+            prop_assert_eq!(allowed_lanes.steps(), brute_force(&sets, &mut vec![0; 4]));
             prop_assert_eq!(shares.iter().map(Vec::len).sum::<usize>(), sets.len());
             for (lane, share) in shares.iter().enumerate() {
-                prop_assert!(share.iter().all(|&node| sets[node as usize][lane] && fits.may(node, lane)));
+                prop_assert!(share.iter().all(|&node| sets[node as usize][lane] && allowed_lanes.may(node, lane)));
             }
             // A weak lane in use is one without which more steps are needed, or a node has nowhere to go.
             for &lane in weak.iter().filter(|&&lane| !shares[lane].is_empty()) {
-                let others = |node: u32| (0..4).map(|other| other != lane && fits.may(node, other)).collect();
+                let others = |node: u32| (0..4).map(|other| other != lane && allowed_lanes.may(node, other)).collect();
                 let others: Vec<Vec<bool>> = (0..sets.len() as u32).map(others).collect();
-                prop_assert!(brute_force(&others, &mut vec![0; 4]) > fits.steps());
+                prop_assert!(brute_force(&others, &mut vec![0; 4]) > allowed_lanes.steps());
             }
         }
     }

@@ -9,7 +9,7 @@
 //! A *bundle* is up to N rows of a layer that run on one row group together. Rows of a grouped convolution have their own inputs group by
 //! group, so a bundle holds rows of one group only: a depthwise layer needs a row group for each row.
 
-use super::lane_matching::Fits;
+use super::lane_matching::LaneMatching;
 use crate::geometry::{Bundles, Damage, IDLE, Reach, Wiring};
 use crate::level::LevelMatrix;
 use crate::order::tour::nodes::Nodes;
@@ -31,7 +31,7 @@ pub struct Columns {
     /// Their levels.
     pub nodes: Nodes,
     /// Which lanes each may go to; none: any.
-    pub fits: Option<Fits>,
+    pub allowed_lanes: Option<LaneMatching>,
     /// The column of each node, where some are left out.
     some: Option<Vec<u32>>,
 }
@@ -71,15 +71,16 @@ impl SharedLayer {
         let columns = (0..bundles.len()).map(|i| {
             let rows: Vec<&[i16]> = bundles.rows(i).iter().map(|&row| levels.row(row as usize)).collect();
             let Some(damage) = damage else {
-                return Columns { nodes: Nodes::of(&rows, levels.cols, wiring.top), fits: None, some: None };
+                return Columns { nodes: Nodes::of(&rows, levels.cols, wiring.top), allowed_lanes: None, some: None };
             };
             let some: Vec<u32> = (0..levels.cols as u32).filter(|&column| rows[0][column as usize] != IDLE).collect();
             let rows: Vec<Vec<i16>> =
                 rows.iter().map(|row| some.iter().map(|&column| row[column as usize]).collect()).collect();
             let rows: Vec<&[i16]> = rows.iter().map(Vec::as_slice).collect();
             let place = i % wiring.row_groups();
-            let fits = (reach == Reach::Row).then(|| Fits::of(&rows, some.len(), wiring, place, damage));
-            Columns { nodes: Nodes::of(&rows, some.len(), wiring.top), fits, some: Some(some) }
+            let allowed_lanes =
+                (reach == Reach::Row).then(|| LaneMatching::of(&rows, some.len(), wiring, place, damage));
+            Columns { nodes: Nodes::of(&rows, some.len(), wiring.top), allowed_lanes, some: Some(some) }
         });
         let columns = columns.collect();
         Self { bundles, cols: levels.cols, columns }
@@ -92,7 +93,7 @@ pub struct Stage<'a> {
     /// Their levels.
     pub nodes: &'a Nodes,
     /// Which lanes each may go to; none: any.
-    pub fits: Option<&'a Fits>,
+    pub allowed_lanes: Option<&'a LaneMatching>,
     /// Steps of the tile row: no lane has more nodes.
     pub steps: usize,
 }
@@ -101,6 +102,6 @@ impl Stage<'_> {
     /// Whether a node may go to a lane.
     #[inline]
     pub fn may(&self, node: u32, lane: usize) -> bool {
-        self.fits.is_none_or(|fits| fits.may(node, lane))
+        self.allowed_lanes.is_none_or(|allowed_lanes| allowed_lanes.may(node, lane))
     }
 }

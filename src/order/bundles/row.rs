@@ -10,7 +10,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
 use super::lane::order_chain;
-use super::lane_matching::Fits;
+use super::lane_matching::LaneMatching;
 use super::layer::Stage;
 use super::swap;
 use crate::order::chain::boundary::Boundary;
@@ -51,9 +51,9 @@ impl<'a> Group<'a> {
             if !advance(0) {
                 return vec![Vec::new(); cells];
             }
-            let chains = match stage.fits {
+            let chains = match stage.allowed_lanes {
                 None => cut(stage.nodes, cells, effort, seed),
-                Some(fits) => cut_around(stage.nodes, fits, effort, seed),
+                Some(allowed_lanes) => cut_around(stage.nodes, allowed_lanes, effort, seed),
             };
             advance((stage.nodes.len() * stage.nodes.rows()) as u64);
             chains
@@ -89,7 +89,7 @@ impl<'a> Group<'a> {
 
     /// Seats the chains of a stage: which lane, and which way round.
     fn seat(&mut self, stage: usize) {
-        let Stage { nodes, fits, .. } = self.stages[stage];
+        let Stage { nodes, allowed_lanes, .. } = self.stages[stage];
         let chains: Vec<Vec<u32>> =
             self.chains[stage].iter_mut().map(std::mem::take).filter(|c| !c.is_empty()).collect();
         let sides: Vec<(State, State)> =
@@ -105,7 +105,9 @@ impl<'a> Group<'a> {
         };
         let costs: Vec<[i64; 2]> = chains.iter().flat_map(|c| sides.iter().map(|s| ways(c, s))).collect();
         let cost = |chain: usize, lane: usize| costs[chain * self.cells + lane];
-        let may = |chain: &Vec<u32>, lane| fits.is_none_or(|fits| chain.iter().all(|&node| fits.may(node, lane)));
+        let may = |chain: &Vec<u32>, lane| {
+            allowed_lanes.is_none_or(|allowed_lanes| chain.iter().all(|&node| allowed_lanes.may(node, lane)))
+        };
         let may: Vec<bool> = chains.iter().flat_map(|c| (0..self.cells).map(move |lane| may(c, lane))).collect();
         let lanes = assign(chains.len(), self.cells, |c, l| {
             let forbidden = if may[c * self.cells + l] { 0 } else { FORBIDDEN };
@@ -254,9 +256,10 @@ fn cut(nodes: &Nodes, cells: usize, effort: Effort, seed: u64) -> Vec<Vec<u32>> 
 }
 
 /// The same around faulty cells: lanes that suit all nodes are cut from one path, the others keep the nodes that make the steps the fewest.
-fn cut_around(nodes: &Nodes, fits: &Fits, effort: Effort, seed: u64) -> Vec<Vec<u32>> {
-    let mut chains = fits.shares();
-    let open: Vec<usize> = fits.open().iter().enumerate().filter(|(_, open)| **open).map(|(lane, _)| lane).collect();
+fn cut_around(nodes: &Nodes, allowed_lanes: &LaneMatching, effort: Effort, seed: u64) -> Vec<Vec<u32>> {
+    let mut chains = allowed_lanes.shares();
+    let open: Vec<usize> =
+        allowed_lanes.open().iter().enumerate().filter(|(_, open)| **open).map(|(lane, _)| lane).collect();
     let rest: Vec<u32> = open.iter().flat_map(|&lane| std::mem::take(&mut chains[lane])).collect();
     if !rest.is_empty() {
         for (lane, chain) in open.iter().zip(cut(&nodes.pick(&rest), open.len(), effort, seed)) {

@@ -10,7 +10,7 @@ use crate::simd::simd;
 ///
 /// Memory: 26 bytes for each cell of each slot.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub struct CoreRowTimeline {
     cells: usize,
     /// Cells, rounded up to whole vectors; the rest idles at level 0 for ever.
     stride: usize,
@@ -29,10 +29,10 @@ pub struct Line {
     own: Vec<i64>,
 }
 
-/// See [`Line::own`].
+/// See [`CoreRowTimeline::own`].
 const UNKNOWN: i64 = i64::MIN;
 
-impl Line {
+impl CoreRowTimeline {
     pub(super) fn new(cells: usize, stages: usize) -> Self {
         let stride = cells.next_multiple_of(LANES);
         let blocks = (stages + 1) * 4 * stride;

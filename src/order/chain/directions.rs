@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::boundary::CoreBoundary;
 use super::directions_simd;
-use super::timeline::{Line, Timeline, distance};
+use super::timeline::{CoreRowTimeline, Timeline, distance};
 use super::two_state::Directions;
 
 /// An arrangement of some layers: which row sits where, its chunks, and the direction of each.
@@ -32,7 +32,7 @@ impl Arrangement {
 /// Returns the directions by slot and cell, as [`Arrangement::rising`] has them, and the level steps in all.
 pub fn choose_directions(timeline: &mut Timeline, boundary: &CoreBoundary) -> (Vec<bool>, u64) {
     let cells = timeline.cells();
-    let solve = |(core_row, line): (usize, &mut Line)| {
+    let solve = |(core_row, line): (usize, &mut CoreRowTimeline)| {
         let sweeps = directions_simd::solve(line, boundary, core_row * cells);
         line.set_boundary(&sweeps.first, &sweeps.last);
         (sweeps.rising, sweeps.writes)

@@ -1,7 +1,7 @@
 //! Set after set on one cell: which level it enters and leaves each at. Exact, by a program over levels (docs/trade.md, theorem 14).
 
 use super::boundary::{Boundary, CellBoundary};
-use crate::order::cost::pulse_cost::PulseLaw;
+use crate::order::cost::pulse_cost::PulseCost;
 
 const NEVER: i64 = i64::MAX / 4;
 
@@ -24,7 +24,7 @@ impl Chain {
     /// entered and left. A set must not be empty.
     pub fn solve<S: AsRef<[i16]>>(
         &mut self,
-        law: PulseLaw,
+        pulse_cost: PulseCost,
         sets: &[S],
         boundary: CellBoundary,
     ) -> (i64, Vec<(usize, usize)>) {
@@ -35,19 +35,18 @@ impl Chain {
         self.inside.extend(sets.iter().map(|set| {
             let set = set.as_ref();
             let all = (0..set.len()).flat_map(|first| (0..set.len()).map(move |last| (first, last)));
-            all.map(|(first, last)| law.through(set, first, last).unwrap_or(NEVER)).collect()
+            all.map(|(first, last)| pulse_cost.through(set, first, last).unwrap_or(NEVER)).collect()
         }));
         match boundary {
             Boundary::Open { start, end } => {
-                self.path(law, sets, 0, &|to| start.map_or(0, |start| law.change(start, to)), end)
+                self.path(pulse_cost, sets, 0, &|to| start.map_or(0, |start| pulse_cost.change(start, to)), end)
             }
             Boundary::Cyclic => {
                 // The cycle is cut open before the smallest set, and tried for each level at which that is entered.
                 let cut = (0..sets.len()).min_by_key(|&i| sets[i].as_ref().len()).unwrap_or(0);
-                let tries = sets[cut]
-                    .as_ref()
-                    .iter()
-                    .map(|&first| self.path(law, sets, cut, &|to| if to == first { 0 } else { NEVER }, Some(first)));
+                let tries = sets[cut].as_ref().iter().map(|&first| {
+                    self.path(pulse_cost, sets, cut, &|to| if to == first { 0 } else { NEVER }, Some(first))
+                });
                 let (cost, mut ends) = tries.min_by_key(|(cost, _)| *cost).unwrap_or_default();
                 ends.rotate_right(cut);
                 (cost, ends)
@@ -58,7 +57,7 @@ impl Chain {
     /// The sets from number `cut` on and round to it: from a start to an end, if there is one.
     fn path<S: AsRef<[i16]>>(
         &mut self,
-        law: PulseLaw,
+        pulse_cost: PulseCost,
         sets: &[S],
         cut: usize,
         start: &dyn Fn(i16) -> i64,
@@ -79,7 +78,7 @@ impl Chain {
             } else {
                 let before = sets[number(i - 1)].as_ref();
                 for &to in set {
-                    let costs = before.iter().zip(&self.leave).map(|(&from, &cost)| cost + law.change(from, to));
+                    let costs = before.iter().zip(&self.leave).map(|(&from, &cost)| cost + pulse_cost.change(from, to));
                     let (at, cost) = least(costs);
                     self.enter.push(cost);
                     self.came.push([0, at]);
@@ -96,7 +95,8 @@ impl Chain {
             std::mem::swap(&mut self.leave, &mut self.next);
         }
         let last = sets[number(sets.len() - 1)].as_ref();
-        let costs = last.iter().zip(&self.leave).map(|(&at, &cost)| cost + end.map_or(0, |end| law.change(at, end)));
+        let costs =
+            last.iter().zip(&self.leave).map(|(&at, &cost)| cost + end.map_or(0, |end| pulse_cost.change(at, end)));
         let (mut at, total) = least(costs);
         let mut ends = vec![(0, 0); sets.len()];
         for i in (0..sets.len()).rev() {
@@ -124,10 +124,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn laws() -> impl Strategy<Value = PulseLaw> {
+    fn laws() -> impl Strategy<Value = PulseCost> {
         prop_oneof![
-            (0i64..9, 0i64..9).prop_map(|(rise, fall)| PulseLaw::SingleShot { rise, fall }),
-            (0i64..9, 0i64..9, 0i64..4).prop_map(|(reset, set, set_level)| PulseLaw::ResetThenSet {
+            (0i64..9, 0i64..9).prop_map(|(rise, fall)| PulseCost::SingleShot { rise, fall }),
+            (0i64..9, 0i64..9, 0i64..4).prop_map(|(reset, set, set_level)| PulseCost::ResetThenSet {
                 reset,
                 set,
                 set_level
@@ -136,17 +136,17 @@ mod tests {
     }
 
     /// Least cost from `at` through all orders of all sets, `then` after the last.
-    fn cheapest(law: PulseLaw, at: i16, left: &[i16], sets: &[Vec<i16>], then: Option<i16>) -> i64 {
+    fn cheapest(pulse_cost: PulseCost, at: i16, left: &[i16], sets: &[Vec<i16>], then: Option<i16>) -> i64 {
         if left.is_empty() {
             return match sets.split_first() {
-                Some((set, sets)) => cheapest(law, at, set, sets, then),
-                None => then.map_or(0, |then| law.change(at, then)),
+                Some((set, sets)) => cheapest(pulse_cost, at, set, sets, then),
+                None => then.map_or(0, |then| pulse_cost.change(at, then)),
             };
         }
         let with = |i: usize| {
             let mut rest = left.to_vec();
             let next = rest.remove(i);
-            law.change(at, next) + cheapest(law, next, &rest, sets, then)
+            pulse_cost.change(at, next) + cheapest(pulse_cost, next, &rest, sets, then)
         };
         (0..left.len()).map(with).min().unwrap_or(0)
     }
@@ -157,7 +157,7 @@ mod tests {
         #[test]
         fn equals_all_orders_of_all_sets(
             sets in prop::collection::vec(prop::collection::btree_set(-3i16..=3, 1..5), 1..4),
-            law in laws(),
+            pulse_cost in laws(),
             start in -3i16..=3,
             end in prop::option::of(-3i16..=3),
         ) {
@@ -166,29 +166,29 @@ mod tests {
             let count = |ends: &[(usize, usize)], at: Option<i16>, end: Option<i16>| {
                 let (mut at, mut total, mut order) = (at, 0, Vec::new());
                 for (set, &(first, last)) in sets.iter().zip(ends) {
-                    law.order(set, first, last, &mut order);
+                    pulse_cost.order(set, first, last, &mut order);
                     for &level in &order {
-                        total += at.map_or(0, |at| law.change(at, level));
+                        total += at.map_or(0, |at| pulse_cost.change(at, level));
                         at = Some(level);
                     }
                 }
-                total + at.zip(end).map_or(0, |(at, end)| law.change(at, end))
+                total + at.zip(end).map_or(0, |(at, end)| pulse_cost.change(at, end))
             };
-            let (cost, ends) = chain.solve(law, &sets, Boundary::Open { start: Some(start), end });
-            prop_assert_eq!(cost, cheapest(law, start, &[], &sets, end));
+            let (cost, ends) = chain.solve(pulse_cost, &sets, Boundary::Open { start: Some(start), end });
+            prop_assert_eq!(cost, cheapest(pulse_cost, start, &[], &sets, end));
             prop_assert_eq!(cost, count(&ends, Some(start), end));
             let free = |then: &dyn Fn(i16) -> Option<i16>| {
                 let from = |first: usize| {
                     let mut rest = sets[0].clone();
                     let first = rest.remove(first);
-                    cheapest(law, first, &rest, &sets[1..], then(first))
+                    cheapest(pulse_cost, first, &rest, &sets[1..], then(first))
                 };
                 (0..sets[0].len()).map(from).min().unwrap()
             };
-            let (cost, ends) = chain.solve(law, &sets, Boundary::Open { start: None, end });
+            let (cost, ends) = chain.solve(pulse_cost, &sets, Boundary::Open { start: None, end });
             prop_assert_eq!(cost, free(&|_| end));
             prop_assert_eq!(cost, count(&ends, None, end));
-            let (cost, ends) = chain.solve(law, &sets, Boundary::Cyclic);
+            let (cost, ends) = chain.solve(pulse_cost, &sets, Boundary::Cyclic);
             prop_assert_eq!(cost, free(&Some));
             prop_assert_eq!(cost, count(&ends, None, Some(sets[0][ends[0].0])));
         }

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-pub use super::core_row_timeline::Line;
+pub use super::core_row_timeline::CoreRowTimeline;
 pub use super::frontier::{Chunks, Ends, distance};
 use crate::simd::simd;
 
@@ -22,14 +22,14 @@ use crate::simd::simd;
 pub struct Timeline {
     cells: usize,
     stages: usize,
-    lines: Vec<Line>,
+    lines: Vec<CoreRowTimeline>,
 }
 
 impl Timeline {
     /// Empty slots on a core of `core_rows x cells`.
     #[must_use]
     pub fn new(core_rows: usize, cells: usize, stages: usize) -> Self {
-        Self { cells, stages, lines: vec![Line::new(cells, stages); core_rows] }
+        Self { cells, stages, lines: vec![CoreRowTimeline::new(cells, stages); core_rows] }
     }
 
     /// Core rows R.
@@ -51,13 +51,13 @@ impl Timeline {
     }
 
     /// The core rows, to be worked on side by side.
-    pub fn lines(&mut self) -> &mut [Line] {
+    pub fn lines(&mut self) -> &mut [CoreRowTimeline] {
         &mut self.lines
     }
 
     /// One core row.
     #[must_use]
-    pub fn core_row(&self, core_row: usize) -> &Line {
+    pub fn core_row(&self, core_row: usize) -> &CoreRowTimeline {
         &self.lines[core_row]
     }
 
@@ -78,11 +78,11 @@ impl Timeline {
         self.lines[core_row].set(stage, row, chunks);
     }
 
-    /// Moves everything that core row l does to core row `seats[l]`; `seats` is a permutation. The frontiers are stale until refreshed.
-    pub fn seat(&mut self, seats: &[usize]) {
-        let mut seated: Vec<(usize, Line)> = seats.iter().copied().zip(self.lines.drain(..)).collect();
-        seated.sort_unstable_by_key(|(seat, _)| *seat);
-        self.lines.extend(seated.into_iter().map(|(_, line)| line));
+    /// Moves everything that core row l does to core row `to[l]`; `to` is a permutation. The frontiers are stale until refreshed.
+    pub fn permute(&mut self, to: &[usize]) {
+        let mut moved: Vec<(usize, CoreRowTimeline)> = to.iter().copied().zip(self.lines.drain(..)).collect();
+        moved.sort_unstable_by_key(|(to, _)| *to);
+        self.lines.extend(moved.into_iter().map(|(_, line)| line));
     }
 
     /// Where the cells stand before a stage, and at what relative cost.
@@ -138,7 +138,7 @@ impl Timeline {
 
     /// Brings the frontiers of every slot up to date.
     pub fn refresh(&mut self) {
-        self.lines.par_iter_mut().for_each(Line::refresh);
+        self.lines.par_iter_mut().for_each(CoreRowTimeline::refresh);
     }
 
     /// The stages of a range as a timeline of their own, with the frontiers around them.

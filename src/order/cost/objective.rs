@@ -6,8 +6,7 @@ use firmware_model::pcm::WriteCost;
 use serde::{Deserialize, Serialize};
 
 use super::tally::Cost;
-use crate::order::cost::pulse_cost::PulseLaw;
-use crate::order::latency::Clock;
+use crate::order::cost::pulse_cost::PulseCost;
 
 /// What the optimal order makes small, per inference in steady state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,10 +56,10 @@ impl Objective {
                 Payment::Levels { up: up.energy_pj, down: down.energy_pj }
             }
             (Self::Energy, _) => {
-                PulseLaw::of_energy(cost).map_or(writes, |(law, parts)| Payment::Pulses { law, parts })
+                PulseCost::of_energy(cost).map_or(writes, |(pulse_cost, parts)| Payment::Pulses { pulse_cost, parts })
             }
-            (Self::Latency, _) => Payment::Time(Clock::of(*cost)),
-            (Self::Wear, _) => Payment::WorstCell(PulseLaw::of_wear(cost)),
+            (Self::Latency, _) => Payment::Time,
+            (Self::Wear, _) => Payment::WorstCell(PulseCost::of_wear(cost)),
         }
     }
 }
@@ -86,27 +85,27 @@ pub enum Payment {
         /// A level down.
         down: f64,
     },
-    /// Every pulse; so many parts of the law are a pJ.
+    /// Every pulse; so many parts of the pulse_cost are a pJ.
     Pulses {
         /// The cost of a change.
-        law: PulseLaw,
+        pulse_cost: PulseCost,
         /// Parts of a pJ.
         parts: f64,
     },
     /// The slowest cell of every step.
-    Time(Clock),
-    /// The cell that is worn most: by level steps, or by pulses where there is a law.
-    WorstCell(Option<PulseLaw>),
+    Time,
+    /// The cell that is worn most: by level steps, or by pulses where there is a pulse_cost.
+    WorstCell(Option<PulseCost>),
 }
 
 impl Payment {
-    /// The law by which cells order their levels, where it is not level steps.
+    /// The pulse_cost by which cells order their levels, where it is not level steps.
     #[must_use]
-    pub fn pulse_law(self) -> Option<PulseLaw> {
+    pub fn pulse_law(self) -> Option<PulseCost> {
         match self {
-            Self::Levels { .. } | Self::Time(_) => None,
-            Self::Pulses { law, .. } => Some(law),
-            Self::WorstCell(law) => law,
+            Self::Levels { .. } | Self::Time => None,
+            Self::Pulses { pulse_cost, .. } => Some(pulse_cost),
+            Self::WorstCell(pulse_cost) => pulse_cost,
         }
     }
 

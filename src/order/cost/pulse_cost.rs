@@ -2,9 +2,12 @@
 
 use firmware_model::pcm::{Price, WriteCost};
 
+/// Most levels of a weight cell for which orders by the pulse are sought: 5 bits.
+pub const MOST_LEVELS: usize = 63;
+
 /// How a PCM cell pays for a change of its level, where the size of the change is not what counts. All prices are 0 or above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PulseLaw {
+pub enum PulseCost {
     /// One pulse for each change.
     SingleShot {
         /// A change to a higher level.
@@ -26,7 +29,7 @@ pub enum PulseLaw {
 /// Prices are scaled up to about this many parts for the largest.
 const PARTS: f64 = (1u64 << 20) as f64;
 
-impl PulseLaw {
+impl PulseCost {
     /// Energy in parts, and how many parts a pJ has: a power of two, so that whole numbers of pJ are exact; others are rounded down, by less
     /// than a millionth of the largest. `None` for a device that pays by the level.
     #[must_use]
@@ -39,14 +42,14 @@ impl PulseLaw {
         };
         let parts = if most > 0.0 { (PARTS / most).log2().floor().exp2() } else { 1.0 };
         let part = |price: &Price| (price.energy_pj * parts).floor() as i64;
-        let law = match cost {
+        let pulse_cost = match cost {
             WriteCost::PerLevel { .. } => return None,
             WriteCost::SingleShot { up, down } => Self::SingleShot { rise: part(up), fall: part(down) },
             WriteCost::ResetThenSet { reset, set, set_level } => {
                 Self::ResetThenSet { reset: part(reset), set: part(set), set_level: part(set_level) }
             }
         };
-        Some((law, parts))
+        Some((pulse_cost, parts))
     }
 
     /// What wears a PCM cell of a device that pays by the pulse.
@@ -124,7 +127,7 @@ impl PulseLaw {
         }
     }
 
-    /// The levels of `set` in an order that costs what [`PulseLaw::through`] says.
+    /// The levels of `set` in an order that costs what [`PulseCost::through`] says.
     pub fn order(self, set: &[i16], first: usize, last: usize, out: &mut Vec<i16>) {
         out.clear();
         match self {
@@ -276,10 +279,10 @@ mod tests {
     use firmware_model::pcm::{Counts, Move};
     use proptest::prelude::*;
 
-    fn laws() -> impl Strategy<Value = PulseLaw> {
+    fn laws() -> impl Strategy<Value = PulseCost> {
         prop_oneof![
-            (0i64..9, 0i64..9).prop_map(|(rise, fall)| PulseLaw::SingleShot { rise, fall }),
-            (0i64..9, 0i64..9, 0i64..4).prop_map(|(reset, set, set_level)| PulseLaw::ResetThenSet {
+            (0i64..9, 0i64..9).prop_map(|(rise, fall)| PulseCost::SingleShot { rise, fall }),
+            (0i64..9, 0i64..9, 0i64..4).prop_map(|(reset, set, set_level)| PulseCost::ResetThenSet {
                 reset,
                 set,
                 set_level
@@ -288,14 +291,14 @@ mod tests {
     }
 
     /// Cheapest way through all other levels, by trying every order.
-    fn cheapest(law: PulseLaw, at: i16, left: &[i16], last: i16) -> i64 {
+    fn cheapest(pulse_cost: PulseCost, at: i16, left: &[i16], last: i16) -> i64 {
         if left.is_empty() {
-            return law.change(at, last);
+            return pulse_cost.change(at, last);
         }
         let with = |i: usize| {
             let mut rest = left.to_vec();
             let next = rest.remove(i);
-            law.change(at, next) + cheapest(law, next, &rest, last)
+            pulse_cost.change(at, next) + cheapest(pulse_cost, next, &rest, last)
         };
         (0..left.len()).map(with).min().unwrap_or(0)
     }
@@ -304,17 +307,17 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(1500))]
 
         #[test]
-        fn equals_every_order(set in prop::collection::btree_set(-4i16..=4, 1..8), law in laws()) {
+        fn equals_every_order(set in prop::collection::btree_set(-4i16..=4, 1..8), pulse_cost in laws()) {
             let set: Vec<i16> = set.into_iter().collect();
             let mut order = Vec::new();
             for first in 0..set.len() {
                 for last in (0..set.len()).filter(|last| set.len() == 1 || *last != first) {
                     let left: Vec<i16> = (0..set.len()).filter(|i| *i != first && *i != last).map(|i| set[i]).collect();
-                    let least = cheapest(law, set[first], &left, set[last]);
-                    prop_assert_eq!(law.through(&set, first, last), Some(least), "{:?} {} {}", set, first, last);
-                    law.order(&set, first, last, &mut order);
+                    let least = cheapest(pulse_cost, set[first], &left, set[last]);
+                    prop_assert_eq!(pulse_cost.through(&set, first, last), Some(least), "{:?} {} {}", set, first, last);
+                    pulse_cost.order(&set, first, last, &mut order);
                     prop_assert_eq!((order[0], order[order.len() - 1]), (set[first], set[last]));
-                    let cost: i64 = order.windows(2).map(|w| law.change(w[0], w[1])).sum();
+                    let cost: i64 = order.windows(2).map(|w| pulse_cost.change(w[0], w[1])).sum();
                     prop_assert_eq!(cost, least, "{:?}", order);
                     order.sort_unstable();
                     prop_assert_eq!(&order, &set);
@@ -330,13 +333,13 @@ mod tests {
             WriteCost::SingleShot { up: price(9.0), down: price(40.5) },
             WriteCost::ResetThenSet { reset: price(100.0), set: price(10.0), set_level: price(0.25) },
         ] {
-            let (law, parts) = PulseLaw::of_energy(&cost).unwrap();
+            let (pulse_cost, parts) = PulseCost::of_energy(&cost).unwrap();
             for (from, to) in (-15..=15).flat_map(|from| (-15..=15).map(move |to| (from, to))) {
                 let mut counts = Counts::default();
                 counts.add(Move::between(from, to));
-                assert_eq!(law.change(from, to) as f64 / parts, cost.energy_pj(&counts), "{from} {to}");
+                assert_eq!(pulse_cost.change(from, to) as f64 / parts, cost.energy_pj(&counts), "{from} {to}");
             }
         }
-        assert!(PulseLaw::of_energy(&WriteCost::PerLevel { up: price(1.0), down: price(1.0) }).is_none());
+        assert!(PulseCost::of_energy(&WriteCost::PerLevel { up: price(1.0), down: price(1.0) }).is_none());
     }
 }

@@ -11,7 +11,7 @@ use crate::simd::simd;
 
 /// Buffers that are used again from row to row.
 #[derive(Clone, Debug, Default)]
-pub struct Assign {
+pub struct LevelAssignment {
     /// Levels of the row; level `levels` stands for none.
     levels: usize,
     /// Writes of each cell at each level, and idle: `cells x (levels + 1)`.
@@ -30,7 +30,7 @@ pub struct Assign {
 /// Farther than any path: one costs at most four times the range of an 8-bit cell.
 const FAR: i16 = i16::MAX / 4;
 
-impl Assign {
+impl LevelAssignment {
     /// Assigns cells to levels and returns what all cells cost. `need`: cells of each level, in all at most `cells`, which are at most 2^16;
     /// `cost(cell, level)`: writes at the level, `cost(cell, need.len())` when idle. An idle cell must never be dearer than one in use.
     pub fn solve(&mut self, need: &[u32], cells: usize, cost: impl Fn(usize, usize) -> i16) -> i32 {
@@ -190,7 +190,7 @@ mod tests {
                     at.chain([*idle]).collect()
                 })
                 .collect();
-            let mut assign = Assign::default();
+            let mut assign = LevelAssignment::default();
             let got = assign.solve(&need, costs.len(), |cell, level| costs[cell][level]);
             prop_assert_eq!(got, brute_force(&mut need.clone(), &costs));
             for (level, &need) in need.iter().enumerate() {

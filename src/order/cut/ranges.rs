@@ -1,9 +1,11 @@
 //! What a core row with faulty cells can hold, in how many steps, and the cheapest cut of a row for it.
 
+use super::costs::CellCost;
+use super::dense::DenseCut;
 use crate::geometry::CellRange;
 
 /// What a write of a weak cell counts, against one of another cell.
-const WEAK: i64 = 64;
+const WEAK: i32 = 64;
 
 /// Cells that take part, and how.
 #[derive(Clone, Debug, Default)]
@@ -96,93 +98,44 @@ impl Shape {
 
     /// The cheapest cut of a row that fits: contiguous chunks in the order of the cells, each within what its cell can hold.
     ///
-    /// Exact over all such cuts: every chunk is full, or ends where a run of equal levels ends, or is empty; what lies in single-level cells has left the row
-    /// before, as many as there are (docs/cores.md).
-    pub fn cut(&self, runs: &[(i16, u32)], steps: usize, costs: &dyn CellCosts) -> Option<Vec<Share>> {
+    /// Exact over all such cuts ([`DenseCut::solve`]); what lies in single-level cells has left the row before, as many as there are (docs/cores.md).
+    pub fn cut(&self, runs: &[(i16, u32)], steps: usize, costs: &impl CellCost) -> Option<Vec<Share>> {
         let mut left = runs.to_vec();
         let mut shares = self.fill_points(&mut left, steps);
         let sorted: Vec<i16> =
             left.iter().flat_map(|&(level, count)| std::iter::repeat_n(level, count as usize)).collect();
-        let mut run_end = vec![sorted.len(); sorted.len()];
-        for i in (1..sorted.len()).rev() {
-            run_end[i - 1] = if sorted[i] == sorted[i - 1] { run_end[i] } else { i };
-        }
-        let (n, cells) = (sorted.len(), self.order.len());
-        let width = (cells * steps).checked_sub(n)? + 1;
-        // best[i][z]: least cost of the first i cells with z idle places spent, and the length of the last chunk.
-        let mut best = vec![(i64::MAX, 0u32); (cells + 1) * width];
-        best[0] = (0, 0);
-        for (i, &cell) in self.order.iter().enumerate() {
-            let weight = if self.weak[cell] { WEAK } else { 1 };
-            let idle = weight * costs.idle(cell);
-            for spent in 0..width {
-                let here = best[i * width + spent].0;
-                let Some(from) = (i * steps).checked_sub(spent).filter(|_| here < i64::MAX) else { continue };
-                let mut reach = |len: usize, cost: i64| {
-                    let to = &mut best[(i + 1) * width + spent + steps - len];
-                    if to.0 > here + cost {
-                        *to = (here + cost, len as u32);
-                    }
-                };
-                if spent + steps < width {
-                    reach(0, idle);
-                }
-                let shortest = (spent + steps + 1).saturating_sub(width).max(1);
-                let full = steps.min(n.saturating_sub(from));
-                if full < shortest {
-                    continue;
-                }
-                let mut end = run_end[from];
-                loop {
-                    let len = end.min(from + full) - from;
-                    let (lo, hi) = (sorted[from], sorted[from + len - 1]);
-                    if !self.ranges[cell].holds(lo, hi) {
-                        // A longer chunk only reaches higher; one that begins too low never fits.
-                        break;
-                    }
-                    if len >= shortest {
-                        reach(len, weight * costs.visit(cell, lo, hi));
-                    }
-                    if len == full {
-                        break;
-                    }
-                    end = run_end[end];
-                }
-            }
-        }
-        let mut spent = width - 1;
-        if best[cells * width + spent].0 == i64::MAX {
-            return None;
-        }
-        for (i, &cell) in self.order.iter().enumerate().rev() {
-            let len = best[(i + 1) * width + spent].1 as usize;
-            spent = spent + len - steps;
-            if len > 0 {
-                let from = i * steps - spent;
-                shares.push(Share { cell, lo: sorted[from], hi: sorted[from + len - 1], len: len as u32 });
-            }
-        }
+        let costs = ShapeCost { shape: self, costs };
+        DenseCut::default().solve(&sorted, self.order.len(), steps, &costs, |at, chunk| {
+            let (lo, hi) = (chunk[0], chunk[chunk.len() - 1]);
+            shares.push(Share { cell: self.order[at], lo, hi, len: chunk.len() as u32 });
+        })?;
         Some(shares)
     }
 }
 
-/// What cells pay.
-pub trait CellCosts {
-    /// To visit all levels from `lo` to `hi`.
-    fn visit(&self, cell: usize, lo: i16, hi: i16) -> i64;
-    /// To idle.
-    fn idle(&self, cell: usize) -> i64;
+/// What the cells of a shape pay, by their place in its order.
+struct ShapeCost<'a, C> {
+    shape: &'a Shape,
+    costs: &'a C,
 }
 
-/// The range alone.
-pub struct Ranges;
-
-impl CellCosts for Ranges {
-    fn visit(&self, _: usize, lo: i16, hi: i16) -> i64 {
-        i64::from(hi - lo)
+impl<C> ShapeCost<'_, C> {
+    fn weight(&self, cell: usize) -> i32 {
+        if self.shape.weak[cell] { WEAK } else { 1 }
     }
-    fn idle(&self, _: usize) -> i64 {
-        0
+}
+
+impl<C: CellCost> CellCost for ShapeCost<'_, C> {
+    fn visit(&self, at: usize, lo: i16, hi: i16) -> Option<i32> {
+        let cell = self.shape.order[at];
+        // A longer chunk only reaches higher; one that begins too low never fits.
+        let holds = self.shape.ranges[cell].holds(lo, hi);
+        Some(self.weight(cell) * holds.then(|| self.costs.visit(cell, lo, hi))??)
+    }
+
+    fn idle(&self, at: usize) -> i32 {
+        let cell = self.shape.order[at];
+        self.weight(cell) * self.costs.idle(cell)
     }
 }
 
@@ -231,20 +184,20 @@ mod tests {
     /// Costs of visits and of idling by cell, arbitrary but like true ones: from a level before, to a level behind.
     struct FromTo(Vec<(i16, i16)>);
 
-    impl CellCosts for FromTo {
-        fn visit(&self, cell: usize, lo: i16, hi: i16) -> i64 {
+    impl CellCost for FromTo {
+        fn visit(&self, cell: usize, lo: i16, hi: i16) -> Option<i32> {
             let (from, to) = self.0[cell];
-            let way = |first: i16, last: i16| i64::from((from - first).abs() + (last - to).abs());
-            way(lo, hi).min(way(hi, lo)) + i64::from(hi - lo)
+            let way = |first: i16, last: i16| i32::from((from - first).abs() + (last - to).abs());
+            Some(way(lo, hi).min(way(hi, lo)) + i32::from(hi - lo))
         }
-        fn idle(&self, cell: usize) -> i64 {
-            i64::from((self.0[cell].0 - self.0[cell].1).abs())
+        fn idle(&self, cell: usize) -> i32 {
+            i32::from((self.0[cell].0 - self.0[cell].1).abs())
         }
     }
 
     /// The cheapest of all ways to give single-level cells some of their weights, and the others contiguous chunks in the order of the cells.
-    fn cheapest(shape: &Shape, sorted: &[i16], steps: usize, costs: &FromTo) -> Option<i64> {
-        fn chunks(shape: &Shape, at: usize, rest: &[i16], steps: usize, costs: &FromTo) -> Option<i64> {
+    fn cheapest(shape: &Shape, sorted: &[i16], steps: usize, costs: &FromTo) -> Option<i32> {
+        fn chunks(shape: &Shape, at: usize, rest: &[i16], steps: usize, costs: &FromTo) -> Option<i32> {
             let Some(&cell) = shape.order.get(at) else { return rest.is_empty().then_some(0) };
             let weight = if shape.weak[cell] { WEAK } else { 1 };
             (0..=steps.min(rest.len()))
@@ -252,13 +205,13 @@ mod tests {
                     let own = match len {
                         0 => costs.idle(cell),
                         _ if !shape.ranges[cell].holds(rest[0], rest[len - 1]) => return None,
-                        _ => costs.visit(cell, rest[0], rest[len - 1]),
+                        _ => costs.visit(cell, rest[0], rest[len - 1])?,
                     };
                     Some(weight * own + chunks(shape, at + 1, &rest[len..], steps, costs)?)
                 })
                 .min()
         }
-        fn points(shape: &Shape, at: usize, left: &[i16], steps: usize, costs: &FromTo) -> Option<i64> {
+        fn points(shape: &Shape, at: usize, left: &[i16], steps: usize, costs: &FromTo) -> Option<i32> {
             let Some(&(_, level)) = shape.points.get(at) else { return chunks(shape, 0, left, steps, costs) };
             let there = left.iter().filter(|l| **l == level).count();
             (0..=there.min(steps))
@@ -310,7 +263,7 @@ mod tests {
             for &cell in &shape.order {
                 let weight = if weak[cell] { WEAK } else { 1 };
                 let share = shares.iter().find(|share| share.cell == cell);
-                total += weight * share.map_or_else(|| costs.idle(cell), |s| costs.visit(cell, s.lo, s.hi));
+                total += weight * share.map_or_else(|| costs.idle(cell), |s| costs.visit(cell, s.lo, s.hi).unwrap());
             }
             prop_assert_eq!(Some(total), best);
             prop_assert_eq!(shares.iter().map(|share| share.len as usize).sum::<usize>(), sorted.len());

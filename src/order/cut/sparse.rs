@@ -1,10 +1,9 @@
-//! Cutting a row that has many idle places.
+//! The cheapest cut of a row that has many idle places.
 //!
-//! The same cuts as in [`Cut::solve`], but counted by where a chunk begins: a chunk is full, or ends where a run ends, or is empty, so it
+//! The same cuts as in [`super::dense`], but counted by where a chunk begins: a chunk is full, or ends where a run ends, or is empty, so it
 //! begins a multiple of Q behind the start of a run. There are at most `levels * (C + 1)` such positions, however many places idle.
 
-use super::{ChunkCost, Cut, RangeCost};
-use crate::order::chain::timeline::Ends;
+use super::costs::CellCost;
 
 /// States up to which a cut is searched for; beyond that chunks are full from the lowest level on.
 const MOST_STATES: usize = 1 << 23;
@@ -12,7 +11,7 @@ const NEVER: i32 = i32::MAX;
 
 /// Buffers, used again from row to row.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sparse {
+pub struct SparseCut {
     /// Positions at which a chunk may begin, ascending, and the row's end.
     at: Vec<u32>,
     /// Of each position, the index of the position behind a full chunk.
@@ -23,48 +22,33 @@ pub(super) struct Sparse {
     came: Vec<u32>,
 }
 
-impl Cut {
-    /// [`Cut::narrowest`] for a row with many idle places.
-    pub fn narrowest_sparse(&mut self, sorted: &[i16], cells: usize, steps: usize) {
-        self.solve_sparse(sorted, cells, steps, &RangeCost);
-    }
-
-    /// [`Cut::cheapest`] for a row with many idle places.
-    pub fn cheapest_sparse(
+impl SparseCut {
+    /// Cuts a row of at most `cells * steps` weights, and calls `put` with each chunk that is not empty. Exact over the same cuts as
+    /// [`super::dense::DenseCut::solve`], up to a limit of states. Time O(cells * positions * levels in a chunk).
+    pub fn solve(
         &mut self,
         sorted: &[i16],
-        top: i16,
-        steps: usize,
-        past: Ends<'_>,
-        future: Ends<'_>,
         cells: usize,
+        steps: usize,
+        cost: &impl CellCost,
+        mut put: impl FnMut(usize, &[i16]),
     ) {
-        self.tabulated(top, [past, future], cells, |cut, cost| cut.solve_sparse(sorted, cells, steps, cost));
-    }
-
-    /// Exact over the same cuts as [`Cut::solve`]. Time O(cells * positions * levels in a chunk).
-    pub(super) fn solve_sparse<C: ChunkCost>(&mut self, sorted: &[i16], cells: usize, steps: usize, cost: &C) {
-        let mut sparse = std::mem::take(&mut self.sparse);
-        sparse.positions(sorted, steps);
-        self.reset(cells);
-        if cells * sparse.at.len() > MOST_STATES {
-            for (cell, chunk) in sorted.chunks(steps).enumerate() {
-                self.put(cell, chunk);
-            }
-        } else {
-            sparse.solve(sorted, cells, steps, cost);
-            let mut at = sparse.at.len() - 1;
-            for cell in (0..cells).rev() {
-                let from = sparse.came[cell * sparse.at.len() + at] as usize;
-                self.put(cell, &sorted[sparse.at[from] as usize..sparse.at[at] as usize]);
-                at = from;
-            }
+        self.positions(sorted, steps);
+        if cells * self.at.len() > MOST_STATES {
+            sorted.chunks(steps).enumerate().for_each(|(cell, chunk)| put(cell, chunk));
+            return;
         }
-        self.sparse = sparse;
+        self.forward(sorted, cells, steps, cost);
+        let mut at = self.at.len() - 1;
+        for cell in (0..cells).rev() {
+            let from = self.came[cell * self.at.len() + at] as usize;
+            if from != at {
+                put(cell, &sorted[self.at[from] as usize..self.at[at] as usize]);
+            }
+            at = from;
+        }
     }
-}
 
-impl Sparse {
     fn positions(&mut self, sorted: &[i16], steps: usize) {
         let n = sorted.len();
         let starts = (0..n).filter(|&i| i == 0 || sorted[i] != sorted[i - 1]);
@@ -79,7 +63,7 @@ impl Sparse {
         self.full = full;
     }
 
-    fn solve<C: ChunkCost>(&mut self, sorted: &[i16], cells: usize, steps: usize, cost: &C) {
+    fn forward(&mut self, sorted: &[i16], cells: usize, steps: usize, cost: &impl CellCost) {
         let (n, width) = (sorted.len(), self.at.len());
         self.best.clear();
         self.best.resize(2 * width, NEVER);
@@ -111,60 +95,15 @@ impl Sparse {
                     continue;
                 }
                 let full = self.full[from] as usize;
-                for &end in self.run_starts[run..].iter().take_while(|&&end| (end as usize) < full) {
-                    let end = end as usize;
-                    reach(end, cost.visit(cell, sorted[position], sorted[self.at[end] as usize - 1]));
+                let ends = self.run_starts[run..].iter().map(|&end| end as usize).take_while(|&end| end < full);
+                for end in ends.chain([full]) {
+                    let Some(cost) = cost.visit(cell, sorted[position], sorted[self.at[end] as usize - 1]) else {
+                        break;
+                    };
+                    reach(end, cost);
                 }
-                reach(full, cost.visit(cell, sorted[position], sorted[self.at[full] as usize - 1]));
             }
             here.copy_from_slice(next);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::order::chain::timeline::Timeline;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn equals_the_dense_program(
-            mut row in prop::collection::vec(-4i16..=4, 1..20),
-            cells in 1usize..6,
-            spare in 0usize..5,
-            before in prop::collection::vec(-4i16..=4, 6),
-            after in prop::collection::vec(-4i16..=4, 6),
-        ) {
-            row.sort_unstable();
-            let steps = row.len().div_ceil(cells) + spare;
-            let mut timeline = Timeline::new(1, cells, 1);
-            timeline.lines()[0].set_boundary(&before[..cells], &after[..cells]);
-            let (past, future) = (timeline.past(0, 0), timeline.future(0, 0));
-            let (mut dense, mut sparse) = (Cut::default(), Cut::default());
-            let total = |cut: &Cut| {
-                let cost = |cell: usize| match cut.len[cell] {
-                    0 => past.meet(cell, &future),
-                    _ => {
-                        let (lo, hi) = (cut.lo[cell], cut.hi[cell]);
-                        let up = past.reach(cell, lo) + future.reach(cell, hi);
-                        up.min(past.reach(cell, hi) + future.reach(cell, lo)) + hi - lo
-                    }
-                };
-                (0..cells).map(|cell| i32::from(cost(cell))).sum::<i32>()
-            };
-            dense.tabulated(4, [past, future], cells, |cut, cost| {
-                cut.solve(&row, cells, steps, cost);
-            });
-            sparse.cheapest_sparse(&row, 4, steps, past, future, cells);
-            prop_assert_eq!(total(&dense), total(&sparse));
-            prop_assert_eq!(sparse.len.iter().sum::<u32>() as usize, row.len());
-            prop_assert!(sparse.len.iter().all(|&len| len as usize <= steps));
-            dense.solve(&row, cells, steps, &RangeCost);
-            sparse.narrowest_sparse(&row, cells, steps);
-            let range = |cut: &Cut| cut.lo.iter().zip(&cut.hi).map(|(lo, hi)| hi - lo).sum::<i16>();
-            prop_assert_eq!(range(&dense), range(&sparse));
         }
     }
 }

@@ -2,22 +2,23 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::level_runs::RunSlots;
-use super::{Arranged, Bound, Family, OrderError, Problem};
 use crate::geometry::Reach;
 use crate::level::LevelMatrix;
 use crate::observer::Observer;
 use crate::order::chain::boundary::{Boundary, CoreBoundary};
-use crate::order::extra_steps::{ExtraSteps, Relaxed, relax};
-use crate::order::quantile;
-use crate::order::reach_core::allot::Load;
-use crate::order::reach_core::demand::{Demand, Levels};
-use crate::order::reach_core::plan::FixedPlan;
-use crate::order::reach_core::slots::CoreSlots;
-use crate::order::reach_core::{self, Work, bound, fixed, phases};
+use crate::order::extra_steps::ExtraSteps;
+use crate::order::families::family::{Arranged, Bound, Family, OrderError, Problem};
+use crate::order::families::level_runs::RunSlots;
+use crate::order::families::reach_core::allot::Load;
+use crate::order::families::reach_core::demand::{Demand, Levels};
+use crate::order::families::reach_core::plan::FixedPlan;
+use crate::order::families::reach_core::slots::CoreSlots;
+use crate::order::families::reach_core::{self, Work, bound, fixed, phases};
+use crate::order::families::sorted_rows::quantile;
+use crate::order::families::sorted_rows::step_budget::{Relaxed, relax};
 use crate::order::rows::profile::Profiles;
 use crate::order::slots::Slots;
-use crate::order::slots::level_runs::Visits;
+use crate::order::slots::level_runs::LevelRuns;
 
 /// Plans in which a weight may sit in any cell of the core.
 pub struct AnyCell<'a> {
@@ -44,7 +45,7 @@ impl<'a> AnyCell<'a> {
         let (problem, wiring) = (self.problem, self.problem.wiring);
         let rows = layers.iter().map(Profiles::rows);
         let runs = match relax(layers, wiring.core_rows, wiring.cells, extra)? {
-            Relaxed::Fixed(fixed) => fixed.visits,
+            Relaxed::Fixed(fixed) => fixed.level_runs,
             Relaxed::Layers(relaxed) => {
                 let arrangement = quantile::arrange(
                     &relaxed,
@@ -54,7 +55,7 @@ impl<'a> AnyCell<'a> {
                     problem.effort,
                     problem.seed,
                 );
-                Visits::of(&arrangement, &relaxed)
+                LevelRuns::of(&arrangement, &relaxed)
             }
         };
         let writes = runs.writes();

@@ -9,7 +9,6 @@ use crate::observer::Observer;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::cost::objective::{Objective, Payment};
 use crate::order::extra_steps::ExtraSteps;
-use crate::order::fixed::TooFewCells;
 use crate::order::slots::Slots;
 use crate::order::{Effort, Rows};
 
@@ -110,12 +109,6 @@ pub enum OrderError {
     /// The observer wants to stop.
     #[error("interrupted")]
     Interrupted,
-}
-
-impl From<TooFewCells> for OrderError {
-    fn from(TooFewCells { needed }: TooFewCells) -> Self {
-        Self::TooFewCells { needed }
-    }
 }
 
 /// Memory of a layer's slots of sweeps, bytes: the timeline's 26 bytes a cell, directions, signatures; and a profile for each row.

@@ -2,13 +2,13 @@
 
 use super::family::Problem;
 use crate::geometry::{EMPTY, Reach};
-use crate::order::slots::level_runs::Visits;
+use crate::order::slots::level_runs::LevelRuns;
 use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots, Stages};
 
 /// Layers whose cells have lists of level runs.
 pub struct RunSlots {
-    runs: Visits,
+    runs: LevelRuns,
     stages: Stages,
     reach: Reach,
     top: i16,
@@ -16,7 +16,7 @@ pub struct RunSlots {
 
 impl RunSlots {
     /// Layers of `rows` rows.
-    pub fn new(runs: Visits, rows: impl Iterator<Item = usize>, problem: &Problem) -> Self {
+    pub fn new(runs: LevelRuns, rows: impl Iterator<Item = usize>, problem: &Problem) -> Self {
         let stages = Stages::of(rows.map(|rows| rows.div_ceil(problem.wiring.core_rows)));
         Self { runs, stages, reach: problem.reach, top: problem.wiring.top }
     }

@@ -11,11 +11,11 @@ mod any_cell;
 mod around_faults;
 mod bundles;
 mod family;
-mod lanes;
+pub mod lanes;
 mod level_runs;
 mod pulse_lanes;
-mod row_objective;
-mod sorted_rows;
+pub mod reach_core;
+pub mod sorted_rows;
 mod stored;
 mod swept;
 
@@ -27,10 +27,14 @@ type Begin = for<'a> fn(&'a Problem) -> Option<Box<dyn Family + 'a>>;
 
 /// All families but the last; the first that serves a problem plans it.
 const FAMILIES: [Begin; 5] = [
+    // Reach `core`.
     |problem| Some(Box::new(any_cell::AnyCell::new(problem)?)),
+    // Rows share inputs.
     |problem| Some(Box::new(bundles::Bundled::new(problem)?)),
+    // An input for every weight cell, reach `row`: damaged cores, and intact ones.
     |problem| Some(Box::new(around_faults::AroundFaults::new(problem)?)),
     |problem| Some(Box::new(sorted_rows::SortedRows::new(problem)?)),
+    // Reach `lane`, paid by the pulse.
     |problem| Some(Box::new(pulse_lanes::PulseLanes::new(problem)?)),
 ];
 

@@ -56,6 +56,12 @@ impl Profiles {
         self.steps.unwrap_or(self.cols.div_ceil(cells))
     }
 
+    /// Tile rows on so many core rows.
+    #[must_use]
+    pub fn tile_rows(&self, core_rows: usize) -> usize {
+        self.rows.div_ceil(core_rows)
+    }
+
     /// Weights of a row that need a place.
     #[must_use]
     pub fn count(&self, row: usize) -> usize {
@@ -119,6 +125,11 @@ impl Profiles {
             *q = run.as_ref().map_or(0, |(level, _)| *level);
         }
     }
+}
+
+/// The stages of layers that run one after the other, a tile row each: their numbers, and their layers.
+pub fn stages(layers: &[Profiles], core_rows: usize) -> impl Iterator<Item = (usize, &Profiles)> {
+    layers.iter().flat_map(move |layer| std::iter::repeat_n(layer, layer.tile_rows(core_rows))).enumerate()
 }
 
 /// Fills `table[v + B]` with the number of `levels` below `v`.

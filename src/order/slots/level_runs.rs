@@ -7,11 +7,12 @@ use std::ops::Range;
 
 use crate::geometry::EMPTY;
 use crate::order::chain::directions::Arrangement;
-use crate::order::rows::profile::Profiles;
+use crate::order::chain::timeline::Timeline;
+use crate::order::rows::profile::{Profiles, stages};
 
 /// Steps in a row in which a cell holds one level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct LevelRun {
     /// The signed level.
     pub level: i16,
     /// First step, in the stage.
@@ -22,7 +23,7 @@ pub struct Run {
 
 /// What a whole network's cells serve, stage by stage, core row by core row, cell by cell.
 #[derive(Clone, Debug)]
-pub struct Visits {
+pub struct LevelRuns {
     core_rows: usize,
     cells: usize,
     /// Steps of each stage.
@@ -31,10 +32,10 @@ pub struct Visits {
     row: Vec<u32>,
     /// Where the runs of each cell of each slot begin; one more at the end.
     first_run: Vec<u32>,
-    runs: Vec<Run>,
+    runs: Vec<LevelRun>,
 }
 
-impl Visits {
+impl LevelRuns {
     /// No stage yet.
     #[must_use]
     pub fn new(core_rows: usize, cells: usize) -> Self {
@@ -55,52 +56,57 @@ impl Visits {
     pub fn push_cell(&mut self, served: impl IntoIterator<Item = (i16, u32)>) {
         let mut first = 0;
         for (level, count) in served {
-            self.runs.push(Run { level, first, count });
+            self.runs.push(LevelRun { level, first, count });
             first += count;
         }
         self.first_run.push(self.runs.len() as u32);
     }
 
     /// Adds a cell with these runs, which may leave steps between them.
-    pub fn push_runs(&mut self, runs: &[Run]) {
+    pub fn push_runs(&mut self, runs: &[LevelRun]) {
         self.runs.extend_from_slice(runs);
         self.first_run.push(self.runs.len() as u32);
+    }
+
+    /// What the cells serve in the slots of `timeline`, slot after slot: `fill` adds the cells of the slot of a stage, whose layer has this profile, and
+    /// of a core row, which holds an output row or [`EMPTY`].
+    pub fn of_slots(
+        layers: &[Profiles],
+        timeline: &Timeline,
+        mut fill: impl FnMut(&mut Self, &Profiles, (usize, usize), u32),
+    ) -> Self {
+        let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
+        let mut runs = Self::new(core_rows, cells);
+        for (stage, layer) in stages(layers, core_rows) {
+            runs.push_stage(layer.steps(cells));
+            for core_row in 0..core_rows {
+                let row = timeline.row(stage, core_row);
+                runs.push_slot(row);
+                fill(&mut runs, layer, (stage, core_row), row);
+            }
+        }
+        runs
     }
 
     /// The same as an arrangement that sweeps: the layers' profiles say which levels lie in a chunk, and their steps.
     #[must_use]
     pub fn of(arrangement: &Arrangement, layers: &[Profiles]) -> Self {
         let timeline = &arrangement.timeline;
-        let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
-        let mut visits = Self::new(core_rows, cells);
-        let (mut order, mut begins) = (Vec::new(), Vec::new());
-        let mut stage = 0;
-        for layer in layers {
-            for _ in 0..layer.rows().div_ceil(core_rows) {
-                visits.push_stage(layer.steps(cells));
-                for core_row in 0..core_rows {
-                    let row = timeline.row(stage, core_row);
-                    visits.push_slot(row);
-                    let rising = arrangement.rising(stage, core_row);
-                    let chunks = timeline.chunks(stage, core_row);
-                    chunks.begins(&mut order, &mut begins);
-                    for (cell, &len) in chunks.len.iter().enumerate() {
-                        if row == EMPTY || len == 0 {
-                            visits.push_cell([]);
-                            continue;
-                        }
-                        let chunk = begins[cell]..begins[cell] + len;
-                        let mut served: Vec<(i16, u32)> = levels_of(layer, row as usize, chunk).collect();
-                        if !rising[cell] {
-                            served.reverse();
-                        }
-                        visits.push_cell(served);
-                    }
+        let (mut order, mut begins, mut served) = (Vec::new(), Vec::new(), Vec::new());
+        Self::of_slots(layers, timeline, |runs, layer, (stage, core_row), row| {
+            let (chunks, rising) = (timeline.chunks(stage, core_row), arrangement.rising(stage, core_row));
+            chunks.begins(&mut order, &mut begins);
+            for (cell, &len) in chunks.len.iter().enumerate() {
+                served.clear();
+                if row != EMPTY && len > 0 {
+                    served.extend(levels_of(layer, row as usize, begins[cell]..begins[cell] + len));
                 }
-                stage += 1;
+                if !rising[cell] {
+                    served.reverse();
+                }
+                runs.push_cell(served.iter().copied());
             }
-        }
-        visits
+        })
     }
 
     /// Core rows R.
@@ -135,12 +141,12 @@ impl Visits {
 
     /// What a cell serves in a slot, in order.
     #[must_use]
-    pub fn runs(&self, stage: usize, core_row: usize, cell: usize) -> &[Run] {
+    pub fn runs(&self, stage: usize, core_row: usize, cell: usize) -> &[LevelRun] {
         &self.runs[self.range(stage, core_row, cell)]
     }
 
     /// The same, to move them within the stage.
-    pub fn runs_mut(&mut self, stage: usize, core_row: usize, cell: usize) -> &mut [Run] {
+    pub fn runs_mut(&mut self, stage: usize, core_row: usize, cell: usize) -> &mut [LevelRun] {
         let range = self.range(stage, core_row, cell);
         &mut self.runs[range]
     }

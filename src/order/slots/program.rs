@@ -3,7 +3,7 @@
 //! Whatever the order, a row's work on its core row comes down to two tables of `steps x cells`. Everything behind the order
 //! (the tally of writes, the encoder) reads these tables and nothing else.
 
-use super::level_runs::Run;
+use super::level_runs::LevelRun;
 use crate::geometry::{DARK, IDLE};
 use crate::order::chain::timeline::Chunks;
 use crate::simd::simd;
@@ -187,7 +187,13 @@ impl Program {
 
     /// Each cell works through its runs; within a level, columns go to the cells in ascending order as time goes on. Weights of level 0 that
     /// no run has room for are left out.
-    pub fn runs<'a>(&mut self, row: &[i16], steps: usize, top: i16, cells: impl ExactSizeIterator<Item = &'a [Run]>) {
+    pub fn runs<'a>(
+        &mut self,
+        row: &[i16],
+        steps: usize,
+        top: i16,
+        cells: impl ExactSizeIterator<Item = &'a [LevelRun]>,
+    ) {
         self.place(steps, cells);
         let mut next = self.sort_columns(row, top);
         self.feed(&mut next, top);
@@ -199,7 +205,7 @@ impl Program {
         row: &[i16],
         steps: usize,
         top: i16,
-        cells: impl ExactSizeIterator<Item = &'a [Run]>,
+        cells: impl ExactSizeIterator<Item = &'a [LevelRun]>,
     ) {
         let width = cells.len();
         self.place(steps, cells);
@@ -254,7 +260,7 @@ impl Program {
         }
     }
 
-    fn place<'a>(&mut self, steps: usize, cells: impl ExactSizeIterator<Item = &'a [Run]>) {
+    fn place<'a>(&mut self, steps: usize, cells: impl ExactSizeIterator<Item = &'a [LevelRun]>) {
         let width = cells.len();
         self.reset(steps, width);
         for (cell, runs) in cells.enumerate() {
@@ -374,18 +380,19 @@ mod tests {
             let mut cut = Cut::default();
             cut.narrowest(&sorted, cells, steps);
             // Cells with idle places serve their chunks in any order.
+            let (mut lo, mut hi, mut len) = (cut.chunks().lo.to_vec(), cut.chunks().hi.to_vec(), cut.chunks().len.to_vec());
             if sorted.len() < cells * steps {
-                cut.lo.rotate_left(1);
-                cut.hi.rotate_left(1);
-                cut.len.rotate_left(1);
+                lo.rotate_left(1);
+                hi.rotate_left(1);
+                len.rotate_left(1);
             }
-            program.chunks(&row, steps, 7, Chunks { lo: &cut.lo, hi: &cut.hi, len: &cut.len }, &rising);
+            program.chunks(&row, steps, 7, Chunks { lo: &lo, hi: &hi, len: &len }, &rising);
             multiplied_once(&program, &row)?;
             for (cell, &rises) in rising.iter().enumerate() {
                 let visited: Vec<i16> = program.level[cell..].iter().step_by(cells).copied().filter(|l| *l != IDLE).collect();
-                prop_assert_eq!(visited.len(), cut.len[cell] as usize);
-                if let (Some(lo), Some(hi)) = (visited.iter().min(), visited.iter().max()) {
-                    prop_assert_eq!((*lo, *hi), (cut.lo[cell], cut.hi[cell]));
+                prop_assert_eq!(visited.len(), len[cell] as usize);
+                if let (Some(low), Some(high)) = (visited.iter().min(), visited.iter().max()) {
+                    prop_assert_eq!((*low, *high), (lo[cell], hi[cell]));
                     let in_order = if rises { visited.is_sorted() } else { visited.iter().rev().is_sorted() };
                     prop_assert!(in_order);
                 }

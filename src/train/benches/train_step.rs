@@ -40,6 +40,7 @@ impl Run {
             scale: ScaleMode::Layer,
             input_bits: Some(4),
             quant_noise: 1.0,
+            noise: None,
         };
         let spec = ModelSpec {
             name: "vgg8".into(),
@@ -70,7 +71,7 @@ impl Run {
         let start = Instant::now();
         if let Some(method) = self.method {
             for mut slot in self.model.all_pcm() {
-                apply(method, Core { rows: 64, columns: 64 }, &mut slot, 1.0);
+                apply(method, Core { rows: 64, columns: 64 }, None, &mut slot, 1.0);
             }
         }
         let loss = start.elapsed();

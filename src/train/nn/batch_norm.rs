@@ -78,6 +78,54 @@ impl BatchNorm {
         self.running_mean.len()
     }
 
+    /// `scale` and `shift` with `y = scale x + shift`: with the statistics of the batch, which the running ones follow, or with the running ones.
+    pub(super) fn scale_and_shift(&mut self, x: &Tensor, training: bool) -> (Vec<f32>, Vec<f32>) {
+        let c = self.channels();
+        self.mean.resize(c, 0.0);
+        self.invstd.resize(c, 0.0);
+        if training {
+            self.observe(x);
+        } else {
+            self.mean.copy_from_slice(&self.running_mean);
+            let eps = self.eps;
+            self.invstd.iter_mut().zip(&self.running_var).for_each(|(i, v)| *i = 1.0 / (v + eps).sqrt());
+        }
+        self.last_scale_and_shift()
+    }
+
+    /// Those of the last forward pass.
+    pub(super) fn last_scale_and_shift(&self) -> (Vec<f32>, Vec<f32>) {
+        // gamma (x - mean) invstd + beta = x scale + shift
+        let scale: Vec<f32> = self.weight.value.iter().zip(&self.invstd).map(|(g, i)| g * i).collect();
+        let shift = (0..self.channels()).map(|k| self.bias.value[k] - self.mean[k] * scale[k]).collect();
+        (scale, shift)
+    }
+
+    /// Means of the last forward pass.
+    pub(super) fn last_mean(&self) -> &[f32] {
+        &self.mean
+    }
+
+    /// From `sum dy` and `sum dy (x - mean)` over `n` pixels: adds to the gradients of `gamma` and `beta`, and returns `a`, `b`, `d` with
+    /// `dx = a dy + b x + d`.
+    pub(super) fn gradients(&mut self, sum: &[f64], sum_x: &[f64], n: f64) -> [Vec<f32>; 3] {
+        // With xhat = (x - mean) invstd and N pixels:
+        //   dbeta = sum dy, dgamma = sum dy xhat, dx = gamma invstd (dy - dbeta / N - xhat dgamma / N)
+        let c = self.channels();
+        let (mut a, mut b, mut d) = (vec![0.0; c], vec![0.0; c], vec![0.0; c]);
+        for k in 0..c {
+            let (mean, invstd) = (f64::from(self.mean[k]), f64::from(self.invstd[k]));
+            let dgamma = sum_x[k] * invstd;
+            self.weight.grad[k] += dgamma as f32;
+            self.bias.grad[k] += sum[k] as f32;
+            let gain = f64::from(self.weight.value[k]) * invstd;
+            a[k] = gain as f32;
+            b[k] = (-gain * dgamma * invstd / n) as f32;
+            d[k] = (gain * (mean * invstd * dgamma - sum[k]) / n) as f32;
+        }
+        [a, b, d]
+    }
+
     /// Sets `mean` and `invstd` from the batch and moves the running statistics.
     fn observe(&mut self, x: &Tensor) {
         let c = self.channels();
@@ -172,18 +220,7 @@ impl Layer for BatchNorm {
 
     fn forward(&mut self, mut x: Tensor, ctx: &mut Ctx) -> Tensor {
         let c = self.channels();
-        self.mean.resize(c, 0.0);
-        self.invstd.resize(c, 0.0);
-        if ctx.training() {
-            self.observe(&x);
-        } else {
-            self.mean.copy_from_slice(&self.running_mean);
-            let eps = self.eps;
-            self.invstd.iter_mut().zip(&self.running_var).for_each(|(i, v)| *i = 1.0 / (v + eps).sqrt());
-        }
-        // gamma (x - mean) invstd + beta = x scale + shift
-        let scale: Vec<f32> = self.weight.value.iter().zip(&self.invstd).map(|(g, i)| g * i).collect();
-        let shift: Vec<f32> = (0..c).map(|k| self.bias.value[k] - self.mean[k] * scale[k]).collect();
+        let (scale, shift) = self.scale_and_shift(&x, ctx.training());
         let part = crate::nn::par::part_size(x.shape.pixels()) * c;
         ctx.give(std::mem::take(&mut self.x).data);
         if !ctx.training() {
@@ -220,20 +257,7 @@ impl Layer for BatchNorm {
                 sum_x[k] += f64::from(sx[k]);
             }
         }
-        // With xhat = (x - mean) invstd and N pixels:
-        //   dbeta = sum dy, dgamma = sum dy xhat, dx = gamma invstd (dy - dbeta / N - xhat dgamma / N)
-        let n = dy.shape.pixels() as f64;
-        let (mut a, mut b, mut d) = (vec![0.0; c], vec![0.0; c], vec![0.0; c]);
-        for k in 0..c {
-            let (mean, invstd) = (f64::from(self.mean[k]), f64::from(self.invstd[k]));
-            let dgamma = sum_x[k] * invstd;
-            self.weight.grad[k] += dgamma as f32;
-            self.bias.grad[k] += sum[k] as f32;
-            let gain = f64::from(self.weight.value[k]) * invstd;
-            a[k] = gain as f32;
-            b[k] = (-gain * dgamma * invstd / n) as f32;
-            d[k] = (gain * (mean * invstd * dgamma - sum[k]) / n) as f32;
-        }
+        let [a, b, d] = self.gradients(&sum, &sum_x, dy.shape.pixels() as f64);
         let part = crate::nn::par::part_size(dy.shape.pixels()) * c;
         let pairs = dy.data.par_chunks_mut(part).zip(self.x.data.par_chunks(part));
         pairs.for_each(|(dy, x)| simd(|| input_gradient(dy, x, &a, &b, &d)));

@@ -5,7 +5,7 @@
 use super::ctx::Ctx;
 use super::error::ShapeError;
 use super::im2col::{self, Geometry};
-use super::matmul::{add_bias, bias_gradient};
+use super::matmul::bias_gradient;
 use super::tensor::{Shape, Tensor};
 use super::winograd::{self, LANES, Size};
 
@@ -104,22 +104,19 @@ impl Convolution {
         let mut y = ctx.tensor(spec.out_shape(x.shape).unwrap_or_default());
         let saved = if spec.winograd() {
             let size = Size::for_output(y.shape.h, y.shape.w);
-            let saved = winograd::forward(size, &x, w, &mut y, spec.pad, ctx);
+            let saved = winograd::forward(size, &x, w, bias, &mut y, spec.pad, ctx);
             ctx.give(x.data);
             Saved::Winograd(size, saved)
         } else {
             let mut filters = ctx.take(w.len());
             im2col::filters(w, spec.geometry(), spec.cin, spec.cout, &mut filters);
-            im2col::forward(&x, &filters, &mut y, spec.geometry());
+            im2col::forward(&x, &filters, bias, &mut y, spec.geometry());
             Saved::Columns { x, filters }
         };
         self.release(ctx);
         self.saved = saved;
         if !ctx.training() {
             self.release(ctx);
-        }
-        if let Some(b) = bias {
-            add_bias(&mut y, b);
         }
         y
     }

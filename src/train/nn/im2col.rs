@@ -5,7 +5,7 @@
 //! `[ky][kx][channel][cout]`. The copy runs over contiguous channels.
 
 use super::ctx::Ctx;
-use super::par::{gemm, parts};
+use super::par::{gemm, parts, simd};
 use super::tensor::{Shape, Tensor, matrix, matrix_mut};
 use ndarray::s;
 use rayon::prelude::*;
@@ -42,8 +42,8 @@ pub(crate) fn filters(w: &[f32], g: Geometry, cin: usize, cout: usize, out: &mut
     }
 }
 
-/// `y = conv(x, w)` with filters as [`filters`] arranges them.
-pub(crate) fn forward(x: &Tensor, filters: &[f32], y: &mut Tensor, g: Geometry) {
+/// `y = conv(x, w) + bias` with filters as [`filters`] arranges them.
+pub(crate) fn forward(x: &Tensor, filters: &[f32], bias: Option<&[f32]>, y: &mut Tensor, g: Geometry) {
     let (xs, ys) = (x.shape, y.shape);
     let ranges = parts(xs.n);
     let size = ranges.first().map_or(1, |r| r.len());
@@ -52,16 +52,32 @@ pub(crate) fn forward(x: &Tensor, filters: &[f32], y: &mut Tensor, g: Geometry) 
         for lines in blocks(&samples, xs, ys, g) {
             let pixels = lines.len() * ys.w;
             let y = &mut y[(lines.start - samples.start * ys.h) * ys.w * ys.c..][..pixels * ys.c];
-            let mut y = matrix_mut(y, pixels, ys.c);
+            let mut product = matrix_mut(y, pixels, ys.c);
             for group in 0..g.groups {
                 gather(&x.data, xs, ys, g, group, lines.clone(), &mut columns);
                 let depth = g.depth(xs.c);
                 let out = channels_of(group, g, ys.c);
                 let w = matrix(filters, depth, ys.c);
-                gemm(matrix(&columns, pixels, depth), w.slice(s![.., out.clone()]), 0.0, y.slice_mut(s![.., out]));
+                gemm(
+                    matrix(&columns, pixels, depth),
+                    w.slice(s![.., out.clone()]),
+                    0.0,
+                    product.slice_mut(s![.., out]),
+                );
+            }
+            if let Some(bias) = bias {
+                // While the block is in the cache.
+                simd(|| add_to_rows(y, bias));
             }
         }
     });
+}
+
+#[inline(always)]
+fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
+    for row in rows.chunks_exact_mut(bias.len()) {
+        row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+    }
 }
 
 /// Adds to `dw` (`[cout][cin/groups][ky][kx]`) and writes `dx` when it is asked for.

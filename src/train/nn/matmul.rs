@@ -2,7 +2,7 @@
 
 use super::ctx::Ctx;
 use super::error::ShapeError;
-use super::par::{gemm, part_size, parts};
+use super::par::{gemm, part_size, parts, simd};
 use super::tensor::{Shape, Tensor, matrix, matrix_mut};
 use rayon::prelude::*;
 
@@ -89,6 +89,13 @@ pub(crate) fn add_bias(y: &mut Tensor, b: &[f32]) {
     });
 }
 
+#[inline(always)]
+fn add_rows(rows: &[f32], sum: &mut [f32]) {
+    for row in rows.chunks_exact(sum.len()) {
+        sum.iter_mut().zip(row).for_each(|(s, d)| *s += d);
+    }
+}
+
 /// `db[o] += sum dy[.., o]`, part by part, then over the parts in order.
 pub(crate) fn bias_gradient(dy: &Tensor, db: &mut [f32]) {
     let c = db.len();
@@ -96,9 +103,7 @@ pub(crate) fn bias_gradient(dy: &Tensor, db: &mut [f32]) {
         .into_par_iter()
         .map(|pixels| {
             let mut sum = vec![0.0; c];
-            for dy in dy.data[pixels.start * c..pixels.end * c].chunks(c) {
-                sum.iter_mut().zip(dy).for_each(|(s, d)| *s += d);
-            }
+            simd(|| add_rows(&dy.data[pixels.start * c..pixels.end * c], &mut sum));
             sum
         })
         .collect();

@@ -4,7 +4,7 @@
 //! tensor, ctx, par   activations, the context of a pass, parallel work with a fixed split
 //! param, layer       named arrays with their gradients; what every layer can do
 //! matmul, convolution (im2col, winograd)   the products
-//! linear, conv2d, batch_norm, relu, pool, shape, dropout, residual   the layers
+//! linear, conv2d, batch_norm, relu, norm_relu, pool, shape, dropout, residual   the layers
 //! pcm, input_quant   what a photonic core does to weights and inputs: pcm_linear, pcm_conv2d
 //! product            a layer's product that somebody else computes, as the simulated core: core_layer
 //! loss               softmax cross entropy
@@ -28,6 +28,7 @@ pub mod linear;
 pub mod loss;
 pub mod matmul;
 pub mod model;
+pub mod norm_relu;
 pub mod par;
 pub mod param;
 pub mod pcm;

@@ -16,6 +16,7 @@ use super::dropout::Dropout;
 use super::error::ShapeError;
 use super::layer::Layer;
 use super::linear::Linear;
+use super::norm_relu::NormRelu;
 use super::pcm::PcmSettings;
 use super::pcm_conv2d::PcmConv2d;
 use super::pcm_linear::PcmLinear;
@@ -129,8 +130,7 @@ impl Builder<'_> {
     fn basic_block(&mut self, cin: usize, cout: usize, stride: usize, project: bool) -> Residual {
         let mut body = Sequential::new();
         self.conv(&mut body, "conv1", ConvSpec { stride, ..ConvSpec::same(cin, cout, 3) }, false);
-        body.push("bn1", BatchNorm::new(cout));
-        body.push("relu", Relu::default());
+        body.push("bn1", NormRelu::new(cout));
         self.conv(&mut body, "conv2", ConvSpec::same(cout, cout, 3), false);
         body.push("bn2", BatchNorm::new(cout));
         let shortcut = if stride == 1 && cin == cout {
@@ -149,8 +149,7 @@ impl Builder<'_> {
     fn resnet(&mut self, spec: &ModelSpec, widths: &[usize], blocks: &[usize], project: bool) -> Sequential {
         let mut m = Sequential::new();
         self.conv(&mut m, "conv1", ConvSpec::same(spec.input.c, widths[0], 3), false);
-        m.push("bn1", BatchNorm::new(widths[0]));
-        m.push("relu", Relu::default());
+        m.push("bn1", NormRelu::new(widths[0]));
         let mut cin = widths[0];
         for (stage, (&width, &count)) in widths.iter().zip(blocks).enumerate() {
             for b in 0..count {
@@ -169,7 +168,13 @@ impl Builder<'_> {
     fn vgg(&mut self, spec: &ModelSpec, plan: &[usize]) -> Sequential {
         let mut m = Sequential::new();
         let (mut cin, mut shape, mut n) = (spec.input.c, (spec.input.h, spec.input.w), 0);
-        for &width in plan {
+        let mut pooled = false;
+        for (i, &width) in plan.iter().enumerate() {
+            if width == 0 && pooled {
+                // Done already, with the batch norm.
+                (shape, n, pooled) = ((shape.0 / 2, shape.1 / 2), n + 1, false);
+                continue;
+            }
             if width == 0 {
                 m.push(format!("features.{n}"), MaxPool::new(2, 2));
                 shape = (shape.0 / 2, shape.1 / 2);
@@ -177,8 +182,10 @@ impl Builder<'_> {
                 continue;
             }
             self.conv(&mut m, format!("features.{n}"), ConvSpec::same(cin, width, 3), true);
-            m.push(format!("features.{}", n + 1), BatchNorm::new(width));
-            m.push(format!("features.{}", n + 2), Relu::default());
+            let even = shape.0.is_multiple_of(2) && shape.1.is_multiple_of(2);
+            pooled = even && plan.get(i + 1) == Some(&0);
+            let norm = if pooled { NormRelu::pooled(width) } else { NormRelu::new(width) };
+            m.push(format!("features.{}", n + 1), norm);
             (cin, n) = (width, n + 3);
         }
         m.push("flatten", Flatten::default());

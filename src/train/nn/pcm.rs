@@ -9,9 +9,11 @@
 //! Unlike the reference implementation of ELight, the value that the forward pass uses is always that of the level (there,
 //! weights between the levels 0 and 1 are multiplied as level 1 although 0 is written).
 
+use super::ctx::{Ctx, mix};
 use super::par::{part_size, simd};
 use super::param::Param;
 use super::tanh::tanh;
+use crate::noise::{Draw, NoiseModel, WriteId};
 use elight::level::{DeviceProfile, LevelMatrix, Quantizer, Reparam, ScaleMode, Scales, Transmission};
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -29,6 +31,17 @@ pub struct PcmSettings {
     pub input_bits: Option<u8>,
     /// Probability with which an input element is quantized in training (1 quantizes all of them).
     pub quant_noise: f32,
+    /// What the cells hold instead of their levels while the network learns; none: exactly their levels.
+    pub noise: Option<Arc<CellNoise>>,
+}
+
+/// Noise of the cells in training: in every step a core is drawn anew.
+#[derive(Clone, Debug)]
+pub struct CellNoise {
+    /// The statistics.
+    pub model: NoiseModel,
+    /// Seconds from the write to the reading.
+    pub age_seconds: f64,
 }
 
 /// How the level changes with the weight.
@@ -46,6 +59,9 @@ pub struct PcmWeight {
     quantizer: Arc<Quantizer>,
     slope: Slope,
     reparam: Reparam,
+    noise: Option<Arc<CellNoise>>,
+    /// State of a cell that lets no light through.
+    floor: f64,
     matrix: LevelMatrix,
     values: Vec<f32>,
     dvalues: Vec<f32>,
@@ -85,7 +101,10 @@ impl PcmWeight {
             ScaleMode::Row => Scales::Rows(vec![0.0; rows]),
         };
         let n = rows * cols;
+        let t = settings.device.transmissions();
         Self {
+            noise: settings.noise.clone(),
+            floor: -t[0] / (t[t.len() - 1] - t[0]),
             quantizer: Arc::new(quantizer),
             slope,
             reparam: settings.reparam,
@@ -125,6 +144,43 @@ impl PcmWeight {
                     unit[1..].iter().rev().map(|v| -v * scale).chain(unit.iter().map(|v| v * scale)).collect();
                 for (v, l) in values.iter_mut().zip(levels) {
                     *v = table[(i32::from(*l) + top as i32) as usize];
+                }
+            },
+        );
+    }
+
+    /// After [`refresh`](Self::refresh) in training, where there is noise: the values that cells written now would have, a plus and a minus cell for
+    /// each weight. Drawn anew in every step, from the seed, the step and the layer's `stream`.
+    pub fn disturb(&mut self, ctx: &Ctx, stream: u64) {
+        let Some(noise) = self.noise.as_deref().filter(|_| ctx.training()) else { return };
+        let seed = mix(mix(mix(ctx.seed) ^ ctx.step) ^ stream);
+        let draw = Draw::new(Some(&noise.model), seed, noise.age_seconds, self.floor);
+        let states = self.quantizer.unit_values();
+        let LevelMatrix { cols, levels, scales, .. } = &self.matrix;
+        let cols = (*cols).max(1);
+        // State and key of the cells of a weight.
+        let cells = |i: usize, level: i16| {
+            let x = |level: i16| states[level.max(0) as usize];
+            let id = |side: u64| WriteId { pcm: 2 * i as u64 + side, write: 1 };
+            [(x(level), id(0)), (x(-level), id(1))]
+        };
+        let mut gain = 1.0;
+        if draw.compensated() {
+            let light = levels.par_chunks(cols).enumerate().map(|(row, levels)| {
+                let all = levels.iter().enumerate().flat_map(|(c, level)| cells(row * cols + c, *level));
+                all.fold([0.0; 2], |[then, now], (x, id)| [then + draw.written(x, id), now + draw.aged(x, id)])
+            });
+            // Row by row, in order: the same bits for any number of threads.
+            let rows: Vec<[f64; 2]> = light.collect();
+            let [then, now] = rows.iter().fold([0.0; 2], |a, b| [a[0] + b[0], a[1] + b[1]]);
+            gain = if now > 0.0 { then / now } else { 1.0 };
+        }
+        self.values.par_chunks_mut(cols).zip(levels.par_chunks(cols)).enumerate().for_each(
+            |(row, (values, levels))| {
+                let scale = f64::from(scales.of_row(row)) * gain;
+                for (c, (value, level)) in values.iter_mut().zip(levels).enumerate() {
+                    let [plus, minus] = cells(row * cols + c, *level).map(|(x, id)| draw.read(x, id, ctx.step));
+                    *value = ((plus - minus) * scale) as f32;
                 }
             },
         );
@@ -229,4 +285,66 @@ fn sum(x: &[f32]) -> f64 {
         sums.iter_mut().zip(block).for_each(|(s, x)| *s += x);
     }
     sums.iter().chain(rest).map(|s| f64::from(*s)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::ctx::Mode;
+    use crate::nn::gradcheck::noise;
+
+    fn weight(model: Option<&str>, age_seconds: f64, w: &[f32]) -> PcmWeight {
+        let settings = PcmSettings {
+            device: DeviceProfile::load("elight", Some(4)).unwrap(),
+            reparam: Reparam::None,
+            scale: ScaleMode::Layer,
+            input_bits: None,
+            quant_noise: 1.0,
+            noise: model.map(|m| Arc::new(CellNoise { model: NoiseModel::load(m).unwrap(), age_seconds })),
+        };
+        let mut pcm = PcmWeight::new(&settings, 1, w.len());
+        pcm.refresh(w);
+        pcm
+    }
+
+    /// The values have the mean and the deviation of the model; another step or layer draws others, the same step the same; evaluation draws none.
+    #[test]
+    fn cells_are_drawn_as_the_model_says() {
+        let w = vec![1.0f32; 20_000];
+        let mut pcm = weight(Some("optical-pcm"), 0.0, &w);
+        let exact = pcm.values().to_vec();
+        let mut ctx = Ctx::new(Mode::Eval, 5);
+        pcm.disturb(&ctx, 1);
+        assert_eq!(pcm.values(), exact);
+        ctx = Ctx::new(Mode::Train, 5);
+        let mut drawn = |ctx: &Ctx, stream| {
+            pcm.disturb(ctx, stream);
+            pcm.values().to_vec()
+        };
+        let first = drawn(&ctx, 1);
+        let n = first.len() as f64;
+        let mean = first.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+        let deviation = (first.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n).sqrt();
+        // Half a percent of the range for the plus and for the minus cell.
+        let sigma = 0.005 * 2f64.sqrt();
+        assert!((mean - 1.0).abs() < 0.03 * sigma && (deviation / sigma - 1.0).abs() < 0.03, "{mean} {deviation}");
+        assert_ne!(first, drawn(&ctx, 2));
+        assert_eq!(first, drawn(&ctx, 1));
+        ctx.step = 1;
+        assert_ne!(first, drawn(&ctx, 1));
+    }
+
+    /// What drift takes from all cells together is given back.
+    #[test]
+    fn drift_is_compensated() {
+        let mut w = vec![0.0f32; 20_000];
+        noise(&mut w, 1.0, 3);
+        let mut pcm = weight(Some("electrical-pcm"), 86_400.0, &w);
+        let exact = pcm.values().to_vec();
+        pcm.disturb(&Ctx::new(Mode::Train, 5), 1);
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+        // The part of the exact weights that is left: without compensation about 0.66.
+        let left = dot(pcm.values(), &exact) / dot(&exact, &exact);
+        assert!((left - 1.0).abs() < 0.1, "{left}");
+    }
 }

@@ -17,6 +17,7 @@ pub struct PcmConv2d {
     /// One value per output channel, added digitally, or none.
     pub bias: Option<Param>,
     pcm: PcmWeight,
+    stream: u64,
     input: Option<InputQuantizer>,
     inner: Convolution,
 }
@@ -30,6 +31,7 @@ impl PcmConv2d {
             pcm: PcmWeight::new(settings, rows, weight.value.len() / rows.max(1)),
             weight,
             bias: bias.then(|| Param::filled(&[spec.cout], 0.0)),
+            stream,
             input: settings.input_bits.map(|b| InputQuantizer::new(b, settings.quant_noise, stream)),
             inner: Convolution::new(spec),
         }
@@ -46,6 +48,7 @@ impl Layer for PcmConv2d {
             q.forward(&mut x, ctx);
         }
         self.pcm.refresh(&self.weight.value);
+        self.pcm.disturb(ctx, self.stream);
         self.inner.forward(self.pcm.values(), self.bias.as_ref().map(|b| &b.value[..]), x, ctx)
     }
 

@@ -17,6 +17,7 @@ pub struct PcmLinear {
     /// One value per output, added digitally, or none.
     pub bias: Option<Param>,
     pcm: PcmWeight,
+    stream: u64,
     input: Option<InputQuantizer>,
     inner: Matmul,
 }
@@ -28,6 +29,7 @@ impl PcmLinear {
             pcm: PcmWeight::new(settings, outputs, inputs),
             weight: Param::filled(&[outputs, inputs], 0.0),
             bias: bias.then(|| Param::filled(&[outputs], 0.0)),
+            stream,
             input: settings.input_bits.map(|b| InputQuantizer::new(b, settings.quant_noise, stream)),
             inner: Matmul::new(inputs, outputs),
         }
@@ -44,6 +46,7 @@ impl Layer for PcmLinear {
             q.forward(&mut x, ctx);
         }
         self.pcm.refresh(&self.weight.value);
+        self.pcm.disturb(ctx, self.stream);
         self.inner.forward(self.pcm.values(), self.bias.as_ref().map(|b| &b.value[..]), x, ctx)
     }
 

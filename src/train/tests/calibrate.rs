@@ -28,6 +28,7 @@ fn spec(model: &str, bits: Option<u8>) -> ModelSpec {
         scale: ScaleMode::Row,
         input_bits: None,
         quant_noise: 1.0,
+        noise: None,
     };
     ModelSpec {
         name: model.into(),

@@ -84,3 +84,30 @@ fn interrupt_and_resume() {
     assert!(Path::new(&out).join("best.safetensors").is_file());
     assert_eq!(std::fs::read_to_string(out.join("metrics.csv")).unwrap().lines().count(), done + 1);
 }
+
+/// `--for` stops and goes on by itself, to the same bits as a run that never stopped.
+#[test]
+fn one_command_until_it_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |name: &str, more: &[&str]| {
+        let set = format!("train.out={}", dir.path().join(name).display());
+        let args = ["train", "configs/digits-mlp.toml", "--set", "train.epochs=3", "--set", &set];
+        let out = elight_train(&[&args[..], more].concat());
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        text(&out.stdout)
+    };
+    run("whole", &[]);
+    let mut stops = 0;
+    while run("parts", &["--for", "0.02s"]).contains("stopped in time") {
+        stops += 1;
+        assert!(stops < 1000);
+    }
+    assert!(stops > 1, "3 epochs in {stops} stops: too quick to prove anything");
+    let weights = |name: &str| std::fs::read(dir.path().join(name).join("last.safetensors")).unwrap();
+    assert!(weights("whole") == weights("parts"), "weights differ after {stops} stops");
+    // Done is done; and a run of another configuration is left alone.
+    assert!(run("parts", &["--for", "1s"]).contains("best test accuracy"));
+    let set = format!("train.out={}", dir.path().join("parts").display());
+    fails_with(&["train", "configs/digits-mlp.toml", "--set", &set, "--for", "1s"], "a run of another configuration");
+    fails_with(&["train", "configs/digits-mlp.toml", "--for", "2"], "expected a number with s, m, h or d");
+}

@@ -36,6 +36,7 @@ fn settings(bits: u8) -> PcmSettings {
         scale: ScaleMode::Layer,
         input_bits: Some(4),
         quant_noise: 1.0,
+        noise: None,
     }
 }
 
@@ -75,7 +76,7 @@ fn check_losses(case: &str, bits: u8) {
     for (name, method) in METHODS {
         let mut weight = Param { shape: vec![rows, cols], value: w.clone(), grad: vec![0.0; w.len()] };
         let mut slot = PcmSlot { name: String::new(), pcm: &pcm, weight: &mut weight };
-        let loss = apply(method, Core { rows: k, columns: k }, &mut slot, 1.0);
+        let loss = apply(method, Core { rows: k, columns: k }, None, &mut slot, 1.0);
         let want = info["loss_f64"][name].as_f64().unwrap();
         assert!((loss - want).abs() <= 2e-6 * want.max(1e-3), "{case} {name}: {loss} instead of {want}");
 
@@ -233,7 +234,7 @@ fn quantile_gradient_lowers_the_loss() {
         pcm.refresh(&weight.value);
         weight.grad.fill(0.0);
         let mut slot = PcmSlot { name: String::new(), pcm: &pcm, weight: &mut weight };
-        losses.push(apply(Method::Quantile, core, &mut slot, 1.0));
+        losses.push(apply(Method::Quantile, core, None, &mut slot, 1.0));
         let Param { value, grad, .. } = &mut weight;
         value.iter_mut().zip(grad).for_each(|(w, g)| *w -= 30.0 * *g);
     }

@@ -63,17 +63,23 @@ fn threads_do_not_change_the_bits() {
     let one = run(1, "quantile");
     assert!(one == run(2, "quantile") && one == run(3, "quantile"), "weights differ");
     assert!(one != run(1, "l2-row"), "the write loss has no effect");
+    assert!(run(1, "tour") == run(3, "tour"), "weights differ");
 }
 
 #[test]
 fn a_stopped_run_continues_bit_for_bit() {
+    // The paths of `tour` are older than the weights.
+    ["l2-row", "tour"].into_iter().for_each(stopped_and_resumed);
+}
+
+fn stopped_and_resumed(method: &str) {
     let dir = tempfile::tempdir().unwrap();
     let (whole, parts) = (dir.path().join("whole"), dir.path().join("parts"));
-    finish(&mut Trainer::new(config(&whole, "l2-row")).unwrap());
+    finish(&mut Trainer::new(config(&whole, method)).unwrap());
 
     // Stopped twice within the first epoch, and once within the second.
     let stop = AtomicBool::new(false);
-    let mut trainer = Trainer::new(config(&parts, "l2-row")).unwrap();
+    let mut trainer = Trainer::new(config(&parts, method)).unwrap();
     for at in [(1, 3), (1, 9), (2, 15)] {
         stop.store(false, Ordering::Relaxed);
         let end = trainer.run(&stop, &mut |e| {

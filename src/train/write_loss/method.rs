@@ -46,4 +46,6 @@ pub enum Method {
     L2Neighbour,
     /// The sorted levels of every row, in as many equal chunks as the core has lanes, to the chunk's mean over the layer.
     Quantile,
+    /// `|Y(t+1) - Y(t)|` along the paths of cores whose rows share inputs.
+    Tour,
 }

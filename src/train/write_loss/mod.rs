@@ -3,6 +3,7 @@
 //! ```text
 //! l1, l2 x row, global, neighbour   tiles of the core's size resemble a reference tile (ELight)      -> tiles
 //! quantile                          the sorted rows of a layer resemble one profile of the core's lanes -> quantile
+//! tour                              neighbours on the paths of cores with shared inputs are alike          -> tour
 //! ```
 //!
 //! All of them see `Y = level / B` in [-1, 1], and their gradient reaches the weights by the same chain:
@@ -20,23 +21,37 @@
 mod method;
 mod quantile;
 mod tiles;
+mod tour;
 
 pub use method::{Core, Method};
+pub use tour::Paths;
 
 use crate::nn::pcm::PcmSlot;
 use elight::level::{LevelMatrix, Scales};
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// What a method knows of a layer before it looks at a single row.
-enum Plan {
+enum Plan<'a> {
     Tiles(tiles::Tiles),
     Quantile(quantile::Quantile),
+    Tour {
+        paths: Cow<'a, Paths>,
+        /// Highest level, and number of weights.
+        top: f64,
+        n: f64,
+    },
 }
 
-impl Plan {
-    fn new(method: Method, core: Core, levels: &LevelMatrix, top: i16, w: &[f32]) -> Self {
+impl<'a> Plan<'a> {
+    fn new(method: Method, core: Core, paths: Option<&'a Paths>, levels: &LevelMatrix, top: i16, w: &[f32]) -> Self {
         match method {
             Method::Quantile => Self::Quantile(quantile::Quantile::new(levels, top, core.columns, w)),
+            Method::Tour => Self::Tour {
+                paths: paths.map_or_else(|| Cow::Owned(Paths::plan(levels, core.rows, core.columns)), Cow::Borrowed),
+                top: f64::from(top),
+                n: levels.levels.len() as f64,
+            },
             _ => Self::Tiles(tiles::Tiles::new(method, levels, top, core)),
         }
     }
@@ -46,21 +61,22 @@ impl Plan {
         match self {
             Self::Tiles(t) => t.row(row, levels, w, g),
             Self::Quantile(q) => q.row(levels, w, g, scratch),
+            Self::Tour { paths, top, n } => paths.row(row, levels, *top, *n, g),
         }
     }
 }
 
 /// The loss of one layer; `scale` times its gradient is added to the weights' gradient.
 ///
-/// The levels are those of the layer's last forward pass. After the plan is made, one pass over the weights does everything.
-pub fn apply(method: Method, core: Core, slot: &mut PcmSlot<'_>, scale: f32) -> f64 {
+/// `paths`: those of [`Method::Tour`]; without them, they are planned for the present levels. The levels are those of the layer's last forward pass. After the plan is made, one pass over the weights does everything.
+pub fn apply(method: Method, core: Core, paths: Option<&Paths>, slot: &mut PcmSlot<'_>, scale: f32) -> f64 {
     let pcm = slot.pcm;
     let levels = pcm.levels();
     if levels.levels.is_empty() {
         return 0.0;
     }
     let (cols, w) = (levels.cols, &slot.weight.value);
-    let plan = Plan::new(method, core, levels, pcm.top_level(), w);
+    let plan = Plan::new(method, core, paths, levels, pcm.top_level(), w);
     let rows = slot.weight.grad.par_chunks_mut(cols).zip(w.par_chunks(cols)).enumerate();
     // Loss, and sum of dL/dx t, of every row.
     let sums: Vec<(f64, f64)> = rows
@@ -85,7 +101,7 @@ pub fn apply(method: Method, core: Core, slot: &mut PcmSlot<'_>, scale: f32) -> 
 
 /// The loss of one layer alone.
 pub fn value(method: Method, core: Core, levels: &LevelMatrix, top: i16, w: &[f32]) -> f64 {
-    let plan = Plan::new(method, core, levels, top, w);
+    let plan = Plan::new(method, core, None, levels, top, w);
     let mut g = vec![0.0f32; levels.cols];
     let mut scratch = quantile::Scratch::default();
     let row = |o: usize| &w[o * levels.cols..(o + 1) * levels.cols];
@@ -209,12 +225,24 @@ mod tests {
         y.iter().zip(&chunk).map(|(y, c)| (y - profile[*c]).powi(2)).sum::<f64>() / y.len() as f64
     }
 
+    fn tour_loss(paths: &Paths, cols: usize, y: &[f64]) -> f64 {
+        let numbers = paths.to_numbers();
+        let (fanout, piece) = (numbers[0] as usize, numbers[1] as usize);
+        let mut sum = 0.0;
+        for (o, y) in y.chunks(cols).enumerate() {
+            let path = &numbers[2 + o / fanout * cols..][..cols];
+            let steps = (1..cols).filter(|t| !t.is_multiple_of(piece));
+            sum += steps.map(|t| (y[path[t] as usize] - y[path[t - 1] as usize]).abs()).sum::<f64>();
+        }
+        sum / y.len() as f64
+    }
+
     #[test]
     fn gradients_are_finite_differences() {
         let (rows, cols, core) = (7, 23, Core { rows: 3, columns: 5 });
         for (reparam, scale) in [(Reparam::Tanh, ScaleMode::Layer), (Reparam::None, ScaleMode::Row)] {
             let device = DeviceProfile::load("elight", Some(4)).unwrap();
-            let settings = PcmSettings { device, reparam, scale, input_bits: None, quant_noise: 1.0 };
+            let settings = PcmSettings { device, reparam, scale, input_bits: None, quant_noise: 1.0, noise: None };
             let mut w = weights(&settings, rows, cols);
             if scale == ScaleMode::Row {
                 // Every row has one weight at full scale.
@@ -232,10 +260,12 @@ mod tests {
                 Method::L2Global,
                 Method::L2Neighbour,
                 Method::Quantile,
+                Method::Tour,
             ] {
+                let paths = Paths::plan(pcm.levels(), core.rows, core.columns);
                 let mut weight = Param { shape: vec![rows, cols], value: w.clone(), grad: vec![0.0; w.len()] };
                 let mut slot = PcmSlot { name: String::new(), pcm: &pcm, weight: &mut weight };
-                let got = apply(method, core, &mut slot, 2.0);
+                let got = apply(method, core, None, &mut slot, 2.0);
                 assert_eq!(got, value(method, core, pcm.levels(), pcm.top_level(), &w));
                 let wide: Vec<f64> = w.iter().map(|w| f64::from(*w)).collect();
                 // References from the exact levels: the weights are rounded to single precision.
@@ -243,6 +273,7 @@ mod tests {
                 let at = |w: &[f64]| {
                     let y = smooth(&settings, w, cols);
                     match method {
+                        Method::Tour => tour_loss(&paths, cols, &y),
                         Method::Quantile => quantile_loss(cols, core.columns, &y, &fixed),
                         _ => loss(method, core, cols, &y, &fixed),
                     }

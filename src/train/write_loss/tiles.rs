@@ -77,7 +77,7 @@ impl Tiles {
             Method::L1Neighbour => (false, Against::Neighbour),
             Method::L2Global => (true, Against::Global),
             Method::L2Neighbour => (true, Against::Neighbour),
-            Method::L2Row | Method::Quantile => (true, Against::Row),
+            Method::L2Row | Method::Quantile | Method::Tour => (true, Against::Row),
         };
         let columns = core.columns.min(levels.cols);
         let class = |r: usize| means((r..levels.rows).step_by(core.rows).map(|o| levels.row(o)), columns);

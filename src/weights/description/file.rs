@@ -23,6 +23,11 @@ impl Description {
         Description::from_toml(&path.display().to_string(), &text)
     }
 
+    /// From the graph of an ONNX model, whose initializers are called like the tensors.
+    pub fn from_graph(path: &Path) -> Result<Description, WeightsError> {
+        Ok(crate::weights::onnx::open(path)?.1)
+    }
+
     /// From the text of a TOML file; `origin` says whose it is, in errors.
     pub fn from_toml(origin: &str, text: &str) -> Result<Description, WeightsError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);

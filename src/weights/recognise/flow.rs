@@ -60,7 +60,7 @@ impl Flow {
         let inputs = around.tables.clone();
         let mut flow = Flow { tables: inputs.len(), inputs, sorted: around.sorted, ..Flow::default() };
         for (number, (candidate, reading)) in layers.enumerate() {
-            if number == 0 && reading.ins > 4 {
+            if number == 0 && reading.ins > 4 && around.tables.is_empty() {
                 flow.inputs.push(reading.ins);
             }
             let given = given(candidate, reading);
@@ -88,7 +88,11 @@ impl Flow {
         let Some(before) = number.checked_sub(1) else {
             // The first one reads the input of the network, or what a lookup table gives.
             let table = self.tables == 0 || self.inputs[..self.tables].contains(&ins);
-            return if table { Fit::Earlier } else { Fit::Derived };
+            return match (table, conv && ins > 4) {
+                (true, _) => Fit::Earlier,
+                (false, true) => Fit::None,
+                (false, false) => Fit::Derived,
+            };
         };
         if self.given[before].contains(&ins) {
             return Fit::Next;
@@ -130,6 +134,11 @@ impl Flow {
     /// Whether a layer before this one gives so many channels.
     pub fn is_given_before(&self, number: usize, width: usize) -> bool {
         self.ends.get(&width).is_some_and(|(first, _)| *first < number) || self.inputs.contains(&width)
+    }
+
+    /// Whether any layer gives so many channels.
+    pub fn is_given(&self, width: usize) -> bool {
+        self.ends.contains_key(&width)
     }
 
     /// Whether a near layer, before or behind, gives so many channels.

@@ -56,7 +56,14 @@ pub(super) struct Seen<'a> {
 /// - the layer before is a sibling (names differ in one part only), so that both are on the same path;
 /// - no earlier sibling without groups reads that many channels (then this is a shortcut around those).
 pub(super) fn infer(seen: &[Seen<'_>], flow: &Flow, name: &str, reading: &Reading, taps: usize) -> (usize, Sure) {
-    let (Some(before), true) = (seen.last(), reading.kind.dims() > 0) else { return (1, Sure::Yes) };
+    if reading.kind.dims() == 0 {
+        return (1, Sure::Yes);
+    }
+    let Some(before) = seen.last() else {
+        // Sorted names may have put another layer in front.
+        let doubtful = flow.is_sorted() && reading.ins == 1 && flow.is_given(reading.outs);
+        return (1, if doubtful { Sure::No } else { Sure::Yes });
+    };
     let (channels, outs, number) = (reading.ins, reading.outs, seen.len());
     if channels == 1 {
         let before = seen.iter().rev().find(|layer| !is_squeeze(layer.name)).unwrap_or(before);
@@ -64,7 +71,7 @@ pub(super) fn infer(seen: &[Seen<'_>], flow: &Flow, name: &str, reading: &Readin
     }
     let same_input = || {
         let reads_it = |layer: &Seen<'_>| layer.groups == 1 && layer.channels == channels && layer.sure == Sure::Yes;
-        seen.iter().any(|layer| reads_it(layer) && siblings(layer.name, name))
+        seen.iter().any(|layer| reads_it(layer) && siblings(layer.name, name) && in_one_block(layer.name, name))
     };
     let groups = before.outs / channels;
     let grouped = taps > 1
@@ -74,14 +81,19 @@ pub(super) fn infer(seen: &[Seen<'_>], flow: &Flow, name: &str, reading: &Readin
         && siblings(before.name, name)
         && !same_input();
     if grouped {
-        return (groups, Sure::Yes);
+        // A sibling that reads as many channels without groups is a path beside this one.
+        let beside = before.channels == channels && before.groups == 1;
+        return if beside { (1, Sure::No) } else { (groups, Sure::Yes) };
     }
     let wide = taps > 1 && outs > channels && outs.is_multiple_of(channels) && flow.is_given_near(number, outs);
     let by_next = taps > 1
         && before.outs > channels
         && before.outs.is_multiple_of(channels)
         && outs.is_multiple_of(before.outs / channels);
-    match (wide || by_next) && !flow.is_next(number, channels) && !same_input() {
+    // A convolution of one tap behind a sibling that gives just as many outputs.
+    let narrow = taps == 1 && before.outs == outs && outs > channels && outs.is_multiple_of(channels);
+    let narrow = narrow && siblings(before.name, name);
+    match (wide || by_next || narrow) && !flow.is_next(number, channels) && !same_input() {
         true => (1, Sure::No),
         false => (1, Sure::Yes),
     }
@@ -112,7 +124,7 @@ fn single(seen: &[Seen<'_>], before: &Seen<'_>, flow: &Flow, name: &str, outs: u
             (before.groups, Sure::No)
         }
         () if outs == before.outs => (outs, sure),
-        () if flow.is_given_before(number, outs) => (outs, if part && !flow.is_sorted() { Sure::No } else { sure }),
+        () if flow.is_given_before(number, outs) => (outs, if part { Sure::No } else { sure }),
         () if flow.together(number, outs) => (outs, Sure::No),
         () if part => (before.outs, if flow.is_sorted() { Sure::No } else { Sure::Yes }),
         () if flow.is_given_near(number, outs) && before.outs > 1 => (outs, sure),
@@ -136,6 +148,12 @@ pub(super) fn that_fit(flow: &Flow, number: usize, candidate: &Candidate<'_>, pl
     let same_width = with(plain.outs).filter(|_| flow.is_given_near(number, plain.outs));
     let next = with(flow.gives(number - 1)).filter(|reading| Some(reading) != same_width.as_ref());
     same_width.into_iter().chain(next).collect()
+}
+
+/// Whether two siblings differ in one of their last three parts only: then no number of a block tells them apart.
+fn in_one_block(a: &str, b: &str) -> bool {
+    let count = parts(a).count();
+    parts(a).zip(parts(b)).take(count.saturating_sub(3)).all(|(a, b)| a == b)
 }
 
 /// Whether two names have the same number of parts and differ in exactly one.

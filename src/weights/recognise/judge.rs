@@ -36,6 +36,8 @@ struct Case<'a> {
     settled: Option<(Certainty, String)>,
     /// Whether only these groups fit.
     groups: Sure,
+    /// It has no bias, though most layers have one.
+    without_bias: bool,
 }
 
 /// Judges the candidates, which come in the model's order.
@@ -48,6 +50,9 @@ pub(super) fn judge<'a>(
     let (mut cases, tables) = without_tables(cases);
     let widths = tables.iter().map(|(tensor, _)| tensor.shape.last().copied().unwrap_or(0)).collect();
     let around = &Around { tables: widths, sorted: order == OrderSource::Names };
+    let biased = cases.iter().filter(|case| case.candidate.bias.is_some()).count();
+    let usual = 2 * biased > cases.len();
+    cases.iter_mut().for_each(|case| case.without_bias = usual && case.candidate.bias.is_none());
     cases.iter_mut().for_each(Case::ask_bias);
     orient(&mut cases, around);
     transposed(&mut cases, around);
@@ -63,7 +68,7 @@ impl<'a> Case<'a> {
     fn new(candidate: Candidate<'a>) -> Case<'a> {
         let readings = readings(&candidate);
         let chosen = readings[0].clone();
-        Case { candidate, readings, chosen, settled: None, groups: Sure::Yes }
+        Case { candidate, readings, chosen, settled: None, groups: Sure::Yes, without_bias: false }
     }
 
     /// A bias has as many elements as there are outputs.
@@ -426,7 +431,7 @@ impl<'a> Case<'a> {
             );
             return (chosen, certainty, note);
         }
-        if proved_by_bias && chosen.groups == 1 && (chosen.kind.dims() == 0 || fit >= Fit::Split) || fit >= Fit::Split {
+        if fit >= Fit::Split || proved_by_bias && chosen.groups == 1 && chosen.kind.dims() == 0 {
             return self.fitting(number, flow, grouped_families, fit);
         }
         // Nothing before it gives what it reads.
@@ -480,6 +485,10 @@ impl<'a> Case<'a> {
     ) -> (Reading, Certainty, String) {
         let chosen = self.chosen.clone();
         let plain = &self.readings[0];
+        if self.without_bias && chosen.kind.dims() == 0 && !flow.is_read(number, &chosen) {
+            let note = "it has no bias, and nothing reads its outputs: it might be a lookup table; exclude it if it is";
+            return (chosen, Certainty::Assumed, note.to_owned());
+        }
         if chosen.kind.dims() == 0 || chosen.kind.is_transposed() || self.candidate.convention != Convention::OutFirst {
             return (chosen, Certainty::Proved, String::new());
         }
@@ -497,7 +506,8 @@ impl<'a> Case<'a> {
         };
         let grouped = others.iter();
         let turned = self.readings.get(1).filter(|turned| {
-            fit <= Fit::Derived && turned.ins != turned.outs && flow.fit(number, turned, false) == Fit::Next
+            let square = turned.ins == turned.outs;
+            square && is_even(self) || !square && fit <= Fit::Derived && flow.fit(number, turned, false) == Fit::Next
         });
         let turned = turned.filter(|_| !matches!(self.settled, Some((Certainty::Proved, _))));
         match grouped.chain(turned).map(|other| format!("{}: {}", other.say(), other.line())).collect::<Vec<_>>() {

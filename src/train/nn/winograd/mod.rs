@@ -57,9 +57,11 @@ pub(crate) enum Size {
 }
 
 impl Size {
-    /// The faster size for an output of `h x w` (see docs/performance-training.md).
+    /// The size with fewer products for an output of `h x w`: `t^2` for each patch, those that stick out included. Also the faster one
+    /// (docs/performance-training.md).
     pub(crate) fn for_output(h: usize, w: usize) -> Self {
-        if h >= 8 && w >= 8 { Size::Four } else { Size::Two }
+        let products = |m: usize| (m + 2) * (m + 2) * h.div_ceil(m) * w.div_ceil(m);
+        if products(4) < products(2) { Size::Four } else { Size::Two }
     }
 }
 
@@ -73,11 +75,19 @@ pub(crate) struct Saved {
     pad: usize,
 }
 
-/// `y = conv(x, w)`: `w` is `[cout][cin][3][3]`, both channel counts multiples of [`LANES`].
-pub(crate) fn forward(size: Size, x: &Tensor, w: &[f32], y: &mut Tensor, pad: usize, ctx: &mut Ctx) -> Saved {
+/// `y = conv(x, w) + bias`: `w` is `[cout][cin][3][3]`, both channel counts multiples of [`LANES`].
+pub(crate) fn forward(
+    size: Size,
+    x: &Tensor,
+    w: &[f32],
+    bias: Option<&[f32]>,
+    y: &mut Tensor,
+    pad: usize,
+    ctx: &mut Ctx,
+) -> Saved {
     match size {
-        Size::Two => forward_with::<F2, 2, 4>(x, w, y, pad, ctx),
-        Size::Four => forward_with::<F4, 4, 6>(x, w, y, pad, ctx),
+        Size::Two => forward_with::<F2, 2, 4>(x, w, bias, y, pad, ctx),
+        Size::Four => forward_with::<F4, 4, 6>(x, w, bias, y, pad, ctx),
     }
 }
 
@@ -92,10 +102,13 @@ pub(crate) fn backward(size: Size, saved: Saved, dy: &Tensor, dw: &mut [f32], dx
 fn forward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
     x: &Tensor,
     w: &[f32],
+    bias: Option<&[f32]>,
     y: &mut Tensor,
     pad: usize,
     ctx: &mut Ctx,
 ) -> Saved {
+    let zeros = vec![0.0; y.shape.c];
+    let bias = bias.unwrap_or(&zeros);
     let g = Patches::new(x.shape, y.shape, pad, M);
     let (cin, cout, patches, positions) = (x.shape.c, y.shape.c, g.total(), T * T);
     let mut u = ctx.take(positions * cin * cout);
@@ -124,7 +137,7 @@ fn forward_with<S: Scheme<M, T>, const M: usize, const T: usize>(
     y.data
         .par_chunks_mut(part * y.shape.sample())
         .zip(pieces)
-        .for_each(|(y, planes)| simd(|| scatter_outputs::<S, M, T>(&planes, g, y)));
+        .for_each(|(y, planes)| simd(|| scatter_outputs::<S, M, T>(&planes, g, bias, y)));
     ctx.give(p);
     Saved { u, v, x: x.shape, pad }
 }
@@ -266,10 +279,15 @@ fn gather_patches<S: Scheme<M, T>, const M: usize, const T: usize>(x: &[f32], g:
     }
 }
 
-/// `y = A^T P A` for the samples in `y`.
+/// `y = A^T P A + bias` for the samples in `y`.
 #[allow(clippy::needless_range_loop)] // rows and columns of a ragged patch: indices say it best
 #[inline(always)]
-fn scatter_outputs<S: Scheme<M, T>, const M: usize, const T: usize>(planes: &[&[f32]], g: Patches, y: &mut [f32]) {
+fn scatter_outputs<S: Scheme<M, T>, const M: usize, const T: usize>(
+    planes: &[&[f32]],
+    g: Patches,
+    bias: &[f32],
+    y: &mut [f32],
+) {
     let (shape, c) = (g.y, g.y.c);
     let mut patch = 0;
     for y in y.chunks_mut(shape.sample()) {
@@ -281,9 +299,10 @@ fn scatter_outputs<S: Scheme<M, T>, const M: usize, const T: usize>(planes: &[&[
                         p[t / T][t % T] = load(plane, patch * c + ch);
                     }
                     let o = sandwich(S::at, &p);
+                    let bias = load(bias, ch);
                     for i in 0..M.min(shape.h - top) {
                         for j in 0..M.min(shape.w - left) {
-                            store(y, ((top + i) * shape.w + left + j) * c + ch, o[i][j]);
+                            store(y, ((top + i) * shape.w + left + j) * c + ch, o[i][j] + bias);
                         }
                     }
                 }
