@@ -217,7 +217,7 @@ pub enum WeightsError {
         /// The model.
         path: PathBuf,
         /// The layout that was asked for.
-        layout: super::Layout,
+        layout: String,
         /// Each tensor and why it was skipped (the first few).
         why: String,
     },

@@ -248,7 +248,7 @@ impl Network {
         match network.layers.is_empty() {
             true => Err(WeightsError::NoLayers {
                 path: path.to_owned(),
-                layout: reading.layout,
+                layout: reading.layout.to_string(),
                 why: reasons(&network.skipped),
             }),
             false => Ok(network),
