@@ -119,13 +119,16 @@ pub enum Reach {
     Lane,
     /// Any lane of its row.
     Row,
+    /// Any cell of the core: an output visits several core rows, and what they compute is added up.
+    Core,
 }
 
 impl From<Reach> for wire::Reach {
     fn from(reach: Reach) -> Self {
         match reach {
             Reach::Lane => Self::Lane,
-            Reach::Row => Self::Row,
+            // To a controller a visit is a row like any other.
+            Reach::Row | Reach::Core => Self::Row,
         }
     }
 }

@@ -251,7 +251,8 @@ pub fn replay_cores(
     Ok(Replay { writes_match, outputs_match: sums == *outputs, inferences: stimuli.len() as u32 })
 }
 
-/// Wear of every weight cell by one inference of a schedule, on an intact core that holds the levels `origin`; `ram`: what its header asks for, bytes.
+/// Wear of every weight cell by one inference of a schedule, on an intact core that holds the levels `origin` and of which `fanout` rows share an input; `ram`: what the
+/// schedule's header asks for, bytes.
 ///
 /// # Errors
 /// [`ReplayError`] when it cannot be carried out.
@@ -259,13 +260,14 @@ pub fn wear(
     schedule: &Path,
     network: &Network,
     core: CoreSize,
+    fanout: usize,
     device: &DeviceProfile,
     origin: &[i16],
     ram: usize,
 ) -> Result<Vec<PairWear>, ReplayError> {
-    let (rows, cols) = (core.rows as u16, core.cols as u16);
-    let identity = Identity { rows, cols, bits: device.bits, fanout: 1, device_crc: device.identity_crc() };
-    let config = SimConfig { rows, cols, bits: device.bits, fanout: 1, cost: Some(device.cost) };
+    let (rows, cols, fanout) = (core.rows as u16, core.cols as u16, fanout as u16);
+    let identity = Identity { rows, cols, bits: device.bits, fanout, device_crc: device.identity_crc() };
+    let config = SimConfig { rows, cols, bits: device.bits, fanout, cost: Some(device.cost) };
     let inputs: usize = network.layers().iter().map(|l| l.inputs()).sum();
     let outputs: usize = network.layers().iter().map(|l| l.rows).sum();
     let (values, inputs) = (vec![0; 1 << device.bits], vec![0; inputs]);

@@ -445,6 +445,40 @@ fn files_of_other_kinds_are_one_line() {
 }
 
 #[test]
+fn a_folder_has_one_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Network::open(folder.path(), Layout::Auto, &Filter::default());
+    assert!(open().unwrap_err().to_string().contains("no weights"));
+    std::fs::write(folder.path().join("pytorch_model.bin"), "pickle").unwrap();
+    assert!(open().unwrap_err().to_string().contains("export.py"));
+    std::fs::write(folder.path().join("a.safetensors"), file(&[("fc.weight", &[4, 8])]).bytes()).unwrap();
+    assert_eq!(open().unwrap().layers().len(), 1);
+    std::fs::write(folder.path().join("b.safetensors"), file(&[("fc.weight", &[5, 8])]).bytes()).unwrap();
+    let error = open().unwrap_err().to_string();
+    assert!(error.contains("a.safetensors, b.safetensors"), "{error}");
+    std::fs::write(folder.path().join("model.safetensors"), file(&[("fc.weight", &[6, 8])]).bytes()).unwrap();
+    assert_eq!(open().unwrap().layers()[0].rows, 6);
+}
+
+#[test]
+fn shards_that_contradict_each_other_are_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let shard = |name: &str, tensor: &str, bits: &str| {
+        let weights = file(&[(tensor, &[4, 8])]).metadata("elight.bits", bits);
+        std::fs::write(folder.path().join(name), weights.bytes()).unwrap();
+    };
+    let index = folder.path().join("model.safetensors.index.json");
+    let map = "\u{feff}{\"weight_map\":{\"a.weight\":\"1.safetensors\",\"b.weight\":\"2.safetensors\"}}";
+    std::fs::write(&index, map).unwrap();
+    shard("1.safetensors", "a.weight", "4");
+    shard("2.safetensors", "b.weight", "4");
+    assert_eq!(Network::open(folder.path(), Layout::Auto, &Filter::default()).unwrap().layers().len(), 2);
+    shard("2.safetensors", "b.weight", "2");
+    let error = Network::open(&index, Layout::Auto, &Filter::default()).unwrap_err();
+    assert!(matches!(&error, WeightsError::Contradiction { key, .. } if key == "elight.bits"), "{error}");
+}
+
+#[test]
 fn kinds_have_their_axes() {
     assert_eq!(Operation::TransposedConv1d.usual_axes().to_string(), "in out k");
 }

@@ -52,6 +52,98 @@ def groups(module):
     return {f"elight.groups.{name}.weight": m.groups for name, m in named}
 
 
+KINDS = {
+    torch.nn.Linear: ("linear", 0), torch.nn.Conv1d: ("conv1d", 1), torch.nn.Conv2d: ("conv2d", 2), torch.nn.Conv3d: ("conv3d", 3),
+    torch.nn.ConvTranspose1d: ("transposed-conv1d", 1), torch.nn.ConvTranspose2d: ("transposed-conv2d", 2),
+    torch.nn.ConvTranspose3d: ("transposed-conv3d", 3),
+}
+
+
+def describe(model, *example):
+    """The description of a network for the metadata key `elight.network` (docs/weights.md), as running it once on an example shows it: the
+    order in which layers run, their groups and orientation, tied weights, and input vectors an inference (of an example with a batch of 1).
+    """
+    layers, seen, hooks = {}, {}, []
+    tables = {id(m.weight): m for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+
+    def add(name, tensor, kind, vectors, groups=1, axes=None):
+        if name in layers:  # it runs once more
+            layers[name]["vectors"] += vectors
+            return
+        layer = {"name": name, "kind": kind, "vectors": vectors}
+        stored = names.get(id(tensor), name)
+        if stored != name:
+            layer["tensor"] = stored
+        if id(tensor) in seen:
+            layer["tied_to"] = seen[id(tensor)]
+        elif id(tensor) in tables:
+            layer["tied_to"] = stored
+        if groups > 1:
+            layer["groups"] = groups
+        if axes:
+            layer["axes"] = axes
+        seen.setdefault(id(tensor), name)
+        layers[name] = layer
+
+    def hook(prefix):
+        def ran(module, inputs, output):
+            x = inputs[0]
+            if type(module).__name__ == "Conv1D" and hasattr(module, "nf"):  # GPT-2's: stored the other way round
+                add(prefix + "weight", module.weight, "linear", x.numel() // x.shape[-1], axes="in out")
+                return
+            if isinstance(module, (torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN)):
+                steps = x.shape[1 if module.batch_first else 0] if x.dim() == 3 else x.shape[0]
+                for name, parameter in module.named_parameters(recurse=False):
+                    if name.startswith("weight"):
+                        add(prefix + name, parameter, "linear", steps)
+                return
+            kind, dims = next(kind for of, kind in KINDS.items() if isinstance(module, of))
+            if dims == 0:
+                add(prefix + "weight", module.weight, kind, x.numel() // x.shape[-1])
+                return
+            space = x if kind.startswith("transposed") else output
+            add(prefix + "weight", module.weight, kind, space.shape[-dims:].numel(), module.groups)
+
+        return ran
+
+    recurrent = (torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN)
+    for name, module in model.named_modules():
+        if isinstance(module, (*KINDS, *recurrent)) or (type(module).__name__ == "Conv1D" and hasattr(module, "nf")):
+            hooks.append(module.register_forward_hook(hook(f"{name}." if name else "")))
+    was_training = model.training
+    try:
+        with torch.no_grad():
+            model.eval()(*example)
+    finally:
+        model.train(was_training)
+        for handle in hooks:
+            handle.remove()
+    stored = {layer.get("tensor", name) for name, layer in layers.items()}
+    left_out = []
+    for name, tensor in model.state_dict().items():
+        if name in layers or name in stored:
+            continue
+        table = any(tensor.data_ptr() == m.weight.data_ptr() for m in tables.values()) and tensor.dim() == 2
+        reason = "a lookup table" if table else f"{tensor.dim()}-dimensional" if tensor.dim() < 2 else "no layer that ran multiplies by it"
+        left_out.append({"tensor": name, "reason": reason})
+    return {"version": 1, "layer": list(layers.values()), "left_out": left_out}
+
+
+def export(model, example, path, **said):
+    """Writes a model whose description an example input shows: `export(model, torch.zeros(1, 3, 32, 32), "net.safetensors", tile="9x9", bits=4)`."""
+    example = example if isinstance(example, tuple) else (example,)
+    description = json.dumps(describe(model, *example))
+    tensors, seen, parameters = {}, set(), dict(model.named_parameters())
+    for name, tensor in model.state_dict().items():
+        place = (tensor.data_ptr(), tensor.shape)
+        if tensor.numel() and place in seen and name not in parameters:
+            continue  # tied: written once
+        seen.add(place)
+        tensors[name] = tensor
+    write(path, tensors, {"format": "pt", "elight.network": description, **{f"elight.{key}": value for key, value in said.items()}})
+
+
 def read(path):
     """The tensors of a checkpoint, in its order."""
     path = pathlib.Path(path)

@@ -9,6 +9,7 @@
 //! format.rs   Header, Layer and TileRow frames, range by range
 //! levels.rs   weights to levels, the slow way; clip.rs: where weights are cut off before that, if they are
 //! faulty.rs   where weights go that faulty cells cannot hold
+//! outputs.rs  what each output row has been given, over all core rows
 //! row.rs      one core row in one tile row: records to cells and inputs, each compared with its weight
 //! shared.rs   the same where core rows share inputs
 //! ledger.rs   every write of every PCM cell
@@ -29,6 +30,7 @@ mod levels;
 
 mod faulty;
 
+mod outputs;
 mod row;
 
 mod shared;
@@ -43,6 +45,8 @@ mod error;
 mod findings;
 
 use std::io::Read;
+
+use outputs::Output;
 
 use crate::level::DeviceProfile;
 use crate::weights::Network;
@@ -83,21 +87,25 @@ pub fn check_parts(
     options: &Options,
 ) -> Result<Vec<Findings>, (usize, CheckError)> {
     let count = parts.len();
-    let mut computed: Vec<Vec<bool>> = network.layers().iter().map(|layer| vec![false; layer.rows]).collect();
+    let mut outputs: Vec<Vec<Output>> =
+        network.layers().iter().map(|layer| (0..layer.rows).map(|_| Output::default()).collect()).collect();
     let mut found = Vec::with_capacity(count);
     for (number, part) in parts.iter_mut().enumerate() {
         let mut place = Place::default();
         // A single schedule has to be complete layer by layer; of several, only all together.
-        match schedule::check(part, network, device, options, &mut computed, count == 1, &mut place) {
+        match schedule::check(part, network, device, options, &mut outputs, count == 1, &mut place) {
             Ok(findings) => found.push(findings),
             Err(problem) => return Err((number, CheckError { place: Box::new(place), problem })),
         }
     }
-    for (index, (layer, computed)) in network.layers().iter().zip(&computed).enumerate() {
-        schedule::complete(computed).map_err(|problem| {
-            let place = Place { layer: Some((index, layer.name.clone())), ..Place::default() };
-            (count.saturating_sub(1), CheckError { place: Box::new(place), problem })
+    for (index, (layer, outputs)) in network.layers().iter().zip(&mut outputs).enumerate() {
+        let at_the_end = |place, problem| (count.saturating_sub(1), CheckError { place: Box::new(place), problem });
+        schedule::complete(outputs).map_err(|problem| {
+            at_the_end(Place { layer: Some((index, layer.name.clone())), ..Place::default() }, problem)
         })?;
+        if let Some((place, problem)) = outputs.iter_mut().find_map(|output| output.missing.take()) {
+            return Err(at_the_end(place, problem));
+        }
     }
     Ok(found)
 }

@@ -8,6 +8,7 @@ use super::faulty::Choice;
 use super::format::{Coding, Header, Lists, Reach};
 use super::ledger::Ledger;
 use super::levels::Own;
+use super::outputs::{Columns, Output};
 
 /// Columns in which used inputs count as marked: `[start, end)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,30 +26,6 @@ impl Window {
     }
 }
 
-/// A set of columns.
-#[derive(Clone, Debug, Default)]
-struct Columns(Vec<u64>);
-
-impl Columns {
-    fn clear(&mut self, cols: usize) {
-        self.0.clear();
-        self.0.resize(cols.div_ceil(64), 0);
-    }
-
-    /// Adds a column; whether it was new.
-    #[inline]
-    fn insert(&mut self, column: usize) -> bool {
-        let (word, bit) = (&mut self.0[column / 64], 1 << (column % 64));
-        let new = *word & bit == 0;
-        *word |= bit;
-        new
-    }
-
-    fn has(&self, column: usize) -> bool {
-        self.0[column / 64] >> (column % 64) & 1 == 1
-    }
-}
-
 /// One core row at work on one output row. Its memory is used again from tile row to tile row.
 #[derive(Default)]
 pub(super) struct Row {
@@ -60,8 +37,6 @@ pub(super) struct Row {
     pub(super) scale: f64,
     /// Columns that no lane holds as they are.
     pub(super) choices: BTreeMap<usize, Choice>,
-    /// Columns multiplied so far.
-    done: Columns,
     /// Columns that were inside the window when they were used.
     marked: Columns,
     /// Level of each cell, if it is active.
@@ -88,19 +63,20 @@ impl Row {
         let levels = 2 * usize::from(rules.header.top().unsigned_abs()) + 1;
         let lists = if rules.header.lists == Lists::Level { levels } else { rules.header.cols };
         self.output = Some(output);
-        self.done.clear(rules.cols);
         self.marked.clear(rules.cols);
         refill(&mut self.active, rules.header.cols, None);
         refill(&mut self.last, lists, -1);
         refill(&mut self.counts, levels, 0);
     }
 
-    /// Reads the record of one step; `first_cell` is this core row's first in the ledger.
+    /// Reads the record of one step; `outputs`: all of the layer; `first_cell` is this core row's first in the ledger.
+    #[allow(clippy::too_many_arguments)] // all of them are the checker's state, lent part by part
     pub(super) fn record(
         &mut self,
         bits: &mut Bits,
         window: Option<Window>,
         rules: Rules<'_>,
+        outputs: &mut [Output],
         first_cell: usize,
         ledger: &mut Ledger,
         place: &mut Place,
@@ -116,7 +92,7 @@ impl Row {
         for cell in 0..self.active.len() {
             if let Some(level) = self.active[cell] {
                 place.cell = Some(cell);
-                self.product(bits, window, rules, cell, level)?;
+                self.product(bits, window, rules, outputs, cell, level)?;
             }
         }
         place.cell = None;
@@ -188,6 +164,7 @@ impl Row {
         bits: &mut Bits,
         window: Option<Window>,
         rules: Rules<'_>,
+        outputs: &mut [Output],
         cell: usize,
         level: i16,
     ) -> Result<(), Problem> {
@@ -204,7 +181,7 @@ impl Row {
             self.last[list] = found;
             found
         };
-        self.multiply(found, cell, window, rules, level)
+        self.multiply(found, cell, window, rules, outputs, level)
     }
 
     /// An input reaches the cell of a lane at this level: is the product of the two a weight of this row, and a new one?
@@ -215,6 +192,7 @@ impl Row {
         lane: usize,
         window: Option<Window>,
         rules: Rules<'_>,
+        outputs: &mut [Output],
         level: i16,
     ) -> Result<(), Problem> {
         let by_level = (level + rules.header.top()) as usize;
@@ -226,8 +204,9 @@ impl Row {
         if !own.is(level) {
             return Err(self.wrong_level(rules, column, own, level));
         }
-        if !self.done.insert(column) {
-            return Err(Problem::MultipliedAgain { output: self.output.unwrap_or_default(), column });
+        let output = self.output.unwrap_or_default();
+        if !outputs[output].done.insert(column) {
+            return Err(Problem::MultipliedAgain { output, column });
         }
         if window.is_some_and(|w| (w.start..w.end).contains(&column)) {
             self.marked.insert(column);
@@ -253,8 +232,8 @@ impl Row {
             (column, gap) = (window.start, gap - free);
         }
         // The window begins and ends with a half word; what is marked behind its end was never inside it.
-        while column < window.end && column / 64 < self.marked.0.len() {
-            let free = !self.marked.0[column / 64] >> (column % 64);
+        while column < window.end && column / 64 < self.marked.words().len() {
+            let free = !self.marked.words()[column / 64] >> (column % 64);
             let in_word = (64 - column % 64).min(window.end - column);
             let free = if in_word < 64 { free & ((1 << in_word) - 1) } else { free };
             let count = free.count_ones() as usize;
@@ -281,16 +260,9 @@ impl Row {
         Problem::WrongLevel { output, column, weight, expected, found }
     }
 
-    /// Ends the tile row: whatever is not multiplied has to be zero. Returns how many weights were left out.
-    pub(super) fn end(&self) -> Result<u64, Problem> {
-        let left = || self.own.iter().enumerate().filter(|(column, _)| !self.done.has(*column));
-        let may = |column: &usize| self.choices.get(column).is_some_and(|choice| choice.dark);
-        let mut missing = left().filter(|(column, own)| !own.is(0) && !may(column));
-        let Some((column, own)) = missing.next() else {
-            return Ok(left().count() as u64);
-        };
-        let (output, level) = (self.output.unwrap_or_default(), own.level());
-        Err(Problem::NotMultiplied { output, column, level, others: missing.count() })
+    /// Whether faulty cells take the place of a weight, which is then dark.
+    pub(super) fn may_leave_out(&self, column: usize) -> bool {
+        self.choices.get(&column).is_some_and(|choice| choice.dark)
     }
 
     /// Weights for which two levels were right.

@@ -9,20 +9,21 @@ use super::findings::{ElightCount, Findings, LayerFindings};
 use super::format::{Header, Layer, Reach, TileRow, agree};
 use super::ledger::Ledger;
 use super::levels::{Levels, same_scale};
+use super::outputs::Output;
 use super::row::{Row, Rules, Window};
 use super::shared::Lanes;
 use crate::geometry::CellRange;
 use crate::level::{DeviceProfile, ScaleMode};
 use crate::weights::{LayerInfo, Matrix, Network};
 
-/// Checks a whole schedule; marks in `computed` the output rows of each layer, none of which may be marked before. With `whole`, all
-/// of a layer's rows have to be. Keeps `place` up to date.
+/// Checks a whole schedule; notes in `outputs` what the output rows of each layer have been given. With `whole`, all rows of a layer have to be
+/// complete when it ends. Keeps `place` up to date.
 pub(super) fn check(
     part: &mut Part<'_>,
     network: &Network,
     device: &DeviceProfile,
     options: &Options,
-    computed: &mut [Vec<bool>],
+    outputs: &mut [Vec<Output>],
     whole: bool,
     place: &mut Place,
 ) -> Result<Findings, Problem> {
@@ -48,11 +49,11 @@ pub(super) fn check(
         place,
     };
     let mut layers = Vec::with_capacity(network.layers().len());
-    for ((index, info), computed) in network.layers().iter().enumerate().zip(computed) {
+    for ((index, info), outputs) in network.layers().iter().enumerate().zip(outputs) {
         checker.place.layer = Some((index, info.name.clone()));
-        layers.push(checker.layer(index, info, network, computed)?);
+        layers.push(checker.layer(index, info, network, outputs, whole)?);
         if whole {
-            complete(computed)?;
+            complete(outputs)?;
         }
         checker.place.layer = None;
     }
@@ -79,8 +80,8 @@ pub(super) fn check(
 }
 
 /// Every output row of a layer is computed.
-pub(super) fn complete(computed: &[bool]) -> Result<(), Problem> {
-    let mut missing = (0..computed.len()).filter(|&output| !computed[output]);
+pub(super) fn complete(outputs: &[Output]) -> Result<(), Problem> {
+    let mut missing = (0..outputs.len()).filter(|&output| !outputs[output].is_begun());
     match missing.next() {
         Some(output) => Err(Problem::OutputMissing { output, others: missing.count() }),
         None => Ok(()),
@@ -120,8 +121,10 @@ impl Checker<'_> {
         index: usize,
         info: &LayerInfo,
         network: &Network,
-        computed: &mut [bool],
+        outputs: &mut [Output],
+        whole: bool,
     ) -> Result<LayerFindings, Problem> {
+        outputs.iter_mut().for_each(Output::next_part);
         let layer = Layer::parse(self.frames.next(Kind::Layer, &mut self.place.frame)?, &self.header)?;
         layer_fits(&layer, index, info)?;
         let matrix = network.read(index)?;
@@ -138,11 +141,12 @@ impl Checker<'_> {
             let frame = self.frames.next(Kind::TileRow, &mut self.place.frame)?;
             let tile = TileRow::parse(frame, self.header.rows, layer.scale.is_none())?;
             agree("index", tile.index, tile_row.into(), "the order of the tile rows")?;
-            self.assign(&tile, &layer, &matrix, shared_scale, computed)?;
-            self.steps(&tile, &layer, &matrix)?;
-            self.end_tile_row(&tile, &mut found)?;
+            found.ties += self.assign(&tile, &layer, &matrix, shared_scale, outputs)?;
+            self.steps(&tile, &layer, &matrix, outputs)?;
+            self.end_tile_row(&tile, &mut found, outputs)?;
             self.place.tile_row = None;
         }
+        found.left_out += self.end_outputs(&matrix, shared_scale, outputs, whole)?;
         self.ledger.end_layer();
         Ok(found)
     }
@@ -162,30 +166,33 @@ impl Checker<'_> {
         Ok(Some(scale))
     }
 
-    /// Puts the output rows of a tile row on their core rows, and derives the levels of their weights.
+    /// Puts the output rows of a tile row on their core rows, and derives the levels of their weights. Returns how many of the weights could have two levels.
     fn assign(
         &mut self,
         tile: &TileRow,
         layer: &Layer,
         matrix: &Matrix,
         shared_scale: Option<f64>,
-        computed: &mut [bool],
-    ) -> Result<(), Problem> {
+        outputs: &mut [Output],
+    ) -> Result<u64, Problem> {
+        let mut ties = 0;
         let rules = Rules { header: &self.header, coding: &layer.coding, weights: &matrix.data, cols: matrix.cols };
         for (core_row, (row, entry)) in self.rows.iter_mut().zip(&tile.outputs).enumerate() {
-            row.output = None;
+            let before = row.output.take();
             let Some((output, scale)) = *entry else { continue };
             self.place.core_row = Some(core_row);
             let output = ranged("output row", output, 0, matrix.rows as u64 - 1)? as usize;
-            if std::mem::replace(&mut computed[output], true) {
-                return Err(Problem::OutputAgain { output });
-            }
+            let first = outputs[output].begin(matrix.cols, (tile.index as u32, core_row), output)?;
             let weights = &matrix.data[output * matrix.cols..(output + 1) * matrix.cols];
             let own_scale = shared_scale.unwrap_or_else(|| self.levels.scale(weights));
             if let Some(found) = scale {
                 scale_fits(found, own_scale, Some(output))?;
             }
-            self.levels.derive(weights, own_scale, &mut row.own);
+            // The levels are there already where a core row goes on with an output row.
+            if before != Some(output) || tile.index == 0 {
+                self.levels.derive(weights, own_scale, &mut row.own);
+            }
+            ties += if first { row.ties() } else { 0 };
             row.scale = f64::from(own_scale as f32);
             row.begin(output, rules);
         }
@@ -194,7 +201,7 @@ impl Checker<'_> {
         if self.header.fanout > 1 {
             self.same_inputs(layer)?;
         }
-        Ok(())
+        Ok(ties)
     }
 
     /// Finds what becomes of the weights that faulty cells cannot hold.
@@ -234,7 +241,7 @@ impl Checker<'_> {
     }
 
     /// Reads all records of a tile row.
-    fn steps(&mut self, tile: &TileRow, layer: &Layer, matrix: &Matrix) -> Result<(), Problem> {
+    fn steps(&mut self, tile: &TileRow, layer: &Layer, matrix: &Matrix, outputs: &mut [Output]) -> Result<(), Problem> {
         for step in 0..tile.steps {
             self.place.step = Some(step);
             // `W = 0` marks nothing.
@@ -252,9 +259,9 @@ impl Checker<'_> {
                 if self.header.fanout > 1 {
                     let group = core_row / self.header.fanout * self.header.fanout;
                     let leads = tile.outputs[group..core_row].iter().all(Option::is_none);
-                    rows[core_row].shared_record(lanes, leads, bits, rules, first_cell, ledger, place)?;
+                    rows[core_row].shared_record(lanes, leads, bits, rules, outputs, first_cell, ledger, place)?;
                 } else {
-                    rows[core_row].record(bits, window, rules, first_cell, ledger, place)?;
+                    rows[core_row].record(bits, window, rules, outputs, first_cell, ledger, place)?;
                 }
                 if let (Some((cell, level)), Some(ranges)) = (self.ledger.refused, self.ranges) {
                     let CellRange { lowest, highest } = ranges[cell];
@@ -284,11 +291,19 @@ impl Checker<'_> {
         fields.end("bits")
     }
 
-    fn end_tile_row(&mut self, tile: &TileRow, found: &mut LayerFindings) -> Result<(), Problem> {
-        for (core_row, row) in self.rows.iter().enumerate().filter(|(_, row)| row.output.is_some()) {
+    fn end_tile_row(
+        &mut self,
+        tile: &TileRow,
+        found: &mut LayerFindings,
+        outputs: &mut [Output],
+    ) -> Result<(), Problem> {
+        for (core_row, row) in self.rows.iter().enumerate() {
+            let Some(output) = row.output else { continue };
             self.place.core_row = Some(core_row);
-            found.left_out += row.end()?;
-            found.ties += row.ties();
+            // Where faulty cells decide what may be left out, an output row is complete in one place.
+            if !row.choices.is_empty() {
+                found.left_out += outputs[output].finish(row, &row.own, output, self.place)?;
+            }
             found.weights += row.counts.iter().sum::<u64>();
             self.bound.add(core_row, &row.counts, tile.steps);
         }
@@ -296,6 +311,30 @@ impl Checker<'_> {
         found.steps += u64::from(tile.steps);
         self.ledger.end_tile_row();
         Ok(())
+    }
+
+    /// Looks for weights of the layer that were not multiplied; returns how many, all zero, were left out. Without `whole` other cores may still
+    /// multiply them.
+    fn end_outputs(
+        &mut self,
+        matrix: &Matrix,
+        shared_scale: Option<f64>,
+        outputs: &mut [Output],
+        whole: bool,
+    ) -> Result<u64, Problem> {
+        let (mut left_out, mut own, row) = (0, Vec::new(), Row::default());
+        for (output, state) in outputs.iter_mut().enumerate().filter(|(_, state)| state.is_open(matrix.cols)) {
+            let weights = &matrix.data[output * matrix.cols..(output + 1) * matrix.cols];
+            let scale = shared_scale.unwrap_or_else(|| self.levels.scale(weights));
+            self.levels.derive(weights, scale, &mut own);
+            match state.finish(&row, &own, output, self.place) {
+                Ok(count) => left_out += count,
+                Err(problem) if whole => return Err(problem),
+                Err(problem) => state.missing = Some((self.place.clone(), problem)),
+            }
+            (self.place.tile_row, self.place.core_row) = (None, None);
+        }
+        Ok(left_out)
     }
 
     /// All that was counted, the first load from the levels `origin`; frames and bytes come last.

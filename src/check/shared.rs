@@ -4,6 +4,7 @@ use super::bytes::Bits;
 use super::error::{Place, Problem};
 use super::format::Reach;
 use super::ledger::Ledger;
+use super::outputs::Output;
 use super::row::{Row, Rules, refill};
 
 /// What the leader of a row group has said of the step at hand: the column that lights each lane, if any.
@@ -46,6 +47,7 @@ impl Row {
         leads: bool,
         bits: &mut Bits,
         rules: Rules<'_>,
+        outputs: &mut [Output],
         first_cell: usize,
         ledger: &mut Ledger,
         place: &mut Place,
@@ -76,7 +78,7 @@ impl Row {
             if place.step == Some(0) || before[cell] != Some(level) {
                 ledger.program(first_cell + cell, level);
             }
-            self.multiply(column, cell, None, rules, level)?;
+            self.multiply(column, cell, None, rules, outputs, level)?;
         }
         place.cell = None;
         Ok(())

@@ -57,7 +57,7 @@ pub fn hold(
             own.extend(rows.iter().map(|&row| levels.levels[row as usize * levels.cols + column]));
             let candidates = match reach {
                 Reach::Lane => column % wiring.cells..column % wiring.cells + 1,
-                Reach::Row => 0..wiring.cells,
+                Reach::Row | Reach::Core => 0..wiring.cells,
             };
             let weights = own.iter().zip(&scales).map(|(&level, scale)| (value(level) * scale).powi(2));
             let dark: f64 = weights.sum();

@@ -149,17 +149,17 @@ fn frame_lines(out: &mut String, frames: &[FrameView]) -> fmt::Result {
 fn one_step(out: &mut String, s: &StepView, screen: &Screen) -> fmt::Result {
     let frames: Vec<String> = s.frames.iter().map(u64::to_string).collect();
     let plural = if frames.len() == 1 { "" } else { "s" };
-    writeln!(
-        out,
-        "\nstep {}: step {} of layer {} `{}`, step {} of its tile row {}; in frame{plural} {}",
+    let place = format!(
+        "step {}: step {} of layer {} `{}`, step {} of its tile row {}; in frame{plural} {}",
         s.step,
         s.step_of_layer,
         s.layer,
-        s.name,
+        printable(&s.name),
         s.step_of_tile_row,
         s.tile_row,
         frames.join(", ")
-    )?;
+    );
+    write!(out, "\n{}", screen.paragraph(Tone::Strong, &place))?;
     let from = if s.steady { "in a later inference" } else { "at the first load" };
     writeln!(out, "{} of {}, {from}", count(s.counted.writes, "write"), count(s.counted.events, "PCM cell"))?;
     s.rows.iter().try_for_each(|row| one_row(out, row, screen))

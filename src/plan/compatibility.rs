@@ -20,6 +20,8 @@ pub enum Feature {
     ReachLane,
     /// Weights may leave their lanes.
     ReachRow,
+    /// Weights may leave their core rows.
+    ReachCore,
     /// Rows may sit anywhere.
     RowsAny,
     /// The stored or ELight's order is written.
@@ -38,6 +40,8 @@ pub enum Feature {
     ExtraSteps,
     /// Every cell keeps one level.
     FixedLevels,
+    /// So many percent more steps.
+    PercentSteps,
     /// Cells that cannot hold every level.
     Faults,
     /// Cells that hold every level.
@@ -51,12 +55,13 @@ pub enum Feature {
 }
 
 /// All of them, in the order of the table.
-const FEATURES: [Feature; 17] = [
+const FEATURES: [Feature; 19] = [
     Feature::OrderStored,
     Feature::OrderSorted,
     Feature::RowsAny,
     Feature::ExtraSteps,
     Feature::FixedLevels,
+    Feature::PercentSteps,
     Feature::Objective,
     Feature::LatencyOrWear,
     Feature::PulseObjective,
@@ -68,6 +73,7 @@ const FEATURES: [Feature; 17] = [
     Feature::Intact,
     Feature::ReachLane,
     Feature::ReachRow,
+    Feature::ReachCore,
     Feature::ManyLevels,
 ];
 
@@ -100,7 +106,7 @@ const fn no_effect(when: &'static [Feature], why: &'static str) -> Rule {
 }
 
 /// The table. What it does not name goes together; of several rows that refuse, the first is reported.
-pub const RULES: [Rule; 27] = {
+pub const RULES: [Rule; 36] = {
     use Feature::*;
     [
         needs(&[OrderSorted, SharedInputs], "--fanout cell", "ELight's order moves every weight by itself"),
@@ -127,6 +133,19 @@ pub const RULES: [Rule; 27] = {
         needs(&[Rotation, OrderStored], "--order optimal", "other orders stay where they are stored"),
         needs(&[Rotation, Faults], "intact cores", "every cell plays the part of other cells"),
         needs(&[LaneRotation, ReachLane], "--reach row", "weights keep their lanes"),
+        needs(&[ReachCore, OrderStored], "--order optimal", "other orders leave rows where they are stored"),
+        needs(&[ReachCore, SharedInputs], "--fanout cell", "each cell of a visit takes an input of its own"),
+        needs(&[ReachCore, Faults], "intact cores", "cells are chosen as if each could hold every level"),
+        needs(&[ReachCore, Rotation], "--reach row", "outputs deal their weights out to certain core rows"),
+        needs(
+            &[ReachCore, Objective, PercentSteps],
+            "--extra-steps fixed",
+            "patterns are chosen for the fewest writes",
+        ),
+        no_effect(&[Objective, ReachCore], "nothing is written after the first load"),
+        no_effect(&[From, ReachCore], "cells are laid out for the fewest steps"),
+        no_effect(&[FixedLevels, ReachCore], "cells keep their levels in any case"),
+        no_effect(&[RowsAny, ReachCore], "outputs visit any core row in any case"),
         no_effect(&[RowsAny, ReachRow], "rows are free with reach `row` in any case"),
         no_effect(&[RowsAny, OrderStored], "only the optimal order moves rows"),
         no_effect(&[ReachLane, OrderStored, Intact], "only the optimal order moves weights to other lanes"),
@@ -149,6 +168,7 @@ impl Feature {
             Self::SharedInputs => options.fanout > 1,
             Self::ReachLane => options.reach == Reach::Lane,
             Self::ReachRow => options.reach == Reach::Row,
+            Self::ReachCore => options.reach == Reach::Core,
             Self::RowsAny => options.rows == Rows::Any,
             Self::OrderStored => options.order != Order::Optimal,
             Self::OrderSorted => options.order == Order::Sorted,
@@ -158,6 +178,7 @@ impl Feature {
             Self::ManyLevels => 2 * options.device.top_level() as usize + 1 > MOST_LEVELS,
             Self::ExtraSteps => options.trade.extra_steps.is_some(),
             Self::FixedLevels => options.trade.extra_steps == Some(ExtraSteps::FixedLevels),
+            Self::PercentSteps => matches!(options.trade.extra_steps, Some(ExtraSteps::Percent(_))),
             Self::Faults => options.condition.faults.is_some(),
             Self::Intact => options.condition.faults.is_none(),
             Self::From => options.condition.from.is_some(),
@@ -173,6 +194,7 @@ impl Feature {
             Self::SharedInputs => "--fanout column|N",
             Self::ReachLane => "--reach lane",
             Self::ReachRow => "--reach row",
+            Self::ReachCore => "--reach core",
             Self::RowsAny => "--rows any",
             Self::OrderStored => "--order natural|sorted",
             Self::OrderSorted => "--order sorted",
@@ -182,6 +204,7 @@ impl Feature {
             Self::ManyLevels => "more than 5 bits",
             Self::ExtraSteps => "--extra-steps",
             Self::FixedLevels => "--extra-steps fixed",
+            Self::PercentSteps => "--extra-steps P%",
             Self::Faults => "--faults",
             Self::Intact => "no --faults",
             Self::From => "--from",

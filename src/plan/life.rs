@@ -132,7 +132,8 @@ fn plan_rotation(
         let state = CoreState::read(&core_path(&paths[count - 1], core, cores))?;
         let ram = all[0].outcome.decoder_ram_bytes as usize;
         let schedule = core_path(&paths[0], core, cores);
-        let pairs = replay::wear(&schedule, network, options.core, &options.device, state.levels(), ram)?;
+        let pairs =
+            replay::wear(&schedule, network, options.core, options.fanout, &options.device, state.levels(), ram)?;
         writes += pairs.iter().map(|pair| pair.up[0] + pair.up[1] + pair.down[0] + pair.down[1]).sum::<u64>();
         wear.extend(worn(&pairs));
     }

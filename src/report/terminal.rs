@@ -221,7 +221,7 @@ impl Facts<'_> {
                 ),
                 None => {
                     let better = match (self.report.reach, self.report.fanout) {
-                        (Reach::Row, _) => "",
+                        (Reach::Row | Reach::Core, _) => "",
                         (Reach::Lane, 1) => "; with --reach row all would be exact",
                         (Reach::Lane, _) => "; with --reach row columns may move to better lanes",
                     };

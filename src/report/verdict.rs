@@ -80,7 +80,7 @@ fn costs(report: &Report) -> String {
     if cost.writes == 0 {
         let first = report.orders.of(report.order).first_load;
         return format!(
-            "first load: {}, {}, {} to program; an inference: {}, none of them writes",
+            "once {}, {}, {}; then no writes in {} an inference",
             count(first.writes, "write"),
             energy(first.energy_pj),
             time(first.time_us),

@@ -68,6 +68,7 @@ pub(super) fn reach(report: &Report) -> &'static str {
         (Reach::Lane, 1) if report.rows == Rows::Any => "lane (a weight keeps its lane, rows may sit anywhere)",
         (Reach::Lane, 1) => "lane (a weight keeps its lane)",
         (Reach::Row, 1) => "row (a weight may sit in any lane)",
+        (Reach::Core, _) => "core (a weight may sit in any cell)",
         (Reach::Lane, _) => "lane (a column keeps its lane)",
         (Reach::Row, _) => "row (a column may sit in any lane)",
     }
@@ -76,8 +77,10 @@ pub(super) fn reach(report: &Report) -> &'static str {
 /// The plans that a bound covers.
 pub(super) fn bounded_class(report: &Report) -> &'static str {
     match (report.reach, report.fanout, &report.extra_steps) {
-        (Reach::Row, 1, None) => "no plan",
         (Reach::Row, 1, Some(_)) => "no plan of as many steps in each layer",
+        (Reach::Core, _, Some(steps)) if steps != "fixed" => "no plan of as many steps in each layer",
+        (Reach::Core, ..) => "no plan",
+        (Reach::Row, 1, None) => "no plan",
         (Reach::Row, ..) => "no plan that keeps rows",
         (Reach::Lane, 1, _) if report.rows == Rows::Any => "no plan that keeps lanes",
         (Reach::Lane, ..) => "no plan that keeps rows and lanes",

@@ -183,6 +183,7 @@ mod tests {
             scales: vec![1.0],
             placements: vec![at(0, 2, [1, 0]), at(1, -3, [1, 1])],
             first_step: 0,
+            core_cols: 1024,
             steps: 2,
         };
         let nothing = Stuck::default();

@@ -51,6 +51,8 @@ pub struct LayerRecord {
     pub first_step: u64,
     /// Steps of the layer.
     pub steps: u32,
+    /// Cells of a core row, whose products are added up in light.
+    pub core_cols: usize,
 }
 
 /// A tensor's name without the prefix of PyTorch's data-parallel wrapper.
@@ -227,6 +229,7 @@ impl Core for Notes<'_> {
             placements: vec![UNPLACED; rows * cols],
             first_step: self.steps,
             steps: 0,
+            core_cols: self.cols,
         });
         Ok(())
     }

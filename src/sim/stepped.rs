@@ -37,6 +37,8 @@ pub struct Stepped<'a> {
     steps: u64,
     /// Outputs of each layer, `[rows, pixels]`.
     outputs: Vec<Vec<f32>>,
+    /// Scale of each output row of the layer at hand.
+    scales: Vec<f32>,
     sums: Vec<f32>,
 }
 
@@ -55,6 +57,7 @@ impl<'a> Stepped<'a> {
             fanout: usize::from(identity.fanout).max(1),
             steps: 0,
             outputs: Vec::new(),
+            scales: Vec::new(),
             sums: Vec::new(),
         }
     }
@@ -62,7 +65,7 @@ impl<'a> Stepped<'a> {
     /// Outputs of each layer, `[rows, pixels]`, scaled; and what the firmware's core has computed in integers.
     #[must_use]
     pub fn into_outputs(mut self) -> (Vec<Vec<f32>>, Vec<i64>) {
-        self.finish_tile_row();
+        self.finish_layer();
         let integers = self.sim.outputs().to_vec();
         (self.outputs, integers)
     }
@@ -96,14 +99,12 @@ impl<'a> Stepped<'a> {
         }
     }
 
-    /// Scales the outputs whose tile row is complete.
-    fn finish_tile_row(&mut self) {
+    /// Scales the outputs of a layer that is complete: several core rows may have added to one.
+    fn finish_layer(&mut self) {
         let Some(work) = self.outputs.len().checked_sub(1).map(|i| &self.work[i]) else { return };
-        for output in self.assigned.iter_mut().filter_map(Option::take) {
-            let scale = output.scale * work.gain;
-            if let Some(outputs) = self.outputs.last_mut() {
-                outputs[output.row as usize * work.pixels..][..work.pixels].iter_mut().for_each(|y| *y *= scale);
-            }
+        let Some(outputs) = self.outputs.last_mut() else { return };
+        for (outputs, scale) in outputs.chunks_mut(work.pixels.max(1)).zip(&self.scales) {
+            outputs.iter_mut().for_each(|y| *y *= scale * work.gain);
         }
     }
 }
@@ -112,21 +113,22 @@ impl Core for Stepped<'_> {
     type Fault = Fault;
 
     fn begin_layer(&mut self, layer: &Layer<'_>) -> Result<(), Fault> {
-        self.finish_tile_row();
+        self.finish_layer();
         self.sim.begin_layer(layer)?;
         let work = self.work.get(layer.index as usize).ok_or(Fault::Idle)?;
         self.outputs.push(vec![0.0; layer.rows as usize * work.pixels]);
+        self.scales = vec![0.0; layer.rows as usize];
         self.routes.fill(DARK);
         Ok(())
     }
 
     fn assign(&mut self, row: u16, output: Option<Output>) -> Result<(), Fault> {
-        if row == 0 {
-            self.finish_tile_row();
-        }
         self.sim.assign(row, output)?;
         let row = usize::from(row);
         self.assigned[row] = output;
+        if let Some(scale) = output.and_then(|output| Some((self.scales.get_mut(output.row as usize)?, output.scale))) {
+            *scale.0 = scale.1;
+        }
         self.routes[row * self.cols..(row + 1) * self.cols].fill(DARK);
         Ok(())
     }

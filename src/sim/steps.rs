@@ -37,9 +37,10 @@ impl StepProgram {
         let rows = layer.placements.par_chunks(cols).zip(unit.par_chunks(cols)).enumerate().map(|(r, (row, unit))| {
             let mut placed: Vec<u32> = (0..row.len() as u32).filter(|c| row[*c as usize] != UNPLACED).collect();
             placed.sort_unstable_by_key(|&c| (row[c as usize].step, row[c as usize].cell));
-            let step = |c: u32| row[c as usize].step;
+            // Each core row has a converter of its own: an output that visits several in one step is added up behind them.
+            let read = |c: u32| (row[c as usize].step, row[c as usize].cell / layer.core_cols.max(1) as u32);
             let ends = (0..placed.len())
-                .filter(|&i| placed.get(i + 1).is_none_or(|&next| step(next) != step(placed[i])))
+                .filter(|&i| placed.get(i + 1).is_none_or(|&next| read(next) != read(placed[i])))
                 .map(|i| i as u32 + 1)
                 .collect();
             let weights = placed.iter().map(|&c| (c, unit[c as usize] as f32)).collect();

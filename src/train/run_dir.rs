@@ -16,6 +16,8 @@ use super::epoch::Epoch;
 use super::error::TrainError;
 use super::plot;
 use crate::nn::model::ModelSpec;
+use crate::nn::{Role, Slot};
+use elight::weights::description::{Description, Layer, LeftOut, Operation, VERSION};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -59,6 +61,26 @@ pub(super) fn metadata(config: &Config, spec: &ModelSpec, norm: &Normalization) 
         }
     }
     m
+}
+
+/// What the planner takes the network for: its layers in the order in which they run.
+pub(super) fn network(slots: &[Slot<'_>]) -> String {
+    let mut network = Description { version: VERSION, ..Description::default() };
+    for slot in slots {
+        let reason = match (slot.role, slot.shape.len()) {
+            (Role::Weight, dims @ (2 | 4)) => {
+                let kind = if dims == 4 { Operation::Conv2d } else { Operation::Linear };
+                network.layers.push(Layer { name: slot.name.clone(), kind, ..Layer::default() });
+                continue;
+            }
+            (Role::Weight, dims) => format!("it is {dims}-dimensional, no matrix"),
+            (Role::Bias, _) => "it is a bias".to_owned(),
+            (Role::Norm, _) => "it is scale or shift of batch norm".to_owned(),
+            (Role::Buffer, _) => "it is state that no gradient changes".to_owned(),
+        };
+        network.left_out.push(LeftOut { tensor: slot.name.clone(), reason });
+    }
+    serde_json::to_string(&network).unwrap_or_default()
 }
 
 /// The metadata that say which network a file holds, and what its inputs are.

@@ -190,7 +190,8 @@ impl Trainer {
         }
         let core = pcm.map(|p| p.core()).transpose()?;
         let optimizer = Optimizer::new(config.optimizer, &mut model);
-        let metadata = run_dir::metadata(&config, &spec, &norm);
+        let mut metadata = run_dir::metadata(&config, &spec, &norm);
+        metadata.insert("elight.network".into(), run_dir::network(&model.all_slots()));
         Ok(Self {
             config,
             data,

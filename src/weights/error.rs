@@ -149,6 +149,26 @@ pub enum WeightsError {
         /// How to get at weights.
         cure: String,
     },
+    /// A folder does not say which weights are meant.
+    #[error("{}: {problem}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// Two shards say different things.
+    #[error("{}: the shards contradict each other: metadata `{key}` is `{first}` in one and `{second}` in another; they are of different versions", path.display())]
+    Contradiction {
+        /// The index.
+        path: PathBuf,
+        /// The metadata key.
+        key: String,
+        /// What the first shard says.
+        first: String,
+        /// What a later one says.
+        second: String,
+    },
     /// An ONNX model cannot be read, or not understood.
     #[error("{}: ONNX: {problem}", path.display())]
     Onnx {
@@ -197,7 +217,7 @@ pub enum WeightsError {
         /// The model.
         path: PathBuf,
         /// The layout that was asked for.
-        layout: super::Layout,
+        layout: String,
         /// Each tensor and why it was skipped (the first few).
         why: String,
     },

@@ -1,6 +1,7 @@
 //! 1. Files to tensors to matrices.
 //!
 //! ```text
+//! folder.rs           a model's folder -> the weights in it
 //! file.rs, index.rs   bytes, checked once: names, types, shapes, byte ranges
 //! onnx/               models with a graph, which says what the network is
 //! order.rs            tensors in the order in which the network runs them
@@ -21,6 +22,7 @@
 //! [`Network::read`] checks while it converts. After `open`, every byte range is inside its file and fits its shape.
 
 mod file;
+mod folder;
 mod foreign;
 mod header;
 mod index;
@@ -33,6 +35,7 @@ pub mod description;
 mod recognise;
 
 mod layer;
+mod layout;
 mod view;
 
 mod filter;
@@ -49,37 +52,5 @@ pub use description::{Certainty, Description};
 pub use error::WeightsError;
 pub use filter::Filter;
 pub use layer::{LayerInfo, LayerKind};
+pub use layout::Layout;
 pub use network::{DESCRIPTION_KEY, Limits, Matrix, Network, Reading, Skipped};
-
-/// How tensors become matrices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Layout {
-    /// PyTorch's layouts, recognised by shape and name: linear `[out, in]`, 1/2/3-D convolution `[out, in/groups, k..]`
-    #[default]
-    Auto,
-    /// Every tensor of two or more dimensions as `[out, everything else]`, without recognition
-    Matrix,
-    /// ELight's blocks `[P, Q, k, k]`: element `[i, j, r, c]` is row `i*k + r`, column `j*k + c`
-    Blocks,
-}
-
-impl std::fmt::Display for Layout {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Layout::Auto => "auto",
-            Layout::Matrix => "matrix",
-            Layout::Blocks => "blocks",
-        })
-    }
-}
-
-impl std::str::FromStr for Layout {
-    type Err = WeightsError;
-
-    fn from_str(text: &str) -> Result<Layout, WeightsError> {
-        [Layout::Auto, Layout::Matrix, Layout::Blocks]
-            .into_iter()
-            .find(|layout| layout.to_string() == text)
-            .ok_or_else(|| WeightsError::UnknownLayout { text: text.to_owned() })
-    }
-}

@@ -11,7 +11,7 @@ use super::file::{Bytes, Tensor, WeightsFile};
 use super::filter::Verdict;
 use super::scaling::{self, Scaling};
 use super::view::View;
-use super::{Filter, LayerInfo, LayerKind, Layout, WeightType, WeightsError, index, onnx, order, recognise};
+use super::{Filter, LayerInfo, LayerKind, Layout, WeightType, WeightsError, folder, index, onnx, order, recognise};
 
 /// A tensor that is no layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,8 +101,8 @@ impl std::fmt::Debug for Network {
 }
 
 impl Network {
-    /// Opens one `.safetensors` file, or a sharded set by its index (a path that ends in `.json`), and recognises its
-    /// layers. Reads headers only. Fails on any header that does not fit its file, on an index that does not fit its
+    /// Opens one `.safetensors` file, a sharded set by its index (a path that ends in `.json`), an `.onnx` model, or the folder
+    /// of a model, and recognises its layers. Reads headers only. Fails on any header that does not fit its file, on an index that does not fit its
     /// shards, on an include pattern that matches nothing, and when no layer is left.
     pub fn open(path: &Path, layout: Layout, filter: &Filter) -> Result<Network, WeightsError> {
         Network::open_as(path, &Reading { layout, filter: filter.clone(), ..Reading::default() })
@@ -110,6 +110,9 @@ impl Network {
 
     /// As [`Network::open`], with a description of the network, or more that is said about its reading.
     pub fn open_as(path: &Path, reading: &Reading) -> Result<Network, WeightsError> {
+        if path.is_dir() {
+            return Network::open_as(&folder::weights(path)?, reading);
+        }
         if onnx::is_onnx(path) {
             let (files, description) = onnx::open(path)?;
             return Network::from_files(path, files, &with_graph(reading, description));
@@ -228,7 +231,11 @@ impl Network {
         for (number, file) in files.iter_mut().enumerate() {
             tensors.extend(std::mem::take(&mut file.tensors).into_iter().map(|tensor| (number, tensor)));
             for (key, value) in std::mem::take(&mut file.metadata) {
-                metadata.entry(key).or_insert(value);
+                let first: &mut String = metadata.entry(key.clone()).or_insert_with(|| value.clone());
+                if *first != value && key.starts_with("elight.") {
+                    let (first, second) = (shown(first), shown(&value));
+                    return Err(WeightsError::Contradiction { path: path.to_owned(), key: shown(&key), first, second });
+                }
             }
         }
         known_keys(path, &metadata)?;
@@ -241,7 +248,7 @@ impl Network {
         match network.layers.is_empty() {
             true => Err(WeightsError::NoLayers {
                 path: path.to_owned(),
-                layout: reading.layout,
+                layout: reading.layout.to_string(),
                 why: reasons(&network.skipped),
             }),
             false => Ok(network),
@@ -543,7 +550,7 @@ fn known_keys(path: &Path, metadata: &BTreeMap<String, String>) -> Result<(), We
         "seed",
         "epoch",
         "accuracy",
-        "exporter",
+        "calibrated",
     ];
     let ours = metadata.keys().filter_map(|key| key.strip_prefix("elight."));
     match ours.into_iter().find(|key| !KEYS.contains(key) && !key.starts_with("groups.")) {

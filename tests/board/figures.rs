@@ -152,7 +152,7 @@ fn the_controller_is_small_and_fast() {
         [("core-9x9", "9x9"), ("core-64x64", "64x64")].map(|(name, core)| instructions(name, core)).into_iter().unzip();
     let of = |f: fn(&Image) -> u32| [f(&images[0]), f(&images[1])];
     let figures = [
-        Figure { name: "image, bytes", limits: [32 << 10; 2], values: of(|image| image.bytes) },
+        Figure { name: "image, bytes", limits: [48 << 10; 2], values: of(|image| image.bytes) },
         Figure {
             name: "RAM with wear counters and stack, bytes",
             limits: [6 << 10, 48 << 10],

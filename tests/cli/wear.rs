@@ -74,7 +74,7 @@ fn a_rotation_evens_out_the_wear() {
 #[test]
 fn every_kind_of_plan_is_rotated() {
     let sandbox = Sandbox::with_network();
-    sandbox.plan(&["-o", "old.elight"]).success();
+    sandbox.plan(&[&DEVICE[..], &["-o", "old.elight"]].concat()).success();
     let own: [&[&str]; 6] = [
         &["--extra-steps", "20"],
         &["--fanout", "3"],

@@ -31,13 +31,14 @@ fn choices(held: &CoreState) -> Vec<Choice<'_>> {
         ("bits", &[ManyLevels], set(|o| o.device = pulse(6))),
         ("fanout", &[SharedInputs], set(|o| o.fanout = 2)),
         ("reach", &[ReachLane], set(|o| o.reach = Reach::Lane)),
+        ("reach", &[ReachCore], set(|o| o.reach = Reach::Core)),
         ("rows", &[RowsAny], set(|o| o.rows = Rows::Any)),
         ("order", &[OrderStored], set(|o| o.order = Order::Natural)),
         ("order", &[OrderStored, OrderSorted], set(|o| o.order = Order::Sorted)),
         ("objective", &[Objective, PulseObjective], objective(self::Objective::Energy)),
         ("objective", &[Objective, LatencyOrWear], objective(self::Objective::Latency)),
         ("objective", &[Objective, LatencyOrWear, PulseObjective], objective(self::Objective::Wear)),
-        ("steps", &[ExtraSteps], set(|o| o.trade.extra_steps = Some(self::ExtraSteps::Percent(5.0)))),
+        ("steps", &[ExtraSteps, PercentSteps], set(|o| o.trade.extra_steps = Some(self::ExtraSteps::Percent(5.0)))),
         ("steps", &[ExtraSteps, FixedLevels], set(|o| o.trade.extra_steps = Some(self::ExtraSteps::FixedLevels))),
         ("faults", &[Faults], set(|o| o.condition.faults = Some(vec![faults(o)]))),
         ("from", &[From], set(move |o| o.condition.from = Some(vec![held.clone()]))),
@@ -119,7 +120,11 @@ fn every_pair_of_options_does_what_the_table_says() {
             let mut options = base();
             set_other(&mut options);
             set(&mut options);
-            let reach = if options.reach == Reach::Row { Feature::ReachRow } else { Feature::ReachLane };
+            let reach = match options.reach {
+                Reach::Lane => Feature::ReachLane,
+                Reach::Row => Feature::ReachRow,
+                Reach::Core => Feature::ReachCore,
+            };
             let cells = if options.condition.faults.is_some() { Feature::Faults } else { Feature::Intact };
             let features = [own, *others, &[reach, cells]].concat();
             let names = format!("{own:?} with {others:?}");
@@ -148,8 +153,14 @@ fn every_pair_of_options_does_what_the_table_says() {
         for &own in key {
             let rest: Vec<usize> = key.iter().copied().filter(|other| *other != own).collect();
             let mut features: Vec<Feature> = key.iter().flat_map(|&i| choices[i].1.iter().copied()).collect();
-            features.push(if features.contains(&Feature::ReachLane) { Feature::ReachLane } else { Feature::ReachRow });
+            if !features.contains(&Feature::ReachLane) && !features.contains(&Feature::ReachCore) {
+                features.push(Feature::ReachRow);
+            }
             features.push(if features.contains(&Feature::Faults) { Feature::Faults } else { Feature::Intact });
+            // With reach `core` a percentage changes the schedule only where its steps are not enough to write nothing.
+            if features.contains(&Feature::ReachCore) && choices[own].1.contains(&Feature::PercentSteps) {
+                continue;
+            }
             let Some(without) = schedules.get(&rest) else { continue };
             let said = RULES.iter().any(|rule| {
                 rule.verdict == Verdict::NoEffect

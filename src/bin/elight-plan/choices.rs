@@ -31,6 +31,8 @@ choices! {
         Lane,
         /// Any lane of its row.
         Row,
+        /// Any cell of the core: an output visits several core rows; nothing is written after the first load, or little (--extra-steps).
+        Core,
     }
     RowsArg of Rows {
         /// Each stays where it is stored.

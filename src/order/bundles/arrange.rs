@@ -92,7 +92,7 @@ pub fn arrange(
             let seed = seed ^ (group as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let plan = match reach {
                 Reach::Lane => by_lane(layers, cells, &stages, &boundaries, effort, seed, advance),
-                Reach::Row => {
+                Reach::Row | Reach::Core => {
                     let steps: Vec<usize> =
                         stages.iter().map(|&(layer, i)| arranged[layer].columns[i].len() / cells).collect();
                     by_row(layers, cells, &stages, &steps, &boundaries, effort, seed, advance)

@@ -42,13 +42,13 @@ fn solve_vectors(line: &CoreRowTimeline, boundary: &CoreBoundary, first_cell: us
             Boundary::Cyclic => {
                 let given = |level: &Vector| level.map(Some);
                 let [low, high] = used.last.each_ref().map(given);
-                let low = forward(line, from, &low, &low, &mut came[0]);
-                let high = forward(line, from, &high, &high, &mut came[1]);
+                let low = forward(line, from, &used, &low, &low, &mut came[0]);
+                let high = forward(line, from, &used, &high, &high, &mut came[1]);
                 let better: Vector = std::array::from_fn(|c| -i16::from(high.total[c] < low.total[c]));
                 (low.or(high, &better), better)
             }
             Boundary::Open { start, end } => {
-                (forward(line, from, &start[own.clone()], &end[own.clone()], &mut came[0]), [0; LANES])
+                (forward(line, from, &used, &start[own.clone()], &end[own.clone()], &mut came[0]), [0; LANES])
             }
         };
         let (mut left_high, mut first_rises) = (found.left_high, [0; LANES]);
@@ -127,31 +127,27 @@ impl Found {
 }
 
 /// Writes to `came[stage]`, for entering at lo and at hi, -1 where the interval before was best left at its top. `start`, `end`: of the
-/// cells of this vector; what is missing is padding.
+/// cells of this vector; what is missing is padding. What cells that are never used cost means nothing.
 #[inline(always)]
 fn forward(
     line: &CoreRowTimeline,
     from: usize,
+    used: &Used,
     start: &[Option<i16>],
     end: &[Option<i16>],
     came: &mut Vec<[Vector; 2]>,
 ) -> Found {
     came.clear();
-    let (mut at, mut anywhere) = ([0; LANES], [0; LANES]);
+    // A cell that may begin anywhere stands at both ends of its first interval.
+    let mut states = States { at: used.first, cost: [[0; LANES]; 2] };
     for (c, start) in start.iter().enumerate() {
-        (at[c], anywhere[c]) = (start.unwrap_or(0), -i16::from(start.is_none()));
+        if let Some(start) = start {
+            states.at.iter_mut().for_each(|at| at[c] = *start);
+        }
     }
-    let mut states = States { at: [at; 2], cost: [[0; LANES]; 2] };
     let mut total = [0i32; LANES];
     for stage in 0..line.stages() {
         let (lo, hi, active) = vectors(line, stage, from);
-        // A cell that may begin anywhere stands at both ends of its first interval.
-        for c in 0..LANES {
-            let begins = anywhere[c] & active[c];
-            states.at[0][c] = pick(begins, lo[c], states.at[0][c]);
-            states.at[1][c] = pick(begins, hi[c], states.at[1][c]);
-            anywhere[c] &= !active[c];
-        }
         let step = states.next([lo, hi], active);
         total.iter_mut().zip(step.paid).for_each(|(total, paid)| *total += i32::from(paid));
         states = step.states;
@@ -160,8 +156,7 @@ fn forward(
     let mut left_high = [0; LANES];
     for c in 0..LANES {
         let end = end.get(c).copied().flatten();
-        // A cell that is never used and may be anywhere is where it is wanted.
-        let to_end = |x: i16| end.map_or(0, |end| distance(x, end)) & !anywhere[c];
+        let to_end = |x: i16| end.map_or(0, |end| distance(x, end));
         let [low, high] = [0, 1].map(|side| states.cost[side][c] + to_end(states.at[side][c]));
         left_high[c] = -i16::from(high < low);
         total[c] += i32::from(low.min(high));

@@ -41,7 +41,7 @@ impl Slots for RunSlots {
         let runs = (0..self.runs.cells()).map(|cell| self.runs.runs(stage, at.core_row, cell));
         match self.reach {
             Reach::Lane => program.lane_runs(levels, self.runs.steps(stage), self.top, runs),
-            Reach::Row => program.runs(levels, self.runs.steps(stage), self.top, runs),
+            Reach::Row | Reach::Core => program.runs(levels, self.runs.steps(stage), self.top, runs),
         }
     }
 }

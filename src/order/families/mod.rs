@@ -7,12 +7,14 @@
 //! The planner asks [`choose`] for the family that serves a [`Problem`] and from then on knows the two traits alone, [`Family`] and
 //! [`Slots`]. A new family is a file here and a line in [`FAMILIES`].
 
+mod any_cell;
 mod around_faults;
 mod bundles;
 mod family;
 pub mod lanes;
 mod level_runs;
 mod pulse_lanes;
+pub mod reach_core;
 pub mod sorted_rows;
 mod stored;
 mod swept;
@@ -24,7 +26,9 @@ pub use stored::{StoredSlots, Within};
 type Begin = for<'a> fn(&'a Problem) -> Option<Box<dyn Family + 'a>>;
 
 /// All families but the last; the first that serves a problem plans it.
-const FAMILIES: [Begin; 4] = [
+const FAMILIES: [Begin; 5] = [
+    // Reach `core`.
+    |problem| Some(Box::new(any_cell::AnyCell::new(problem)?)),
     // Rows share inputs.
     |problem| Some(Box::new(bundles::Bundled::new(problem)?)),
     // An input for every weight cell, reach `row`: damaged cores, and intact ones.

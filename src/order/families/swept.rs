@@ -48,7 +48,7 @@ impl Slots for SweptSlots {
         let rising = self.arrangement.rising(stage, at.core_row);
         match self.reach {
             Reach::Lane => program.lanes(levels, timeline.cells(), self.top, |cell| rising[cell]),
-            Reach::Row => {
+            Reach::Row | Reach::Core => {
                 program.chunks(levels, self.steps[at.layer], self.top, timeline.chunks(stage, at.core_row), rising);
             }
         }

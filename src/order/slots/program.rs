@@ -24,6 +24,10 @@ pub struct Program {
     next: Vec<u32>,
     /// Cells in the order of their chunks.
     order: Vec<u32>,
+    /// The row that `columns` are of, where that is known.
+    sorted: Option<(usize, u32)>,
+    /// Where each level begins in `columns`, for that row.
+    starts: Vec<u32>,
 }
 
 impl Program {
@@ -218,6 +222,44 @@ impl Program {
         }
     }
 
+    /// Some steps of an output's visits to a core row whose cells hold the levels `held`. Cells take the row's columns of their level in ascending order,
+    /// step by step, where `taken(level)` of them are taken already, and rest when there are none left. `key`: of the row; its columns are sorted once.
+    pub fn visits(
+        &mut self,
+        row: &[i16],
+        key: (usize, u32),
+        steps: usize,
+        top: i16,
+        held: &[i16],
+        taken: impl Fn(i16) -> u32,
+    ) {
+        self.reset(steps, held.len());
+        if self.sorted != Some(key) {
+            let starts = self.sort_columns(row, top);
+            self.starts.clear();
+            self.starts.extend_from_slice(&starts[..2 * top as usize + 1]);
+            self.starts.push(row.len() as u32);
+            self.sorted = Some(key);
+        }
+        let mut next = [u32::MAX; LEVELS];
+        for level in held {
+            let index = (level + top) as usize % LEVELS;
+            if next[index] == u32::MAX {
+                next[index] = self.starts[index] + taken(*level);
+            }
+        }
+        for (levels, inputs) in self.level.chunks_exact_mut(held.len()).zip(self.input.chunks_exact_mut(held.len())) {
+            for ((&holds, level), input) in held.iter().zip(levels).zip(inputs) {
+                let index = (holds + top) as usize % LEVELS;
+                if next[index] < self.starts[index + 1] {
+                    *level = holds;
+                    *input = self.columns[next[index] as usize];
+                    next[index] += 1;
+                }
+            }
+        }
+    }
+
     fn place<'a>(&mut self, steps: usize, cells: impl ExactSizeIterator<Item = &'a [LevelRun]>) {
         let width = cells.len();
         self.reset(steps, width);
@@ -243,6 +285,7 @@ impl Program {
 
     /// Sorts the columns of a row by level; entry `v + top` of the result is where level v begins.
     fn sort_columns(&mut self, row: &[i16], top: i16) -> [u32; LEVELS] {
+        self.sorted = None;
         let index = |level: i16| (level + top) as usize % LEVELS;
         let mut starts = [0u32; LEVELS];
         row.iter().for_each(|&level| starts[index(level)] += 1);

@@ -1,14 +1,16 @@
 //! ONNX models: initializers are the tensors, and the graph describes the network.
 //!
 //! ```text
-//! schema.rs    the messages that are read
-//! tensors.rs   initializers to tensors
-//! shapes.rs    shapes of the values between the operators
-//! graph.rs     operators to layers
+//! schema.rs      the messages that are read
+//! attributes.rs  the attributes of an operator
+//! tensors.rs     initializers to tensors
+//! shapes.rs      shapes of the values between the operators
+//! graph.rs       operators to layers
 //! ```
 //!
 //! docs/weights.md lists the operators.
 
+mod attributes;
 mod graph;
 mod schema;
 mod shapes;

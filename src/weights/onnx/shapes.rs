@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::graph::Attributes;
+use super::attributes::Attributes;
 use super::schema::{DimensionProto, GraphProto, NodeProto, ValueInfoProto};
 
 /// A shape; a dimension is `None` where it is not known.

@@ -111,7 +111,7 @@ pub(super) fn sift<'a>(tensors: &Tensors<'a>, tensor: &'a Tensor, named: bool) -
             if name.is_weight() {
                 return Sifted::Packed("8-bit weights without scales", UNPACK);
             }
-            return Sifted::LeftOut(format!("{dtype} numbers are weights only with a scale, and it has none"));
+            return Sifted::LeftOut(format!("{dtype} without a scale is no weight"));
         }
         Some(_) => {}
     }
@@ -164,7 +164,7 @@ fn packed(tensors: &Tensors<'_>, tensor: &Tensor, name: &Name<'_>) -> Option<(&'
         return Some(("bitsandbytes", DEQUANTIZE));
     }
     let owns = |other: &&str| *other == role || tensor.name.ends_with(&format!(".{other}"));
-    if bits_and_bytes.iter().any(|other| owns(other)) || role.starts_with("quant_state") {
+    if bits_and_bytes.iter().any(owns) || role.starts_with("quant_state") {
         return Some(("bitsandbytes", DEQUANTIZE));
     }
     if let Some(base) = tensor.name.strip_suffix("_blocks")

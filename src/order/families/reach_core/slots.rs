@@ -1,0 +1,180 @@
+//! Visits as slots: which output is where at which step, and which of its weights it multiplies there.
+//!
+//! On each core row an output's visits of a phase follow each other, and outputs come in the order of their numbers. Of each level an output deals its
+//! columns out in ascending order: phase by phase, core row by core row, step by step.
+
+use super::cells::Cells;
+use super::cover::Cover;
+use super::demand::{Demand, Levels};
+use crate::order::slots::program::Program;
+use crate::order::slots::{SlotAt, Slots};
+
+/// Visits of one output to one core row, step after step.
+#[derive(Clone, Debug)]
+struct Stay {
+    output: u32,
+    /// First step, since the layer began.
+    first: u32,
+    steps: u32,
+    /// Row of the patterns.
+    row: u32,
+    /// Weights of each level that earlier stays have taken; one after the other in [`Layer::taken`].
+    taken: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Layer {
+    /// Stays on each core row, in the order of time.
+    stays: Vec<Vec<Stay>>,
+    taken: Vec<u32>,
+    /// First step of each stage; and the end.
+    stages: Vec<u32>,
+}
+
+/// The slots of a plan in which an output may visit any core row.
+#[derive(Clone, Debug)]
+pub struct CoreSlots {
+    layers: Vec<Layer>,
+    cells: Cells,
+    levels: Levels,
+    /// Highest level.
+    top: i16,
+}
+
+impl CoreSlots {
+    /// Of layers with these visits.
+    #[must_use]
+    pub fn new(demands: &[Demand], covers: &[Cover], cells: Cells, levels: Levels, top: i16) -> Self {
+        let lay = |(demand, cover): (&Demand, &Cover)| Layer::new(demand, cover, &cells, levels.len());
+        let layers = demands.iter().zip(covers).map(lay).collect();
+        Self { layers, cells, levels, top }
+    }
+
+    fn stay(&self, at: SlotAt) -> Option<&Stay> {
+        let layer = &self.layers[at.layer];
+        let first = layer.stages[at.stage];
+        let stays = &layer.stays[at.core_row];
+        let stay = &stays[stays.partition_point(|stay| stay.first <= first).checked_sub(1)?];
+        (first < stay.first + stay.steps).then_some(stay)
+    }
+}
+
+impl Layer {
+    fn new(demand: &Demand, cover: &Cover, cells: &Cells, levels: usize) -> Self {
+        let core_rows = cells.core_rows();
+        let mut layer = Self { stays: vec![Vec::new(); core_rows], taken: Vec::new(), stages: Vec::new() };
+        // Weights of each output, and how many have a place.
+        let mut weights = vec![0u32; demand.outputs() * levels];
+        for (output, weights) in weights.chunks_exact_mut(levels.max(1)).enumerate() {
+            weights.iter_mut().enumerate().for_each(|(level, n)| *n = demand.at(output, level));
+        }
+        let mut placed = vec![0u32; weights.len()];
+        let mut seen = vec![false; demand.outputs()];
+        let mut begin = 0;
+        for (phase, &steps) in cover.phases().iter().enumerate() {
+            for core_row in 0..core_rows {
+                let row = cover.pattern_row(cells, phase, core_row);
+                let mut visits: Vec<u32> = cover.served(phase, core_row).collect();
+                visits.sort_unstable();
+                let mut first = begin;
+                for same in visits.chunk_by(|a, b| a == b) {
+                    let output = same[0];
+                    let (weights, placed) = (
+                        &weights[output as usize * levels..][..levels],
+                        &mut placed[output as usize * levels..][..levels],
+                    );
+                    let before = placed.to_vec();
+                    // Steps in which it has anything left to multiply.
+                    let mut steps = 0;
+                    for (level, placed) in placed.iter_mut().enumerate() {
+                        let (have, left) = (cells.count(row, level) as u32, weights[level] - *placed);
+                        if have > 0 {
+                            let times = left.div_ceil(have).min(same.len() as u32);
+                            steps = times.max(steps);
+                            *placed += left.min(times * have);
+                        }
+                    }
+                    if steps > 0 {
+                        seen[output as usize] = true;
+                        let taken = (layer.taken.len() / levels.max(1)) as u32;
+                        layer.taken.extend_from_slice(&before);
+                        layer.stays[core_row].push(Stay { output, first, steps, row: row as u32, taken });
+                        first += steps;
+                    }
+                }
+            }
+            begin += steps;
+        }
+        debug_assert_eq!(weights, placed, "every weight has a cell");
+        layer.place_unseen(&seen, levels);
+        layer.cut(begin);
+        layer
+    }
+
+    /// Outputs without weights rest somewhere for a step: every output has a slot.
+    fn place_unseen(&mut self, seen: &[bool], levels: usize) {
+        let taken = (self.taken.len() / levels.max(1)) as u32;
+        let unseen = (0..seen.len()).filter(|&output| !seen[output]);
+        if seen.iter().any(|seen| !seen) {
+            self.taken.resize(self.taken.len() + levels, 0);
+        }
+        let rows = self.stays.len();
+        let mut row = 0;
+        for output in unseen {
+            // The core row with the fewest steps takes it; at the end, where it has nothing else to do.
+            row = (0..rows).map(|i| (row + i) % rows).min_by_key(|&row| self.end(row)).unwrap_or(0);
+            let first = self.end(row);
+            self.stays[row].push(Stay { output: output as u32, first, steps: 1, row: row as u32, taken });
+        }
+    }
+
+    /// The step at which a core row has nothing more to do.
+    fn end(&self, core_row: usize) -> u32 {
+        self.stays[core_row].last().map_or(0, |stay| stay.first + stay.steps)
+    }
+
+    /// Cuts the steps into stages: wherever any core row begins or ends a stay.
+    fn cut(&mut self, steps: u32) {
+        let ends = self.stays.iter().flatten().flat_map(|stay| [stay.first, stay.first + stay.steps]);
+        let mut stages: Vec<u32> = ends.chain([0]).collect();
+        stages.sort_unstable();
+        stages.dedup();
+        // Steps at the end in which nothing is done are left out.
+        if stages.len() == 1 {
+            stages.push(steps.max(1));
+        }
+        self.stages = stages;
+    }
+}
+
+impl Slots for CoreSlots {
+    fn stages(&self, layer: usize) -> usize {
+        self.layers[layer].stages.len() - 1
+    }
+
+    fn steps(&self, layer: usize, stage: usize, _: usize) -> usize {
+        let stages = &self.layers[layer].stages;
+        (stages[stage + 1] - stages[stage]) as usize
+    }
+
+    fn row(&self, at: SlotAt) -> Option<u32> {
+        self.stay(at).map(|stay| stay.output)
+    }
+
+    fn fill(&self, at: SlotAt, levels: &[i16], program: &mut Program) {
+        let Some(stay) = self.stay(at) else { return };
+        let columns = self.cells.columns();
+        let held: Vec<i16> =
+            (0..columns).map(|column| self.levels.signed(self.cells.level_in_row(stay.row as usize, column))).collect();
+        let layer = &self.layers[at.layer];
+        let steps_before = layer.stages[at.stage] - stay.first;
+        let levels_taken = &layer.taken[stay.taken as usize * self.levels.len()..][..self.levels.len()];
+        let taken = |level: i16| {
+            let index = self.levels.index(level).unwrap_or(0);
+            let have = self.cells.count(stay.row as usize, index) as u32;
+            levels_taken.get(index).copied().unwrap_or(0) + steps_before * have
+        };
+        let steps = self.steps(at.layer, at.stage, 0);
+        program.visits(levels, (at.layer, stay.output), steps, self.top, &held, taken);
+    }
+}
