@@ -16,7 +16,7 @@ class Layer:
     """One matrix that is written to the core.
 
     rows: outputs. cols: inputs of one row. groups: of a grouped convolution, 1 otherwise.
-    certainty: "proved", "assumed" or "unknown": how sure it is that the layer is this (docs/weights.md).
+    certainty: "stated" (by a description), "proved", "assumed" or "unknown": how sure it is that the layer is this (docs/weights.md).
     vectors: input vectors an inference (positions of a convolution, 1 of a linear layer); None where nobody says.
     """
 

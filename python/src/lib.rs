@@ -20,7 +20,12 @@ mod schedule;
 
 use pyo3::prelude::*;
 
-pyo3::create_exception!(_elight, ElightError, pyo3::exceptions::PyValueError, "What was asked for cannot be done; the text says why and what to do.");
+pyo3::create_exception!(
+    _elight,
+    ElightError,
+    pyo3::exceptions::PyValueError,
+    "What was asked for cannot be done; the text says why and what to do."
+);
 
 /// An error's whole chain as one exception.
 fn refuse(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> PyErr {

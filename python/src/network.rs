@@ -103,8 +103,13 @@ impl Network {
                 "certainty": layer.certainty, "vectors": layer.vectors,
             })
         });
-        let left_out = self.inner.skipped().iter().map(|tensor| serde_json::json!({ "name": tensor.name, "reason": tensor.reason }));
-        let described = serde_json::json!({ "layers": layers.collect::<Vec<_>>(), "left_out": left_out.collect::<Vec<_>>() });
+        let left_out = self
+            .inner
+            .skipped()
+            .iter()
+            .map(|tensor| serde_json::json!({ "name": tensor.name, "reason": tensor.reason }));
+        let described =
+            serde_json::json!({ "layers": layers.collect::<Vec<_>>(), "left_out": left_out.collect::<Vec<_>>() });
         serde_json::to_string(&described).map_err(crate::refuse)
     }
 }

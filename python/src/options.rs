@@ -5,8 +5,8 @@ use std::path::Path;
 use std::str::FromStr;
 
 use elight::geometry::Reach;
-use elight::order::{Effort, Objective, Order, Rows};
 use elight::level::{Reparam, ScaleMode};
+use elight::order::{Effort, Objective, Order, Rows};
 use elight::plan::{CoreSize, Fanout, PlanOptions, QuantizationRequest};
 use elight::show::names::nearest;
 use elight::weights::Network;
@@ -17,8 +17,23 @@ pub type Texts = BTreeMap<String, String>;
 
 /// All options; elight.pyi has them with their meaning.
 const NAMES: [&str; 17] = [
-    "bits", "core", "cores", "device", "effort", "endurance", "extra_steps", "fanout", "no_verify", "objective", "order",
-    "reach", "reparam", "rows", "scale", "seed", "threads",
+    "bits",
+    "core",
+    "cores",
+    "device",
+    "effort",
+    "endurance",
+    "extra_steps",
+    "fanout",
+    "no_verify",
+    "objective",
+    "order",
+    "reach",
+    "reparam",
+    "rows",
+    "scale",
+    "seed",
+    "threads",
 ];
 
 /// What else the plan needs.
@@ -42,7 +57,9 @@ impl Reader<'_> {
         let Some(text) = self.0.get(name) else { return Ok(None) };
         let found = values.iter().find(|(value, _)| value == text).map(|(_, value)| *value);
         let all = || values.iter().map(|(value, _)| *value).collect::<Vec<_>>().join(", ");
-        found.map(Some).ok_or_else(|| crate::ElightError::new_err(format!("{name}={text:?}: expected one of {}", all())))
+        found
+            .map(Some)
+            .ok_or_else(|| crate::ElightError::new_err(format!("{name}={text:?}: expected one of {}", all())))
     }
 
     fn flag(&self, name: &str) -> PyResult<bool> {
@@ -85,7 +102,8 @@ pub fn asked(texts: &Texts, path: &Path, network: &Network) -> PyResult<Asked> {
     }
     options.reach = read.chosen("reach", &[("lane", Reach::Lane), ("row", Reach::Row)])?.unwrap_or(options.reach);
     options.rows = read.chosen("rows", &[("stored", Rows::Stored), ("any", Rows::Any)])?.unwrap_or(options.rows);
-    let orders = [("natural", Order::Natural), ("sorted", Order::Sorted), ("best", Order::Optimal), ("optimal", Order::Optimal)];
+    let orders =
+        [("natural", Order::Natural), ("sorted", Order::Sorted), ("best", Order::Optimal), ("optimal", Order::Optimal)];
     options.order = read.chosen("order", &orders)?.unwrap_or(options.order);
     let efforts = [("fast", Effort::Fast), ("good", Effort::Good), ("best", Effort::Best)];
     options.effort = read.chosen("effort", &efforts)?.unwrap_or(options.effort);
@@ -95,7 +113,8 @@ pub fn asked(texts: &Texts, path: &Path, network: &Network) -> PyResult<Asked> {
         return Err(crate::ElightError::new_err(format!("cores={}: expected 1 to 64", options.condition.cores)));
     }
     if let Some(extra) = texts.get("extra_steps") {
-        options.trade.extra_steps = Some(extra.parse().map_err(|e| crate::ElightError::new_err(format!("extra_steps: {e}")))?);
+        options.trade.extra_steps =
+            Some(extra.parse().map_err(|e| crate::ElightError::new_err(format!("extra_steps: {e}")))?);
     }
     let objectives = [
         ("writes", Objective::Writes),

@@ -104,7 +104,9 @@ pub fn plan(py: Python<'_>, network: &Network, options: Texts, progress: Option<
             (Some(error), _) => Err(error),
             (None, Ok(Err(Failure::Interrupted))) => Err(PyKeyboardInterrupt::new_err(())),
             (None, Ok(made)) => made.map_err(|failure| crate::ElightError::new_err(failure.to_string())),
-            (None, Err(_)) => Err(pyo3::exceptions::PyRuntimeError::new_err("the planner panicked: report this as a bug")),
+            (None, Err(_)) => {
+                Err(pyo3::exceptions::PyRuntimeError::new_err("the planner panicked: report this as a bug"))
+            }
         }
     });
     tell(py, &watch, progress.as_ref())?;
@@ -192,5 +194,6 @@ fn prove(outcome: &Outcome, options: &PlanOptions, stimuli: &[Stimulus], watch: 
         (core.path.as_path(), promise)
     });
     let promises: Vec<_> = promises.collect();
-    replay::replay_cores(&promises, options.core, &options.device, stimuli, &outcome.expected_outputs, watch).map_err(of_replay)
+    replay::replay_cores(&promises, options.core, &options.device, stimuli, &outcome.expected_outputs, watch)
+        .map_err(of_replay)
 }

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import pathlib
 import signal
 import threading
@@ -12,7 +13,7 @@ import pytest
 
 import elight
 
-FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "fixtures"
+FIXTURES = pathlib.Path(os.environ.get("ELIGHT_FIXTURES", pathlib.Path(__file__).resolve().parents[2] / "fixtures"))
 MNIST = FIXTURES / "mnist-cnn.safetensors"
 
 

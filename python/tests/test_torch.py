@@ -14,7 +14,8 @@ load_file = pytest.importorskip("safetensors.torch").load_file
 import elight.torch as pcm
 from elight.torch.losses import layer_loss
 
-GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "fixtures" / "golden"
+FIXTURES = pathlib.Path(os.environ.get("ELIGHT_FIXTURES", pathlib.Path(__file__).resolve().parents[2] / "fixtures"))
+GOLDEN = FIXTURES / "golden"
 LOSSES = {"global_l1": "l1-global", "global_l2": "l2-global", "row_l1": "l1-row", "row_l2": "l2-row", "nei_l2": "l2-neighbour"}
 CASES = [("b2_p2_q3_k9", 2), ("b4_p2_q3_k9", 4), ("b4_p2_q3_k9_std1", 4), ("b5_p2_q3_k9", 5), ("b8_p2_q3_k9", 8)]
 

@@ -2,7 +2,6 @@
 
 use super::error::{Place, Problem};
 use super::levels::Own;
-use super::row::Row;
 
 /// A set of columns.
 #[derive(Clone, Debug, Default)]
@@ -84,10 +83,16 @@ impl Output {
         self.last.is_some() && !self.finished && self.done.count < cols
     }
 
-    /// Looks for weights that are not multiplied: all have to be zero, or `row` may leave them out. Returns how many were left out.
-    pub(super) fn finish(&mut self, row: &Row, own: &[Own], output: usize, place: &mut Place) -> Result<u64, Problem> {
+    /// Looks for weights that are not multiplied: all have to be zero, or ones that `may_leave_out` names. Returns how many were left out.
+    pub(super) fn finish(
+        &mut self,
+        may_leave_out: impl Fn(usize) -> bool,
+        own: &[Own],
+        output: usize,
+        place: &mut Place,
+    ) -> Result<u64, Problem> {
         let left = || own.iter().enumerate().filter(|(column, _)| !self.done.has(*column));
-        let mut missing = left().filter(|(column, own)| !own.is(0) && !row.may_leave_out(*column));
+        let mut missing = left().filter(|(column, own)| !own.is(0) && !may_leave_out(*column));
         if let Some((column, own)) = missing.next() {
             let others = missing.count();
             if let Some((tile_row, core_row)) = self.last {

@@ -302,7 +302,8 @@ impl Checker<'_> {
             self.place.core_row = Some(core_row);
             // Where faulty cells decide what may be left out, an output row is complete in one place.
             if !row.choices.is_empty() {
-                found.left_out += outputs[output].finish(row, &row.own, output, self.place)?;
+                found.left_out +=
+                    outputs[output].finish(|column| row.may_leave_out(column), &row.own, output, self.place)?;
             }
             found.weights += row.counts.iter().sum::<u64>();
             self.bound.add(core_row, &row.counts, tile.steps);
@@ -327,7 +328,7 @@ impl Checker<'_> {
             let weights = &matrix.data[output * matrix.cols..(output + 1) * matrix.cols];
             let scale = shared_scale.unwrap_or_else(|| self.levels.scale(weights));
             self.levels.derive(weights, scale, &mut own);
-            match state.finish(&row, &own, output, self.place) {
+            match state.finish(|column| row.may_leave_out(column), &own, output, self.place) {
                 Ok(count) => left_out += count,
                 Err(problem) if whole => return Err(problem),
                 Err(problem) => state.missing = Some((self.place.clone(), problem)),

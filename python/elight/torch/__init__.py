@@ -11,6 +11,7 @@ Needs PyTorch 2.2 or newer.
 """
 
 from .device import Cell
+from .export import describe, export
 from .inputs import InputQuantizer
 from .layers import PcmConv1d, PcmConv2d, PcmConv3d, PcmLinear, convert, pcm_layers
 from .losses import METHODS, layer_loss, write_loss
@@ -19,5 +20,5 @@ from .weights import WeightQuantizer
 
 __all__ = [
     "METHODS", "Cell", "InputQuantizer", "Noise", "PcmConv1d", "PcmConv2d", "PcmConv3d", "PcmLinear", "WeightQuantizer",
-    "convert", "layer_loss", "pcm_layers", "write_loss",
+    "convert", "describe", "export", "layer_loss", "pcm_layers", "write_loss",
 ]
