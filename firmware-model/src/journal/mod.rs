@@ -50,7 +50,7 @@ pub enum Found {
     Records(u32),
 }
 
-/// The flash failed, or did not keep what was written to it: [`Journal::flaw`] says where.
+/// The flash failed, or did not keep what was written to it: `Journal::flaw` says where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flawed;
 

@@ -294,6 +294,7 @@ pub struct PlanArgs {
 pub struct InferenceArgs {
     /// The system around the core: a preset (bench, feldmann-2021, lightening, skylight, simphony) or a TOML file with [system] [default: the
     /// [system] of the device file, if it has one; else only writes are reported].
+    #[allow(rustdoc::broken_intra_doc_links)] // it is help for the command line first
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub system: Option<String>,
 

@@ -61,7 +61,7 @@ impl Timeline {
         &self.lines[core_row]
     }
 
-    /// Output row in a slot, or [`EMPTY`].
+    /// Output row in a slot, or [`EMPTY`](crate::geometry::EMPTY).
     #[must_use]
     pub fn row(&self, stage: usize, core_row: usize) -> u32 {
         self.lines[core_row].row(stage)

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The planner asks [`choose`] for the family that serves a [`Problem`] and from then on knows the two traits alone, [`Family`] and
-//! [`Slots`]. A new family is a file here and a line in [`FAMILIES`].
+//! [`Slots`](crate::order::slots::Slots). A new family is a file here and a line in `FAMILIES`.
 
 mod any_cell;
 mod around_faults;
