@@ -148,7 +148,7 @@ pub fn advice(report: &Report) -> Vec<Advice> {
     if optimal.max_cell_wear < cost.max_cell_wear {
         say(
             "--order optimal",
-            format!("{} times longer", factor(cost.max_cell_wear as f64 / optimal.max_cell_wear.max(1) as f64)),
+            format!("{}x longer", factor(cost.max_cell_wear as f64 / optimal.max_cell_wear.max(1) as f64)),
         );
     }
     let short = report.lifetime_years.of(report.order).is_some_and(|years| years < SHORT_LIFE);
@@ -169,7 +169,7 @@ pub fn advice(report: &Report) -> Vec<Advice> {
         say(&format!("--batch {BATCH}"), large((lives * BATCH as f64) as u64));
     }
     if short && uneven > UNEVEN && report.rotation.is_none() && report.from.is_none() {
-        say("--rotate 8", format!("up to {} times longer", factor(uneven)));
+        say("--rotate 8", format!("up to {}x longer", factor(uneven)));
     }
     all
 }

@@ -311,9 +311,11 @@ impl Scale {
     /// Round numbers around two values, neither of which need be 0.
     #[must_use]
     pub fn between(lo: f64, hi: f64, from: f64, to: f64) -> Self {
-        let step = step(if hi > lo { hi - lo } else { hi.abs().max(1.0) });
-        let (lo, hi) = ((lo / step + 1e-9).floor() * step, (hi / step - 1e-9).ceil() * step);
-        Self { lo, hi: if hi > lo { hi } else { lo + step }, log: false, zero: None, from, to }
+        // One value: four steps that end at or above it.
+        let step = step(if hi > lo { hi - lo } else { hi.abs().max(1.0) / 10.0 });
+        let top = (hi / step - 1e-9).ceil() * step;
+        let bottom = if hi > lo { (lo / step + 1e-9).floor() * step } else { top - 4.0 * step };
+        Self { lo: bottom, hi: top, log: false, zero: None, from, to }
     }
 
     /// From 0 to exactly `most`.

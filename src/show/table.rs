@@ -129,7 +129,7 @@ mod tests {
         let at = |width| table().print(&Screen { width: Some(width), colour: false });
         assert!(at(37).starts_with("layer             writes  bound\n"), "{}", at(37));
         assert!(at(30).starts_with("layer             writes\n"), "{}", at(30));
-        assert!(at(22).contains("\u{2026}nvolution"), "{}", at(22));
+        assert!(at(22).contains("\u{2026}m.convolution"), "{}", at(22));
         for width in 20..60 {
             assert!(at(width).lines().all(|line| line.chars().count() <= width), "{width}:\n{}", at(width));
         }

@@ -286,7 +286,11 @@ fn metadata_that_makes_no_sense_is_named() {
         ("elight.bits", "0", "metadata elight.bits = `0`: expected 1 to 8"),
         ("elight.reparam", "sigmoid", "metadata elight.reparam = `sigmoid`: expected `none` or `tanh`"),
         ("elight.scale", "tensor", "metadata elight.scale = `tensor`: expected `row` or `layer`"),
-        ("elight.device", "warp-drive", "no device called `warp-drive`"),
+        (
+            "elight.device",
+            "warp-drive",
+            "metadata elight.device = `warp-drive`: expected a preset, or the plain name of a regular file",
+        ),
         ("elight.groups.fc1.weight", "7", "`7`, but must be a whole number that divides its 30 outputs"),
         ("elight.groups.fc9.weight", "2", "names no tensor"),
     ] {

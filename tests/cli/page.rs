@@ -119,7 +119,7 @@ fn the_page_says_what_is_unusual() {
     let sandbox = Sandbox::with_network().file("faults.toml", faults);
     sandbox.plan(&["-q", "-o", "old.elight"]).success();
     for (args, said) in [
-        (&["--faults", "faults.toml"][..], "weight cells are faulty"),
+        (&["--faults", "faults.toml"][..], " is faulty"),
         (&["--faults", "faults.toml", "--reach", "lane"], "take another level than their own"),
         (&["--from", "old.elight"], "The first load starts from what"),
         (&["--cores", "2"], "2 cores share every layer"),
