@@ -384,7 +384,7 @@ fn open_path(path: &Path) -> Result<Network, WeightsError> {
 #[test]
 fn paths_that_are_no_files() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(open_path(folder.path()), Err(WeightsError::NotAFile { .. })));
+    assert!(matches!(open_path(folder.path()), Err(WeightsError::Folder { .. })));
     assert!(matches!(open_path(&folder.path().join("none.safetensors")), Err(WeightsError::Io { .. })));
     assert!(matches!(open_path(&folder.path().join("none.index.json")), Err(WeightsError::Io { .. })));
     assert!(matches!(open_path(&write(folder.path(), "e.safetensors", b"")), Err(WeightsError::Empty { .. })));

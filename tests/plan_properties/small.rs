@@ -18,13 +18,19 @@ pub struct Layer {
     pub weights: Vec<f32>,
 }
 
+/// The network of these layers, which its metadata describe: a matrix of random shape could be read in several ways.
 pub fn network(layers: &[Layer]) -> Network {
     let mut file = Weights::new();
     for (i, layer) in layers.iter().enumerate() {
-        let name = format!("{i}.weight");
-        file = file.metadata(&format!("elight.groups.{name}"), &layer.groups.to_string());
-        file = file.f32(&name, &[layer.rows, layer.cols], &layer.weights);
+        file = file.f32(&format!("{i}.weight"), &[layer.rows, layer.cols], &layer.weights);
     }
+    let described: Vec<String> = layers
+        .iter()
+        .enumerate()
+        .map(|(i, layer)| format!(r#"{{\"name\":\"{i}.weight\",\"groups\":{}}}"#, layer.groups))
+        .collect();
+    let description = format!(r#"{{\"version\":1,\"layer\":[{}]}}"#, described.join(","));
+    let file = file.metadata("elight.network", &description);
     Network::from_bytes("random.safetensors", file.bytes(), Layout::Auto, &Filter::default()).unwrap()
 }
 
