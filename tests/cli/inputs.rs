@@ -117,7 +117,7 @@ fn missing_files_and_folders_are_named() {
         .run(["nothing.safetensors", "--core", "9x9"])
         .fails(1, &["nothing.safetensors: cannot open", "No such file"]);
     sandbox.run(["folder", "--core", "9x9"]).fails(1, &["folder: there are no weights in it"]);
-    sandbox.run(["", "--core", "9x9"]).fails(2, &["[WEIGHTS]"]);
+    sandbox.run(["", "--core", "9x9"]).fails(2, &["<WEIGHTS>"]);
     sandbox.run(["nothing.index.json", "--core", "9x9"]).fails(1, &["nothing.index.json: cannot open"]);
 }
 
