@@ -4,9 +4,11 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use elight::level::DeviceProfile;
 use elight::link::line::Tcp;
+use elight::link::patience::Patience;
 use elight::link::session::{Session, fresh_number};
 use firmware_model::link::host::{Stream, Timing};
 use firmware_model::link::messages::{RunState, Start};
@@ -88,11 +90,12 @@ fn weights_become_products() {
     let inputs: Vec<i16> = (0..4096).map(|i: i32| (i.wrapping_mul(37) % 255 - 127) as i16).collect();
     let board = Board::start(&built("core-9x9"), &window, &Watch::default());
     let mut line = Tcp::over(board.line.try_clone().expect("the line")).expect("a line");
-    let (mut session, hello) = Session::open(&mut line, Timing::default()).expect("a hello");
+    let patience = Patience::new(Duration::from_secs(120));
+    let (mut session, hello) = Session::open(&mut line, Timing::default(), &patience).expect("a hello");
     assert!(hello.last.is_some_and(|last| last.ended && last.inference == 0), "{hello:?}");
     session.capture(&inputs, STEP).expect("the inputs");
     let run = fresh_number();
-    let started = session.start(Start { run, schedule: schedule.id, inference: 1 }).expect("a start");
+    let started = session.start(Start::new(run, schedule.id, 1)).expect("a start");
     let stream = Stream::new(&schedule.bytes, false, started).expect("a stream");
     session.send(run, &stream, hello.window);
     while session.acknowledged(&stream).expect("an acknowledgement").state != RunState::Ended {}
