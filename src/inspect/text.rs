@@ -136,7 +136,7 @@ fn frame_lines(out: &mut String, frames: &[FrameView]) -> fmt::Result {
             Content::Layer { name } => format!("Layer    {name}"),
             Content::TileRow { index, steps } => format!("TileRow  {index}: {}", count((*steps).into(), "step")),
             Content::Steps { step, row, records } => {
-                format!("Steps    from step {step}, core row {row}: {}", count((*records).into(), "row record"))
+                format!("Steps    step {step}, row {row}: {}", count((*records).into(), "record"))
             }
             Content::End => "End".to_owned(),
         };
