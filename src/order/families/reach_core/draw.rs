@@ -54,7 +54,7 @@ impl Odds {
         let mut odds = u64::from(u32::MAX);
         while odds > 0 && of.len() < 256 {
             of.push(odds as u32);
-            odds = odds * u64::from(one) >> 32;
+            odds = (odds * u64::from(one)) >> 32;
         }
         Self { of, unit }
     }
