@@ -122,7 +122,7 @@ def plan(network: Network | str | os.PathLike[str] | Mapping[str, Any], *, progr
     scale="row", reparam="none", endurance=1e6, fanout="cell", reach="row", rows="stored", order="best", effort="good", objective="writes",
     extra_steps="25%", cores=1, seed=1, threads=2, no_verify=False.
 
-    Raises ElightError with the text of the command line. Ctrl-C ends planning within two seconds with KeyboardInterrupt.
+    Raises ElightError with the text of the command line. Ctrl-C ends planning with KeyboardInterrupt.
     """
     if not isinstance(network, Network):
         reading = {key: options.pop(key) for key in ("layout", "include", "exclude", "network", "assume") if key in options}
