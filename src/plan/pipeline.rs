@@ -77,7 +77,7 @@ pub fn plan(
     let [natural, sorted, optimal] = emitted.orders;
     let bound = family.bound();
     Ok(Outcome {
-        faults: options.condition.faults.is_some().then(|| FaultOutcome {
+        faults: options.condition.damaged().is_some().then(|| FaultOutcome {
             loss,
             intact_writes: family.intact_writes(),
             intact_steps: emitted.natural_steps,

@@ -37,6 +37,7 @@ pub struct Pictures {
     bars: Vec<Picture>,
     wear: Vec<Picture>,
     lifetime: Picture,
+    inference: Vec<Picture>,
     steps: Option<Picture>,
     trade: Option<Picture>,
     levels: Option<Picture>,
@@ -60,6 +61,7 @@ impl Pictures {
             bars: layers::bars(report, &groups),
             wear: wear.collect(),
             lifetime: chart::lifetime(report),
+            inference: report.inference.as_ref().map(|i| chart::breakdown(i, &groups)).unwrap_or_default(),
             steps: detail.and_then(|d| d.steps.as_ref()).map(|s| chart::steps(report, s)),
             trade: (!report.sweep.is_empty()).then(|| chart::trade(&report.sweep)),
             levels: detail.map(|d| chart::levels(&groups, &d.level_counts, report.bits)),
@@ -70,7 +72,7 @@ impl Pictures {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Picture> {
         let first = [&self.orders, &self.dots].into_iter().chain(&self.bars).chain(&self.wear);
-        first.chain([&self.lifetime]).chain(&self.steps).chain(&self.trade).chain(&self.levels).chain([&self.errors])
+        first.chain([&self.lifetime]).chain(&self.inference).chain(&self.steps).chain(&self.trade).chain(&self.levels).chain([&self.errors])
     }
 }
 
