@@ -4,7 +4,7 @@ mod support;
 
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use firmware_model::device::OpenFault;
-use firmware_model::hardware::{Hardware, PcmCell, Side, Verify, largest_tolerance};
+use firmware_model::hardware::{Cells, PcmCell, Pulse, Side, Target, Verify, largest_tolerance};
 use firmware_model::journal::OpenError;
 use firmware_model::link::messages::{Failure, FaultReport, Order, Refused, RunState, Start};
 use firmware_model::seal::{frames, seal};
@@ -131,7 +131,7 @@ fn written_transmissions_drift_by_the_power_law() {
     let (mut core, _) = device.release();
     let cell = PcmCell { row: 1, col: 2, side: Side::Plus };
     core.core.now = 100.0;
-    core.set(cell, 2).unwrap();
+    core.set(Target { cell, level: 2, pulse: Pulse::NONE }).unwrap();
     let written = core.read(cell).unwrap();
     assert_eq!(written, plan.transmissions[2]);
     for age in [1.0f32, 10.0, 1e4, 1e7] {

@@ -22,7 +22,7 @@ use embedded_storage::nor_flash::NorFlash;
 use crate::controller::Controller;
 use crate::crc32::Crc32;
 use crate::error::{Error, Refusal};
-use crate::hardware::{Hardware, Profile, largest_tolerance};
+use crate::hardware::{Hardware, Profile};
 use crate::journal::{Flawed, Journal, Ledger, MAX_FAULTS, MAX_TRIES, OpenError};
 use crate::link::messages::{
     Ack, Damage, Failure, FaultReport, Hello, KEY, Order, Position, Refused, RunState, SCHEMA, Start, Started, Status,
@@ -107,6 +107,14 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
         Self { controller, profile, decoder_memory, state, order: None, renewed: 0 }
     }
 
+    /// The same device, which learns of each PCM cell by how much its pulses are to be moved ([`crate::hardware::Pulses::gain`]): `2 R C` numbers,
+    /// plus cell, minus cell, beginning with what is known of them.
+    #[must_use]
+    pub fn with_trims(mut self, trims: &'m mut [i16]) -> Self {
+        self.core().lend_trims(trims);
+        self
+    }
+
     /// Opens the journal in the flash, or makes it where the flash is new, completes what a power cut interrupted, and reads some cells
     /// back ([`crate::hardware::Verify::spot_check`]). A new flash stands for a core whose cells are all at level 0.
     ///
@@ -143,12 +151,13 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
             || !(crate::pcm::MIN_BITS..=crate::pcm::MAX_BITS).contains(&identity.bits)
             || device_crc(self.profile.transmissions) != identity.device_crc
             || !(1..=MAX_TRIES).contains(&verify.tries)
-            || !(verify.tolerance > 0.0 && verify.tolerance <= largest_tolerance(self.profile.transmissions))
+            || !self.profile.tolerances_are_fit()
+            || !matches!(self.profile.pulses.levels.len(), count if count == 0 || count == levels)
         {
             return Err(OpenFault::Profile);
         }
         let cells = usize::from(identity.rows) * usize::from(identity.cols);
-        if !self.ledger().is_of(cells) || cells > 1 << 20 { Err(OpenFault::Memory) } else { Ok(()) }
+        if !self.ledger().is_of(cells) || cells > 1 << 20 || !self.controller.core().trims_are_fit() { Err(OpenFault::Memory) } else { Ok(()) }
     }
 
     /// Reads some cells back, and halts when any of them is not what the journal says.

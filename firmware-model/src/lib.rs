@@ -42,6 +42,8 @@ pub mod sim_flash;
 
 pub mod hardware;
 
+pub mod pulses;
+
 pub mod journal;
 
 pub mod seal;

@@ -44,6 +44,11 @@ pub enum Event {
 pub trait Trace {
     /// `event` has happened.
     fn event(&mut self, event: Event);
+
+    /// The controller is at work: called between two rounds of anything that may take long, so that a watchdog can be fed here whose time is
+    /// shorter than that of the longest poll.
+    #[inline]
+    fn alive(&mut self) {}
 }
 
 /// Watches nothing, and costs nothing.
@@ -58,5 +63,9 @@ impl Trace for Silent {
 impl<T: Trace> Trace for &mut T {
     fn event(&mut self, event: Event) {
         (**self).event(event);
+    }
+
+    fn alive(&mut self) {
+        (**self).alive();
     }
 }

@@ -351,10 +351,16 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         self.append(Kind::Halt, &payload).map(|()| false)
     }
 
+    /// Whether the end of a frame is logged.
+    #[inline]
+    pub(crate) const fn logs(&self, end: &FrameEnd) -> bool {
+        end.key.is_some() || end.ended || self.pending.is_some()
+    }
+
     /// A frame is carried out, all of its cells included. That is logged where a host can go on: at the start, at each tile row, and at the end. In
     /// between, the intents say how far it is. Whether it was logged.
     pub(crate) fn end_frame(&mut self, end: &FrameEnd) -> Result<bool, Flawed> {
-        if end.key.is_none() && !end.ended && self.pending.is_none() {
+        if !self.logs(end) {
             if Mutant::AcknowledgedTooEarly.is_on() {
                 self.acknowledged = end.frames;
             }
