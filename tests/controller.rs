@@ -150,7 +150,7 @@ fn the_outputs_of_a_step_are_the_product_of_its_weights_and_inputs() {
     let mut device = boot!(true, &plan, world, &mut scratch, &log);
     assert!(device.captured().is_empty());
     let inputs = [3, -5, 7, 11, -13, 17, 19];
-    device.load_inputs(0, &inputs).unwrap();
+    device.load_inputs(0, 0, &inputs).unwrap();
     // The first layer is 4 x 7 on 3 x 3: its first tile row has three steps.
     let mut sums = [0i64; 3];
     for step in 0..3 {

@@ -120,6 +120,28 @@ pub trait Light: Part {
     /// The hardware's.
     fn route(&mut self, row: u16, col: u16, input: Option<u32>) -> Result<(), Self::Fault>;
 
+    /// Input vectors that each step can let through: at least 1.
+    fn most_vectors(&self) -> u16 {
+        1
+    }
+
+    /// Each of the following steps lets `vectors` input vectors through, within `1..=most_vectors()`, and adds what comes out to the outputs of
+    /// each of them: the same cells serve a batch.
+    ///
+    /// # Errors
+    /// The hardware's.
+    fn begin_batch(&mut self, _vectors: u16) -> Result<(), Self::Fault> {
+        Ok(())
+    }
+
+    /// [`Light::load_inputs`] and [`Light::output`] speak of input vector `vector` of the batch from now on.
+    ///
+    /// # Errors
+    /// The hardware's.
+    fn select(&mut self, _vector: u16) -> Result<(), Self::Fault> {
+        Ok(())
+    }
+
     /// Elements `first..` of the input vector are `values` from now on, in the core's own units.
     ///
     /// # Errors
@@ -211,6 +233,18 @@ impl<C: Cells, L: Light> Light for Joined<C, L> {
         self.light.route(row, col, input).map_err(JoinedFault::Light)
     }
 
+    fn most_vectors(&self) -> u16 {
+        self.light.most_vectors()
+    }
+
+    fn begin_batch(&mut self, vectors: u16) -> Result<(), Self::Fault> {
+        self.light.begin_batch(vectors).map_err(JoinedFault::Light)
+    }
+
+    fn select(&mut self, vector: u16) -> Result<(), Self::Fault> {
+        self.light.select(vector).map_err(JoinedFault::Light)
+    }
+
     fn load_inputs(&mut self, first: u32, values: &[i16]) -> Result<(), Self::Fault> {
         self.light.load_inputs(first, values).map_err(JoinedFault::Light)
     }
@@ -242,6 +276,13 @@ pub trait Port {
 
     /// Takes a byte to be sent; false when there is no room for it now.
     fn write(&mut self, byte: u8) -> bool;
+
+    /// Takes as many of these bytes as there is room for now, the first ones; returns how many. A port with a buffer or a DMA channel takes them
+    /// as they lie.
+    #[inline]
+    fn write_some(&mut self, bytes: &[u8]) -> usize {
+        bytes.iter().take_while(|byte| self.write(**byte)).count()
+    }
 }
 
 /// How often and how exactly cells are programmed.

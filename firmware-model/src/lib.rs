@@ -48,6 +48,10 @@ pub mod journal;
 
 pub mod seal;
 
+pub mod store;
+
+pub mod memories;
+
 pub mod trace;
 
 pub mod mutants;

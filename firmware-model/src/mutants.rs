@@ -73,6 +73,8 @@ pub enum Mutant {
     NothingLearnt,
     /// Cells that could be written side by side are written one by one.
     OneByOne,
+    /// Cells are brought to levels by hand although an inference is not complete.
+    SetAnyTime,
     /// The host says "as planned" without having compared.
     NothingCompared,
     /// The host sets no upper bound to counted writes after a break or a correction.

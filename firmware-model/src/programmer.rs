@@ -46,6 +46,8 @@ struct Capture<'m> {
     /// Which step of the inference.
     step: Option<u64>,
     taken: bool,
+    /// Input vectors of each step.
+    vectors: u16,
 }
 
 /// Programs a core, counts its wear, and keeps the journal.
@@ -88,7 +90,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         trace: T,
     ) -> Self {
         let journal = Journal::new(flash, profile.identity, ledger);
-        let (batch, capture) = (Batch::new(), Capture { outputs, step: None, taken: false });
+        let (batch, capture) = (Batch::new(), Capture { outputs, step: None, taken: false, vectors: 1 });
         Self {
             hardware,
             profile,
@@ -115,11 +117,6 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
     /// Whether there are as many trims as PCM cells, or none.
     pub(crate) const fn trims_are_fit(&self) -> bool {
         self.trims.is_empty() || self.trims.len() == 2 * self.journal.ledger.levels.len()
-    }
-
-    /// Cells are measured from now on, whatever they read is right; or not any more.
-    pub(crate) const fn measure(&mut self, on: bool) {
-        self.measures = on;
     }
 
     /// Opens the journal. What a power cut interrupted is completed by [`Programmer::redo`].
@@ -172,6 +169,11 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         self.journal.checkpoints()
     }
 
+    /// Bytes of the log of one bank.
+    pub(crate) const fn log_bytes(&self) -> u32 {
+        self.journal.log_bytes()
+    }
+
     /// Writes that verification asked for since the journal was begun.
     pub(crate) const fn corrections(&self) -> u64 {
         self.journal.ledger.corrections
@@ -204,10 +206,18 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         self.capture.outputs.len() >= usize::from(self.profile.identity.rows)
     }
 
+    /// Each step lets so many input vectors through from now on.
+    pub(crate) fn begin_batch(&mut self, vectors: u16) -> Result<(), ProgramFault<H::Fault>> {
+        self.trouble = NO_CELL;
+        (self.capture.vectors, self.capture.taken) = (vectors, false);
+        self.hardware.begin_batch(vectors).map_err(ProgramFault::Hardware)
+    }
+
     /// The outputs that were kept; none when that step has not come.
     pub(crate) fn captured(&self) -> &[i64] {
         let rows = if self.capture.taken { usize::from(self.profile.identity.rows) } else { 0 };
-        self.capture.outputs.get(..rows).unwrap_or_default()
+        let all = (rows * usize::from(self.capture.vectors)).min(self.capture.outputs.len());
+        self.capture.outputs.get(..all).unwrap_or_default()
     }
 
     /// Carries the batch out that the journal found interrupted.
@@ -470,6 +480,51 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         Ok(2 * to)
     }
 
+    /// Brings weight cells from `first` on to `level`, as many as one batch takes; returns the next PCM cell. Without `verify` they are written
+    /// once and not looked at.
+    #[inline(never)]
+    pub(crate) fn set_level(
+        &mut self,
+        first: u32,
+        level: i16,
+        verify: bool,
+    ) -> Result<u32, ProgramFault<H::Fault>> {
+        let cells = self.journal.ledger.levels.len() as u32;
+        let from = first.min(cells);
+        let to = from.saturating_add(BATCH as u32).min(cells);
+        self.batch.clear();
+        for cell in from..to {
+            self.batch.push(cell, level);
+        }
+        if !self.batch.is_empty() {
+            let (frames, calls) = self.journal.ledger.place.map_or((0, 0), |place| (place.frames, place.calls));
+            self.batch.set_place(frames, calls);
+            self.journal.intend(&mut self.batch).map_err(|_| ProgramFault::Flash)?;
+            self.measures = !verify;
+            let wrong = self.write_batch(false);
+            self.measures = false;
+            self.correct(wrong?)?;
+        }
+        self.batch.clear();
+        Ok(2 * to)
+    }
+
+    /// Keeps the outputs of all rows, of one input vector after the other, as far as there is memory for them.
+    #[cold]
+    #[inline(never)]
+    fn take_outputs(&mut self) -> Result<(), ProgramFault<H::Fault>> {
+        let rows = usize::from(self.profile.identity.rows).max(1);
+        let all = (0..self.capture.vectors).zip(self.capture.outputs.chunks_exact_mut(rows));
+        for (vector, outputs) in all {
+            self.hardware.select(vector).map_err(ProgramFault::Hardware)?;
+            for (row, output) in (0..).zip(outputs) {
+                *output = self.hardware.output(row).map_err(ProgramFault::Hardware)?;
+            }
+        }
+        self.capture.taken = true;
+        Ok(())
+    }
+
     /// Begins a new journal.
     pub(crate) fn format(&mut self, keep_wear: bool) -> Result<(), Flawed> {
         self.journal.begin_anew(keep_wear, &mut self.batch)?;
@@ -626,10 +681,7 @@ impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
         self.trouble = NO_CELL;
         self.hardware.step().map_err(ProgramFault::Hardware)?;
         if self.capture.step == Some(step) {
-            for (row, output) in (0..self.profile.identity.rows).zip(self.capture.outputs.iter_mut()) {
-                *output = self.hardware.output(row).map_err(ProgramFault::Hardware)?;
-            }
-            self.capture.taken = true;
+            self.take_outputs()?;
         }
         Ok(())
     }

@@ -121,9 +121,9 @@ pub struct CellMemory<'m> {
     pub routes: &'m mut [u32],
     /// What each row computes: R.
     pub assigned: &'m mut [Option<Output>],
-    /// Result of each row in the last step: R.
+    /// Result of each row in the last step: R, for each input vector that a step can let through.
     pub sums: &'m mut [i64],
-    /// The input vector: as many elements as layers may have.
+    /// The input vectors: as many elements as layers may have, for each of them.
     pub inputs: &'m mut [i16],
 }
 
@@ -176,6 +176,9 @@ pub struct SimCells<'m, P, const READ_BACK: bool> {
     pub timing: Option<WriteTiming>,
     /// Time of all writes, microseconds.
     pub busy_us: f64,
+    /// Input vectors that each step lets through, and the one that is spoken of.
+    vectors: u16,
+    vector: u16,
     /// The power that it lives on.
     pub power: P,
 }
@@ -196,7 +199,8 @@ impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
         let fits = memory.cells.len() == cells
             && memory.routes.len() == cells
             && memory.assigned.len() == usize::from(rows)
-            && memory.sums.len() == usize::from(rows);
+            && !memory.sums.is_empty()
+            && memory.sums.len().is_multiple_of(usize::from(rows));
         if !fits {
             return None;
         }
@@ -217,6 +221,8 @@ impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
             response: &[],
             timing: None,
             busy_us: 0.0,
+            vectors: 1,
+            vector: 0,
             power,
         })
     }
@@ -233,6 +239,12 @@ impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
         } else {
             Err(CellFault::Outside { row, col })
         }
+    }
+
+    /// Where the elements of an input vector lie.
+    fn inputs_of(&self, vector: u16) -> core::ops::Range<usize> {
+        let each = self.memory.inputs.len() / usize::from(self.most_vectors().max(1));
+        usize::from(vector) * each..(usize::from(vector) + 1) * each
     }
 
     fn alive(&self) -> Result<(), CellFault> {
@@ -401,6 +413,21 @@ impl<P: Power, const READ_BACK: bool> Cells for SimCells<'_, P, READ_BACK> {
 }
 
 impl<P: Power, const READ_BACK: bool> Light for SimCells<'_, P, READ_BACK> {
+    fn most_vectors(&self) -> u16 {
+        let vectors = self.memory.sums.len().checked_div(self.memory.assigned.len()).unwrap_or(1);
+        u16::try_from(vectors).unwrap_or(u16::MAX)
+    }
+
+    fn begin_batch(&mut self, vectors: u16) -> Result<(), CellFault> {
+        self.vectors = vectors;
+        Ok(())
+    }
+
+    fn select(&mut self, vector: u16) -> Result<(), CellFault> {
+        self.vector = vector;
+        Ok(())
+    }
+
     fn begin_layer(&mut self, rows: u32, cols: u32, groups: u32) -> Result<(), CellFault> {
         self.alive()?;
         (self.layer_rows, self.layer_cols) = (rows, cols);
@@ -448,7 +475,9 @@ impl<P: Power, const READ_BACK: bool> Light for SimCells<'_, P, READ_BACK> {
 
     fn load_inputs(&mut self, first: u32, values: &[i16]) -> Result<(), CellFault> {
         self.alive()?;
-        let place = self.memory.inputs.get_mut(first as usize..).and_then(|inputs| inputs.get_mut(..values.len()));
+        let own = self.inputs_of(self.vector);
+        let inputs = self.memory.inputs.get_mut(own).unwrap_or_default();
+        let place = inputs.get_mut(first as usize..).and_then(|inputs| inputs.get_mut(..values.len()));
         place.ok_or(CellFault::Input { element: first })?.copy_from_slice(values);
         Ok(())
     }
@@ -459,30 +488,35 @@ impl<P: Power, const READ_BACK: bool> Light for SimCells<'_, P, READ_BACK> {
         let cols = usize::from(self.cols).max(1);
         let (physics, now) = (self.physics, self.now);
         let through = |cell: &SimCell| transmission(cell, &physics, now);
-        let rows = self.memory.cells.chunks_exact(cols).zip(self.memory.routes.chunks_exact(cols));
-        for ((place, assigned), (cells, routes)) in
-            self.memory.sums.iter_mut().zip(self.memory.assigned.iter()).zip(rows)
-        {
-            *place = 0;
-            if assigned.is_none() {
-                continue;
-            }
-            let mut sum = 0i64;
-            for ([plus, minus], &route) in cells.iter().zip(routes) {
-                if route != DARK {
-                    let weight = (through(plus) - through(minus)) * ONE;
-                    let input = self.memory.inputs.get(route as usize).copied().unwrap_or(0);
-                    sum = sum.wrapping_add(i64::from(libm::roundf(weight) as i32) * i64::from(input));
+        let rows = self.memory.assigned.len();
+        for vector in 0..self.vectors {
+            let inputs = self.memory.inputs.get(self.inputs_of(vector)).unwrap_or_default();
+            let sums = self.memory.sums.get_mut(usize::from(vector) * rows..).unwrap_or_default();
+            let cells = self.memory.cells.chunks_exact(cols).zip(self.memory.routes.chunks_exact(cols));
+            for ((place, assigned), (cells, routes)) in sums.iter_mut().zip(self.memory.assigned.iter()).zip(cells) {
+                *place = 0;
+                if assigned.is_none() {
+                    continue;
                 }
+                let mut sum = 0i64;
+                for ([plus, minus], &route) in cells.iter().zip(routes) {
+                    if route != DARK {
+                        let weight = (through(plus) - through(minus)) * ONE;
+                        let input = inputs.get(route as usize).copied().unwrap_or(0);
+                        sum = sum.wrapping_add(i64::from(libm::roundf(weight) as i32) * i64::from(input));
+                    }
+                }
+                *place = sum;
             }
-            *place = sum;
         }
         Ok(())
     }
 
     fn output(&mut self, row: u16) -> Result<i64, CellFault> {
         self.alive()?;
-        self.memory.sums.get(usize::from(row)).copied().ok_or(CellFault::Outside { row, col: 0 })
+        let rows = self.memory.assigned.len();
+        let sum = self.memory.sums.get(usize::from(self.vector) * rows + usize::from(row));
+        sum.copied().filter(|_| usize::from(row) < rows).ok_or(CellFault::Outside { row, col: 0 })
     }
 }
 

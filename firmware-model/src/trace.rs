@@ -4,6 +4,7 @@ use crate::journal::Found;
 use crate::link::messages::{Failure, FaultReport, Start, Started};
 
 /// Something that the controller did.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
     /// The journal is open.
@@ -58,6 +59,23 @@ pub struct Silent;
 impl Trace for Silent {
     #[inline]
     fn event(&mut self, _event: Event) {}
+}
+
+/// Logs every event with defmt.
+#[cfg(feature = "defmt")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Defmt;
+
+#[cfg(feature = "defmt")]
+impl Trace for Defmt {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Halted(_) | Event::CellFault(_) => defmt::error!("{}", event),
+            Event::Failed(_) => defmt::warn!("{}", event),
+            Event::Intended { .. } => defmt::trace!("{}", event),
+            _ => defmt::debug!("{}", event),
+        }
+    }
 }
 
 impl<T: Trace> Trace for &mut T {
