@@ -69,7 +69,7 @@ fn without_read_back_cells_are_written_once_and_the_hello_says_so() {
     let (mut scratch, log) = (Scratch::new(&plan), Log::default());
     let mut device = boot!(false, &plan, world, &mut scratch, &log);
     assert_eq!(run(&mut device, &plan, 0, |_| ()), Ok(RunState::Ended));
-    assert!(!device.hello(1, 256, 1).read_back);
+    assert!(!device.hello((1, 256, 1), (1, 0)).read_back);
     assert_eq!((corrections(&log), device.faults()), (0, &[][..]));
     assert_eq!(wear(&mut device, plan.cells()), plan.expected(1).writes);
 }
@@ -200,7 +200,7 @@ fn a_device_with_a_key_takes_sealed_schedules_only() {
     drop(device);
 
     let mut device = boot!(true, &plan, world, &mut scratch, &log);
-    assert!(device.hello(1, 256, 1).keyed, "the key survives a power cut");
+    assert!(device.hello((1, 256, 1), (1, 0)).keyed, "the key survives a power cut");
     let levels = device.levels().to_vec();
     let mut refused = |bytes: &[u8], sealed, what: &str| match run_bytes(&mut device, &plan, (bytes, sealed), 0, |_| ())
     {

@@ -20,6 +20,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod memory;
+
 use embedded_hal::delay::DelayNs;
 use embedded_hal::spi::SpiDevice;
 use firmware_model::hardware::{Cells, CellsFault, Light, Part, PcmCell, Side, Target};
