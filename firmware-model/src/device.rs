@@ -25,8 +25,8 @@ use crate::error::{Error, Refusal};
 use crate::hardware::{Hardware, Profile};
 use crate::journal::{Flawed, Journal, Ledger, MAX_FAULTS, MAX_TRIES, OpenError};
 use crate::link::messages::{
-    Ack, Damage, Failure, FaultReport, Hello, KEY, Order, Position, Refused, RunState, SCHEMA, ScheduleId, Start, Started,
-    Status, TAG,
+    Ack, Damage, Failure, FaultReport, Hello, KEY, Order, Position, Refused, RunState, SCHEMA, ScheduleId, Start,
+    Started, Status, TAG,
 };
 use crate::mutants::Mutant;
 use crate::photonic_core::device_crc;
@@ -157,7 +157,11 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
             return Err(OpenFault::Profile);
         }
         let cells = usize::from(identity.rows) * usize::from(identity.cols);
-        if !self.ledger().is_of(cells) || cells > 1 << 20 || !self.controller.core().trims_are_fit() { Err(OpenFault::Memory) } else { Ok(()) }
+        if !self.ledger().is_of(cells) || cells > 1 << 20 || !self.controller.core().trims_are_fit() {
+            Err(OpenFault::Memory)
+        } else {
+            Ok(())
+        }
     }
 
     /// Reads some cells back, and halts when any of them is not what the journal says.

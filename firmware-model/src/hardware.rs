@@ -303,7 +303,8 @@ pub fn largest_tolerance_of(transmissions: &[f32], level: usize) -> f32 {
     let Some(own) = transmissions.get(level) else { return 0.0 };
     let below = level.checked_sub(1).and_then(|below| transmissions.get(below)).map(|low| own - low);
     let above = transmissions.get(level + 1).map(|high| high - own);
-    let smaller = [below, above].into_iter().flatten().fold(f32::INFINITY, |least, step| if step < least { step } else { least });
+    let smaller =
+        [below, above].into_iter().flatten().fold(f32::INFINITY, |least, step| if step < least { step } else { least });
     if smaller > 0.0 && smaller < f32::INFINITY { smaller / 2.0 } else { 0.0 }
 }
 

@@ -100,7 +100,10 @@ const fn larger(a: usize, b: usize) -> usize {
 
 impl<A: NorFlash, B: NorFlash, const BANK: usize> TwoFlashes<A, B, BANK> {
     const IS_FIT: () = assert!(
-        A::ERASE_SIZE > 0 && B::ERASE_SIZE > 0 && BANK.is_multiple_of(A::ERASE_SIZE) && BANK.is_multiple_of(B::ERASE_SIZE),
+        A::ERASE_SIZE > 0
+            && B::ERASE_SIZE > 0
+            && BANK.is_multiple_of(A::ERASE_SIZE)
+            && BANK.is_multiple_of(B::ERASE_SIZE),
         "a bank is a whole number of erase blocks of both flashes"
     );
 

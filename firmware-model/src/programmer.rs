@@ -483,12 +483,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
     /// Brings weight cells from `first` on to `level`, as many as one batch takes; returns the next PCM cell. Without `verify` they are written
     /// once and not looked at.
     #[inline(never)]
-    pub(crate) fn set_level(
-        &mut self,
-        first: u32,
-        level: i16,
-        verify: bool,
-    ) -> Result<u32, ProgramFault<H::Fault>> {
+    pub(crate) fn set_level(&mut self, first: u32, level: i16, verify: bool) -> Result<u32, ProgramFault<H::Fault>> {
         let cells = self.journal.ledger.levels.len() as u32;
         let from = first.min(cells);
         let to = from.saturating_add(BATCH as u32).min(cells);

@@ -305,22 +305,26 @@ impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
         if whole { Ok(()) } else { Err(CellFault::PowerLost) }
     }
 
-    fn held(&self, cell: PcmCell) -> Result<(usize, usize, u8), CellFault> {
+    fn held(&self, cell: PcmCell) -> Result<(usize, usize, SimCell), CellFault> {
+        let outside = CellFault::Outside { row: cell.row, col: cell.col };
         let (index, side) = (self.index(cell.row, cell.col)?, cell.side as usize);
         let pair = self.memory.cells.get(index).and_then(|pair| pair.get(side));
-        Ok((index, side, pair.map_or(0, |cell| cell.level)))
+        Ok((index, side, *pair.ok_or(outside)?))
     }
 
-    /// Moves a cell one step on its way: a level, or the pulse, where it is moved by pulses; `first`: also when it is there already. Whether it
-    /// has moved.
-    fn advance(&mut self, target: Target, first: bool) -> Result<bool, CellFault> {
+    /// Moves a cell one step on its way: a level, or the pulse, where it is moved by pulses; in the first round also when it is there already.
+    /// Whether it was pulsed.
+    fn advance(&mut self, target: Target, round: u16) -> Result<bool, CellFault> {
         self.alive()?;
-        let (index, side, at) = self.held(target.cell)?;
+        let (index, side, cell) = self.held(target.cell)?;
+        let at = cell.level;
         let wrong = CellFault::Level { got: target.level };
         if usize::from(target.level) >= self.transmissions.len() {
             return Err(wrong);
         }
-        if !first && (at == target.level || !self.response.is_empty()) {
+        // A stuck cell is pulsed as often as one that moves.
+        let is_there = at == target.level || cell.stuck && round >= u16::from(at.abs_diff(target.level));
+        if round > 0 && (is_there || !self.response.is_empty()) {
             return Ok(false);
         }
         let (level, transmission) = if self.response.is_empty() {
@@ -338,20 +342,21 @@ impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
         if let Some(timing) = self.timing {
             let mut slowest = Slowest::default();
             for target in targets.clone() {
-                let (_, _, at) = self.held(target.cell).map_err(|fault| (Some(target.cell), fault))?;
+                let (_, _, SimCell { level: at, .. }) =
+                    self.held(target.cell).map_err(|fault| (Some(target.cell), fault))?;
                 // What is there already is written once more: as long as a level takes.
                 let from = if at == target.level { i16::from(at) + 1 } else { i16::from(at) };
                 slowest = slowest.with(timing.cost.slowest(Move::between(from, target.level.into())));
             }
             self.busy_us += timing.cost.time_us(slowest);
         }
-        let (mut first, mut moved) = (true, true);
+        let (mut round, mut moved) = (0, true);
         while moved {
             moved = false;
             for target in targets.clone() {
-                moved |= self.advance(target, first).map_err(|fault| (Some(target.cell), fault))?;
+                moved |= self.advance(target, round).map_err(|fault| (Some(target.cell), fault))?;
             }
-            first = false;
+            round += 1;
         }
         Ok(())
     }

@@ -121,9 +121,7 @@ fn cells_that_are_written_side_by_side_take_the_time_of_the_slowest() {
         up: Price { energy_pj: 1.0, time_us: 1.0 },
         down: Price { energy_pj: 1.0, time_us: 10.0 },
     };
-    let target = |row, col, level| {
-        Target { cell: PcmCell { row, col, side: Side::Plus }, level, pulse: Pulse::NONE }
-    };
+    let target = |row, col, level| Target { cell: PcmCell { row, col, side: Side::Plus }, level, pulse: Pulse::NONE };
     // Row 0: three levels and one level up; row 1: two levels up.
     let targets = [target(0, 0, 3), target(0, 1, 1), target(1, 0, 2)];
     for (at_once, us) in [

@@ -318,14 +318,8 @@ mod tests {
     use std::vec;
     use std::vec::Vec;
 
-    const CALIBRATION: Calibration = Calibration {
-        at_once: 2,
-        samples: 3,
-        cool_ns: 1000,
-        settle_ns: 50,
-        full_light: 1000,
-        dark: 0x8000,
-    };
+    const CALIBRATION: Calibration =
+        Calibration { at_once: 2, samples: 3, cool_ns: 1000, settle_ns: 50, full_light: 1000, dark: 0x8000 };
 
     /// The pulse of amplitude 0x5000 for a cell's level 2.
     const fn target(row: u16, col: u16, side: Side) -> Target {

@@ -58,7 +58,17 @@ pub(super) struct Player<S> {
 impl<S: Store> Player<S> {
     pub(super) const fn new(store: S) -> Self {
         let start = Start::new(0, [0; 16], 0);
-        Self { store, phase: Phase::Idle, core: 0, start, began: Started::Ended, left: 0, sealed: false, bytes: 0, keeping: None }
+        Self {
+            store,
+            phase: Phase::Idle,
+            core: 0,
+            start,
+            began: Started::Ended,
+            left: 0,
+            sealed: false,
+            bytes: 0,
+            keeping: None,
+        }
     }
 
     pub(super) fn capacity(&self) -> u32 {
@@ -135,10 +145,7 @@ impl<S: Store> Player<S> {
 
     /// Goes on a little; whether there is more to do.
     #[inline(never)]
-    pub(super) fn advance<H: Hardware, F: NorFlash, T: Trace>(
-        &mut self,
-        cores: &mut [Device<'_, H, F, T>],
-    ) -> bool {
+    pub(super) fn advance<H: Hardware, F: NorFlash, T: Trace>(&mut self, cores: &mut [Device<'_, H, F, T>]) -> bool {
         let Some(device) = cores.get_mut(usize::from(self.core)) else { return false };
         match self.phase {
             Phase::Idle => return false,
