@@ -1,6 +1,7 @@
 //! Where the time and the energy of an inference go: a stacked bar of the whole, and one a layer.
 
-use super::{Group, row_name};
+use super::layers::Group;
+use super::style::row_name;
 use crate::report::InferenceReport;
 use crate::show::number::{energy, time};
 use crate::show::svg::{Key, NARROW, Picture, Scale, Svg, WIDE};
@@ -55,7 +56,7 @@ fn stacked(name: &str, title: &str, groups: &[Group], parts: &Parts, show: &dyn 
             .iter()
             .map(|&part| format!("{} {}", parts.names[part], share(parts.whole[part] / total.max(f64::MIN_POSITIVE))))
             .collect();
-        let entries: Vec<_> = there.iter().zip(&words).map(|(&part, said)| (Key::Field(CLASSES[part]), said.as_str()));
+        let entries = there.iter().zip(&words).map(|(&part, said)| (Key::Field(CLASSES[part]), said.as_str()));
         svg.legend(0.0, &entries.collect::<Vec<_>>());
         let top = svg.top + 10.0;
         let mut bar = |y: f64, what: &str, values: &[f64], x: &Scale| {
