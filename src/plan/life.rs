@@ -116,7 +116,8 @@ fn plan_rotation(
         let from = match number.checked_sub(1) {
             None => first.condition.from.clone(),
             Some(before) => {
-                let state = (0..cores).map(|core| CoreState::read(drafts.place(&core_path(&paths[before], core, cores))));
+                let state =
+                    (0..cores).map(|core| CoreState::read(drafts.place(&core_path(&paths[before], core, cores))));
                 Some(state.collect::<Result<Vec<_>, _>>()?)
             }
         };

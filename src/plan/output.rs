@@ -15,7 +15,15 @@ pub struct OutputFile(NamedTempFile);
 impl OutputFile {
     /// A temporary file in the output's folder. Refuses to replace what is no ordinary file: a folder, a pipe, a device.
     pub fn create(output: &Path) -> Result<Self, PlanError> {
-        let refuse = |kind, why| Err(PlanError::output(output, Error::new(kind, why)));
+        Self::at(output).map_err(|error| PlanError::output(output, error))
+    }
+
+    /// As [`OutputFile::create`], for what is no schedule.
+    ///
+    /// # Errors
+    /// What the operating system says, or what stands there.
+    pub fn at(output: &Path) -> Result<Self, Error> {
+        let refuse = |kind, why| Err(Error::new(kind, why));
         if output.is_dir() {
             return refuse(ErrorKind::IsADirectory, "it is a folder");
         }
@@ -32,7 +40,16 @@ impl OutputFile {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         // The system's word only: the temporary name is nobody's business.
-        builder.tempfile_in(folder).map(Self).map_err(|e| PlanError::output(output, Error::from(e.kind())))
+        builder.tempfile_in(folder).map(Self).map_err(|e| Error::from(e.kind()))
+    }
+
+    /// Gives the whole file its name.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn keep(self, output: &Path) -> Result<(), Error> {
+        self.0.as_file().sync_all()?;
+        self.0.persist(output).map(drop).map_err(|error| error.error)
     }
 
     /// Where it is until it is kept.
@@ -44,7 +61,6 @@ impl OutputFile {
     pub fn temporary(&mut self) -> &mut File {
         self.0.as_file_mut()
     }
-
 }
 
 /// Schedules that are whole, but not under their names yet: a replay reads them first. Kept, they get their names; dropped, nothing was there.

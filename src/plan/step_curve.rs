@@ -92,7 +92,8 @@ pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) 
 
 fn arranged(layers: &[Profiles], options: &PlanOptions, percent: Option<f64>, stop: &StopToken<'_>) -> SweepPoint {
     let (core_rows, cells) = (options.all_rows(), options.core.cols);
-    let arrangement = quantile::arrange(layers, core_rows, cells, &CoreBoundary::Cyclic, options.effort, options.seed, stop);
+    let arrangement =
+        quantile::arrange(layers, core_rows, cells, &CoreBoundary::Cyclic, options.effort, options.seed, stop);
     let mut bound = RowBound::new(core_rows, cells, options.device.top_level());
     for layer in layers {
         bound.add(layer);

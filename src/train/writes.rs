@@ -33,7 +33,8 @@ pub struct Writes {
 pub fn count(layers: &[&LevelMatrix], core: Core, top: i16) -> Writes {
     let profiles: Vec<Profiles> = layers.iter().map(|m| Profiles::of(&m.levels, m.rows, m.cols, top)).collect();
     let never = StopToken::new(&Unobserved);
-    let optimal = quantile::arrange(&profiles, core.rows, core.columns, &CoreBoundary::Cyclic, Effort::Good, 0, &never).writes;
+    let optimal =
+        quantile::arrange(&profiles, core.rows, core.columns, &CoreBoundary::Cyclic, Effort::Good, 0, &never).writes;
     let (elight_natural, natural) = both(layers, core, false);
     let (elight_sorted, sorted) = both(layers, core, true);
     Writes { elight_natural, elight_sorted, natural, sorted, optimal }

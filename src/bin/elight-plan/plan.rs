@@ -75,7 +75,8 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
     let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, &network, args.seed) };
     let wear = Wear { budget: budget.as_deref(), count: rotations };
-    let LifePlan { outcome, rotation, mut drafts } = plan::plan_for_life(&network, &options, &wear, &output, &stimuli, &bars)?;
+    let LifePlan { outcome, rotation, mut drafts } =
+        plan::plan_for_life(&network, &options, &wear, &output, &stimuli, &bars)?;
     let mut replay = if rotation.is_empty() { prove(&outcome, &options, &drafts, &stimuli, &bars)? } else { None };
     // The whole rotation: each plan on the core as the one before has left it.
     for plan in &rotation {
@@ -143,7 +144,10 @@ fn stands(error: PlanError, output: &Path, verified: bool) -> anyhow::Error {
         return error;
     }
     let proof = if verified { "and verified" } else { "but not replayed" };
-    error.context(format!("interrupted: the schedule {} is written, whole {proof}; there is no report", output.display()))
+    error.context(format!(
+        "interrupted: the schedule {} is written, whole {proof}; there is no report",
+        output.display()
+    ))
 }
 
 /// Replays all schedules of a plan, unless there is nothing to replay them with.
@@ -176,10 +180,12 @@ fn prove(
     let outputs = &outcome.expected_outputs;
     let replayed = replay::replay_cores(&promises, options.core, &options.device, stimuli, outputs, bars);
     // What a draft is called until then is nobody's business.
-    Ok(Some(replayed.map_err(|error| error.of(|place| {
-        let named = outcome.cores.iter().find(|core| drafts.place(&core.path) == place);
-        named.map_or(place.to_owned(), |core| core.path.clone())
-    }))?))
+    Ok(Some(replayed.map_err(|error| {
+        error.of(|place| {
+            let named = outcome.cores.iter().find(|core| drafts.place(&core.path) == place);
+            named.map_or(place.to_owned(), |core| core.path.clone())
+        })
+    })?))
 }
 
 /// What the `[plus, minus]` cell of each weight cell can still bear.
@@ -214,7 +220,7 @@ fn condition(
 }
 
 /// The output must be no file of the network, however its path is spelled.
-fn refuse_to_overwrite(weights: &Path, network: &Network, output: &Path) -> anyhow::Result<()> {
+pub fn refuse_to_overwrite(weights: &Path, network: &Network, output: &Path) -> anyhow::Result<()> {
     let same = |file: &Path| match (file.canonicalize(), output.canonicalize()) {
         (Ok(file), Ok(output)) => file == output,
         _ => false, // the output is not there yet

@@ -33,7 +33,9 @@ pub fn writes(
     let before = |stage: usize| Some((stage + count - 1) % count).filter(|&before| next(before) == Some(stage));
     let arrivals: Vec<Vec<i32>> = (0..count)
         .into_par_iter()
-        .map(|stage| if before(stage).is_none() { arrivals(&stages, stage, cycle, all_lanes, stop) } else { Vec::new() })
+        .map(
+            |stage| if before(stage).is_none() { arrivals(&stages, stage, cycle, all_lanes, stop) } else { Vec::new() },
+        )
         .collect();
     let none = |stage: &&Nodes| Bound { multipliers: vec![0; stage.len()], forest: 0, total: 0 };
     let mut bounds: Vec<Bound> = stages.iter().map(none).collect();

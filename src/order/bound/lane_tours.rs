@@ -11,13 +11,7 @@ const MATRIX: usize = 1 << 24;
 
 /// The bound of one lane: its clusters in the order in which they run; `cycle`: inference after inference; else the ways to and from other segments are free.
 /// `orders`: good ones, from which the ascent has its steps.
-pub fn bound(
-    clusters: &[Nodes],
-    cycle: bool,
-    orders: &[Vec<u32>],
-    effort: Effort,
-    stop: &StopToken<'_>,
-) -> LaneBound {
+pub fn bound(clusters: &[Nodes], cycle: bool, orders: &[Vec<u32>], effort: Effort, stop: &StopToken<'_>) -> LaneBound {
     let (parts, seams) = match clusters {
         [] => (0, Vec::new()),
         [only] if cycle => (closed(only, &orders[0], effort, stop), Vec::new()),

@@ -227,9 +227,9 @@ fn of_lane(boundary: &CoreBoundary, wiring: Wiring, group: usize, lane: usize) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observer::Unobserved;
     use crate::geometry::{CellRange, Damage, IDLE};
     use crate::level::{LevelMatrix, Scales};
+    use crate::observer::Unobserved;
     use proptest::prelude::*;
 
     const CELLS: usize = 2;

@@ -39,12 +39,7 @@ impl<'a> AnyCell<'a> {
     }
 
     /// The plan in which weights keep their core row, with as many steps: a plan of this family, too.
-    fn by_rows(
-        &self,
-        layers: &[Profiles],
-        extra: ExtraSteps,
-        stop: &StopToken<'_>,
-    ) -> Result<Proposal, OrderError> {
+    fn by_rows(&self, layers: &[Profiles], extra: ExtraSteps, stop: &StopToken<'_>) -> Result<Proposal, OrderError> {
         let (problem, wiring) = (self.problem, self.problem.wiring);
         let rows = layers.iter().map(Profiles::rows);
         let runs = match relax(layers, wiring.core_rows, wiring.cells, extra, stop)? {

@@ -145,13 +145,7 @@ fn kick<M: Metric>(tour: &mut Tour<'_, M>, queue: &mut Queue, rng: &mut ChaCha8R
 }
 
 /// From the start always to the nearest node that is left.
-fn nearest<M: Metric>(
-    metric: &M,
-    from: &[i32],
-    neighbours: &Neighbours,
-    order: &mut Vec<u32>,
-    meter: &mut Meter<'_>,
-) {
+fn nearest<M: Metric>(metric: &M, from: &[i32], neighbours: &Neighbours, order: &mut Vec<u32>, meter: &mut Meter<'_>) {
     let n = metric.len();
     order.clear();
     // The nodes that are left, and where each of them is among these.
@@ -183,9 +177,11 @@ fn nearest<M: Metric>(
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::observer::Unobserved;
+    use crate::observer::tests::StopAfter;
+    use crate::observer::{Observer, STRIDE, Unobserved};
     use crate::order::tour::nodes::Nodes;
     use proptest::prelude::*;
 
@@ -249,6 +245,72 @@ mod tests {
             let (nodes, ends) = (nodes(&levels), Ends { from: &from, to: &to });
             let found = shortest(&nodes, ends, &mut Vec::new(), 0, Effort::Fast, 1, &never());
             prop_assert_eq!(found, brute_force(&nodes, ends));
+        }
+    }
+
+    /// Distances, counted; and an observer that notes the most of them between two questions.
+    struct Counted<'a> {
+        nodes: &'a Nodes,
+        looked: &'a AtomicU64,
+    }
+
+    impl Metric for Counted<'_> {
+        fn between(&self, i: usize, j: usize) -> i32 {
+            self.looked.fetch_add(1, Ordering::Relaxed);
+            self.nodes.distance(i, j)
+        }
+
+        fn len(&self) -> usize {
+            self.nodes.len()
+        }
+    }
+
+    struct Gaps<'a> {
+        looked: &'a AtomicU64,
+        last: AtomicU64,
+        widest: AtomicU64,
+    }
+
+    impl Observer for Gaps<'_> {
+        fn begin(&self, _: &'static str, _: u64) {}
+        fn advance(&self, _: u64) {}
+        fn interrupted(&self) -> bool {
+            let now = self.looked.load(Ordering::Relaxed);
+            self.widest.fetch_max(now - self.last.swap(now, Ordering::Relaxed), Ordering::Relaxed);
+            false
+        }
+    }
+
+    /// Long lists of neighbours, long searches: never more than a few strides of distances without a question.
+    #[test]
+    fn questions_come_at_bounded_work() {
+        for (n, kicks) in [(1500, 0), (120, 60_000)] {
+            let levels: Vec<Vec<i16>> = (0..4)
+                .map(|row| (0..n).map(|col| ((col * (37 + row * 11) + row) % 31) as i16 - 15).collect())
+                .collect();
+            let (nodes, looked, free) = (nodes(&levels), AtomicU64::new(0), vec![0; n]);
+            let gaps = Gaps { looked: &looked, last: AtomicU64::new(0), widest: AtomicU64::new(0) };
+            let ends = Ends { from: &free, to: &free };
+            let metric = Counted { nodes: &nodes, looked: &looked };
+            shortest(&metric, ends, &mut Vec::new(), kicks, Effort::Good, 1, &StopToken::new(&gaps));
+            let (all, widest) = (looked.load(Ordering::Relaxed), gaps.widest.into_inner());
+            assert!(all > 8 * STRIDE, "{all} distances are too few to tell");
+            assert!(widest < 4 * STRIDE, "{widest} of {all} distances without a question");
+        }
+    }
+
+    #[test]
+    fn a_stopped_search_is_a_path_all_the_same() {
+        let levels: Vec<Vec<i16>> = vec![(0..200).map(|i| (i * 7 % 31) as i16 - 15).collect()];
+        let (nodes, free) = (nodes(&levels), vec![0; 200]);
+        for questions in 0..6 {
+            let observer = StopAfter::new(questions);
+            let mut order = Vec::new();
+            let ends = Ends { from: &free, to: &free };
+            shortest(&nodes, ends, &mut order, 1_000_000, Effort::Best, 1, &StopToken::new(&observer));
+            assert!(observer.asked() <= questions + 2);
+            order.sort_unstable();
+            assert!(order.into_iter().eq(0..200));
         }
     }
 

@@ -182,8 +182,14 @@ pub fn arrange(
         first_stage.push(first + tile_rows);
     }
     let stages = first_stage[layers.len()];
-    let mut work =
-        Work { layers, faulty, timeline: Timeline::new(all_rows, faulty.cells, stages), spans, steps: Vec::new(), stop };
+    let mut work = Work {
+        layers,
+        faulty,
+        timeline: Timeline::new(all_rows, faulty.cells, stages),
+        spans,
+        steps: Vec::new(),
+        stop,
+    };
     let paths = work.place(&active_rows);
     choose_directions(&mut work.timeline, boundary);
     let budgets: Vec<usize> =

@@ -381,10 +381,10 @@ mod tests {
             }
             let layers = [layer];
             let boundary = crate::order::chain::boundary::CoreBoundary::Cyclic;
-            let arrangement = crate::order::families::sorted_rows::quantile::arrange(&layers, core_rows, cells, &boundary, crate::order::Effort::Good, 1);
+            let arrangement = crate::order::families::sorted_rows::quantile::arrange(&layers, core_rows, cells, &boundary, crate::order::Effort::Good, 1, &crate::observer::StopToken::new(&crate::observer::Unobserved));
             let price = |time_us| Price { energy_pj: 1.0, time_us };
             let clock = Clock::of(WriteCost::PerLevel { up: price(1.0), down: price(4.0) });
-            let level_runs = arrange(&layers, &arrangement.timeline, clock, None);
+            let level_runs = arrange(&layers, &arrangement.timeline, clock, None, &crate::observer::StopToken::new(&crate::observer::Unobserved)).unwrap();
             for stage in 0..level_runs.stages() {
                 for core_row in 0..core_rows {
                     let mut served = Vec::new();

@@ -96,7 +96,8 @@ impl Family for SortedRows<'_> {
             }
             forced = layers.iter().map(|layer| self.bound_layer(layer)).collect();
         }
-        let mut arrangement = quantile::arrange(&layers, core_rows, cells, boundary, problem.effort, problem.seed, &stop);
+        let mut arrangement =
+            quantile::arrange(&layers, core_rows, cells, boundary, problem.effort, problem.seed, &stop);
         if !stop.go_on() {
             return Err(OrderError::Interrupted);
         }

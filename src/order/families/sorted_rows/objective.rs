@@ -56,8 +56,9 @@ impl RowObjective {
         match self {
             Self::Writes(_) => None,
             Self::Energy { pulse_cost, .. } => {
-                let cheapest =
-                    |mut level_runs: LevelRuns| (reorder(&mut level_runs, *pulse_cost, boundary, stop).cost, level_runs);
+                let cheapest = |mut level_runs: LevelRuns| {
+                    (reorder(&mut level_runs, *pulse_cost, boundary, stop).cost, level_runs)
+                };
                 let stuck = cheapest(hold_level(layers, &arrangement.timeline, boundary));
                 let sorted = cheapest(plain());
                 Some(if stuck.0 < sorted.0 { stuck.1 } else { sorted.1 })
@@ -70,7 +71,8 @@ impl RowObjective {
                     latency::one_way(&mut level_runs, rising);
                     level_runs
                 };
-                let spells = latency::arrange(layers, &arrangement.timeline, *clock, boundary.start().as_deref(), stop)?;
+                let spells =
+                    latency::arrange(layers, &arrangement.timeline, *clock, boundary.start().as_deref(), stop)?;
                 [plain(), one_way(true), one_way(false), spells].into_iter().min_by_key(time)
             }
             Self::Wear { bound } => {

@@ -40,21 +40,18 @@ pub fn total_steps(layers: &[Profiles], core_rows: usize, steps: &[usize]) -> u6
 
 /// Relaxed copies of the layers, at most `budget` steps in all; which is at least what [`least_steps`] come to.
 #[must_use]
-pub fn share(
-    layers: &[Profiles],
-    core_rows: usize,
-    cells: usize,
-    budget: u64,
-    stop: &StopToken<'_>,
-) -> Vec<Profiles> {
+pub fn share(layers: &[Profiles], core_rows: usize, cells: usize, budget: u64, stop: &StopToken<'_>) -> Vec<Profiles> {
     let least = least_steps(layers, cells);
     let needed = total_steps(layers, core_rows, &least);
     let spare = budget.saturating_sub(needed);
     if spare == 0 {
         return relaxed(layers, &least);
     }
-    let curves: Vec<Vec<Choice>> =
-        layers.par_iter().zip(&least).map(|(layer, &least)| curve(layer, core_rows, cells, least, spare, stop)).collect();
+    let curves: Vec<Vec<Choice>> = layers
+        .par_iter()
+        .zip(&least)
+        .map(|(layer, &least)| curve(layer, core_rows, cells, least, spare, stop))
+        .collect();
     let steepest = steepest(&curves, budget);
     // The same share for each layer, for comparison: hulls may leave steps over.
     let even: Vec<usize> = least.iter().map(|&steps| steps + (steps as u64 * spare / needed.max(1)) as usize).collect();
