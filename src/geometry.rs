@@ -127,8 +127,8 @@ impl From<Reach> for wire::Reach {
     fn from(reach: Reach) -> Self {
         match reach {
             Reach::Lane => Self::Lane,
-            // To a controller a visit is a row like any other.
-            Reach::Row | Reach::Core => Self::Row,
+            Reach::Row => Self::Row,
+            Reach::Core => Self::Core,
         }
     }
 }

@@ -70,8 +70,8 @@ def unzigzag(x):
 
 def frames(data):
     """Kind and fields of every frame, each checked."""
-    if data[:8] != b"elight\x00\x01":
-        raise ValueError("not a schedule of version 1")
+    if data[:8] not in (b"elight\x00\x01", b"elight\x00\x02"):
+        raise ValueError("not a schedule of version 1 or 2")
     at, seq = 8, 0
     while at < len(data):
         length = int.from_bytes(data[at : at + 2], "little")
@@ -90,7 +90,7 @@ def read_header(f):
     kinds = [f.varint, f.varint, f.u8, f.varint, f.varint, f.varint, f.varint, f.u8, f.varint, f.varint, f.varint]
     header = {key: read() for key, read in zip(keys, kinds)}
     header["device"], header["device_crc"] = f.bytes().decode(), f.varint()
-    header["reach"], header["lists"] = ["lane", "row"][header["reach"]], ["level", "cell"][header["lists"]]
+    header["reach"], header["lists"] = ["lane", "row", "core"][header["reach"]], ["level", "cell"][header["lists"]]
     return header
 
 
@@ -102,34 +102,46 @@ def read_layer(f):
     return layer
 
 
+class ListSet:
+    """The lists of an output, with reach `core`: where each goes on, and which columns are used."""
+
+    def __init__(self, begin, pace, output, scale):
+        self.begin, self.pace, self.output, self.scale = begin, pace, output, scale
+        self.front, self.next, self.used = min(16 * begin, 2**32 - 1), {}, set()
+
+
 class Tile:
     """One tile row: which output rows, and the state of the decoder that starts anew with it."""
 
     def __init__(self, f, header, layer):
-        self.header, self.layer = header, layer
+        self.header, self.layer, self.visits = header, layer, header["reach"] == "core"
         self.index, self.steps = f.varint(), f.varint()
         entries, self.outputs, self.scales = Fields(f.bytes()), {}, {}
-        for row in range(header["rows"]):
+        for row in [] if self.visits else range(header["rows"]):
             output = entries.varint()
             if output:
                 self.outputs[row] = output - 1
                 self.scales[row] = entries.f32() if layer["scale"] is None else layer["scale"]
-        self.level = {row: [None] * header["cols"] for row in self.outputs}  # None: dark
-        self.last = {row: {} for row in self.outputs}
-        self.used = {row: set() for row in self.outputs}
-        self.step, self.queue, self.done = 0, list(self.outputs), {}
+        self.rows = list(range(header["rows"]) if self.visits else self.outputs)  # those that have records
+        self.level = {row: [None] * header["cols"] for row in self.rows}  # None: dark
+        self.last = {row: {} for row in self.rows}
+        self.used = {row: set() for row in self.rows}
+        self.step, self.queue, self.done = 0, list(self.rows), {}
+        self.sets = [ListSet(0, 0, None, None) for _ in self.rows] if self.visits else []
+        self.set_of = {row: 0 for row in self.rows}
         self.lit = {}  # of each row group, with shared inputs
 
     def record(self, bits):
         """Reads the next row record; returns a whole step when it was the last one of it."""
         row = self.queue.pop(0)
-        read = self.shared if self.header["fanout"] > 1 else self.own
+        read = self.shared if self.header["fanout"] > 1 else self.visit if self.visits else self.own
         inputs = read(row, bits)
         self.done[row] = (list(self.level[row]), inputs)
         if self.queue:
             return None
-        step, self.step, self.queue, self.done = self.done, self.step + 1, list(self.outputs), {}
-        return {"layer": self.layer, "tile_row": self.index, "step": self.step - 1, "outputs": self.outputs, "rows": step}
+        step, self.step, self.queue, self.done = self.done, self.step + 1, list(self.rows), {}
+        outputs = dict(self.outputs)
+        return {"layer": self.layer, "tile_row": self.index, "step": self.step - 1, "outputs": outputs, "rows": step}
 
     def key(self, row, lanes, bits):
         level = 0
@@ -177,6 +189,48 @@ class Tile:
         last[place] = column
         self.used[row].add(column)
         return column
+
+    def visit(self, row, bits):
+        """Section 7: core rows take turns at outputs."""
+        level, cols, zero = self.level[row], self.header["cols"], 1 << self.header["bits"]
+        width = lambda choices: (choices - 1).bit_length()
+        head = bits.bits(2) if bits.bits(1) else None
+        if head == 0:
+            self.outputs.pop(row, None)
+        if head in (2, 3):
+            number = self.set_of[row] = bits.bits(width(self.header["rows"]))
+            if bits.bits(1):
+                output, scale = bits.bits(width(self.layer["rows"])), self.layer["scale"]
+                scale = struct.unpack("<f", struct.pack("<I", bits.bits(32)))[0] if scale is None else scale
+                self.sets[number] = ListSet(bits.bits(width(self.layer["cols"])), bits.bits(16), output, scale)
+            self.outputs[row], self.scales[row] = self.sets[number].output, self.sets[number].scale
+        if head in (1, 3) and bits.bits(1):
+            level[:] = [None] * cols
+            every = bits.bits(1)
+            self.key(row, [lane for lane in range(cols) if every or bits.bits(1)], bits)
+        elif head in (1, 3):
+            for lane, code in self.changes(bits):
+                level[lane] = code - zero if code else None
+        inputs = [None] * cols
+        if row not in self.outputs:
+            return inputs
+        lists, window = self.sets[self.set_of[row]], self.header["window"]
+        base = max(0, lists.front // 16 - window // 2) // 32 * 32
+        for lane in range(cols):
+            if level[lane] is None or lists.next.get(level[lane], lists.begin) is None:
+                continue
+            gap, column = bits.rice(self.layer["index_rice"][level[lane] + zero - 1]), lists.next.get(level[lane], lists.begin)
+            marked = lambda p: base <= p < base + window and p in lists.used
+            while column < self.layer["cols"] and (marked(column) or gap):
+                gap -= not marked(column)
+                column += 1
+            ended = column >= self.layer["cols"]
+            lists.next[level[lane]] = None if ended else column + 1
+            if not ended:
+                lists.used.add(column) if base <= column < base + window else None
+                inputs[lane] = column
+        lists.front = min(lists.front + lists.pace, 2**32 - 1)
+        return inputs
 
     def shared(self, row, bits):
         """Section 6: the rows of a group share the inputs."""

@@ -6,13 +6,14 @@
 //!             '----------' (tile rows and steps done)      any error -> Stopped
 //! ```
 
-use crate::decoder::{Tile, Work};
+use crate::decoder::Tile;
 use crate::error::{BadFrame, Error, FrameKind, Malformed, Refusal, Stop};
 use crate::photonic_core::{Core, FrameEnd, Progress, ResumePoint};
 use crate::rules::{LayerRules, RiceTable, Rules, equal, in_range};
 use crate::seal::Seal;
 use crate::stream::{FrameAssembler, StreamError};
 use crate::wire::{Body, End, Frame, Identity};
+use crate::work::Work;
 
 /// Which frame comes next, and what is needed to carry it out.
 // The layer's tables live in the state, so that no frame can be carried out without them; there is one state.
@@ -244,6 +245,8 @@ impl<'m, C: Core> Controller<'m, C> {
         let Frame::Header(header) = parse(self.memory, len, self.progress.frames, FrameKind::Header)? else {
             return Err(Malformed::Encoding.into());
         };
+        // Reach `Core` is new with version 2.
+        in_range("reach", header.reach as u32, 0, if self.assembler.version() == 1 { 1 } else { 2 })?;
         let rules = Rules::accept(&header, &self.identity, self.memory.len())?;
         self.assembler.set_max_frame(rules.max_frame);
         let mut next = 0;

@@ -1,13 +1,6 @@
 //! Tile rows and row records to calls of the core (`docs/schedule-format.md`, sections 2, 4 and 5).
 //!
-//! The decoder's memory between frames is one byte slice that the caller lends. Its parts, in [`MemoryMap`]'s order:
-//!
-//! ```text
-//! | frame body | state code of every cell | next index of every list | used columns | used rows |
-//! | max_frame  | R x C, 1 or 2 bytes      | R x lists, 2 or 4 bytes  | R x W bits   | R bits    |
-//! ```
-//!
-//! A list keeps `last + 1`, so that all of it is zero at the start of a tile row.
+//! What is kept between frames is in [`crate::work`].
 
 use crate::bits::{BitError, BitReader};
 use crate::error::{Malformed, Stop};
@@ -15,52 +8,11 @@ use crate::inputs::{CELLS, DARK, Row};
 use crate::lists::{Window, move_on};
 use crate::packed::Packed;
 use crate::photonic_core::{Core, Output, Progress};
-use crate::rules::{LayerRules, RiceTable, Rules, equal, in_range};
+use crate::rules::{LayerRules, Rules, equal, in_range};
 use crate::shared;
-use crate::wire::{MemoryMap, Scale, Steps, TileRow, unzigzag};
-
-/// The working memory behind the frame, part by part.
-pub(crate) struct Work<'m> {
-    states: &'m mut [u8],
-    lists: &'m mut [u8],
-    windows: &'m mut [u8],
-    used_rows: &'m mut [u8],
-    /// Rice parameters of the present layer's inputs.
-    rice: &'m RiceTable,
-}
-
-impl<'m> Work<'m> {
-    /// Splits the frame buffer off and the rest into its parts; `None` when `memory` is shorter than the map.
-    pub(crate) fn split(memory: &'m mut [u8], map: &MemoryMap, rice: &'m RiceTable) -> Option<(&'m [u8], Self)> {
-        let (frame, rest) = memory.split_at_mut_checked(map.frame)?;
-        let (states, rest) = rest.split_at_mut_checked(map.states)?;
-        let (lists, rest) = rest.split_at_mut_checked(map.lists)?;
-        let (windows, rest) = rest.split_at_mut_checked(map.windows)?;
-        let used_rows = rest.get_mut(..map.used_rows)?;
-        Some((frame, Self { states, lists, windows, used_rows, rice }))
-    }
-
-    fn clear(&mut self) {
-        for part in [&mut *self.states, &mut *self.lists, &mut *self.windows, &mut *self.used_rows] {
-            part.fill(0);
-        }
-    }
-
-    /// The first used core row from `row` on.
-    fn used_row(&self, row: u16, rows: u16) -> Option<u16> {
-        (row..rows).find(|r| self.used_rows.get(usize::from(r / 8)).is_some_and(|byte| byte >> (r % 8) & 1 == 1))
-    }
-
-    fn use_row(&mut self, row: u16) -> Option<()> {
-        *self.used_rows.get_mut(usize::from(row / 8))? |= 1 << (row % 8);
-        Some(())
-    }
-}
-
-/// Part `i` of `bytes`, cut into equal parts of `len` bytes.
-fn part(bytes: &mut [u8], i: u16, len: usize) -> Option<&mut [u8]> {
-    bytes.get_mut(usize::from(i) * len..)?.get_mut(..len)
-}
+use crate::visits;
+use crate::wire::{Reach, Scale, Steps, TileRow, unzigzag};
+use crate::work::{Work, part};
 
 /// Where in a tile row the next record belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +39,16 @@ impl Tile {
     ) -> Result<Self, Stop<C::Fault>> {
         in_range("steps", tile.steps, 1, u32::MAX)?;
         work.clear();
+        let begun = |first| Self { steps: tile.steps, step: 0, first, row: first, window: Window::new(rules.window) };
+        if rules.reach == Reach::Core {
+            // All core rows have records, and begin without an output.
+            equal("length of rows (with reach Core)", tile.rows.len() as u64, 0)?;
+            core.begin_tile_row().map_err(Stop::Core)?;
+            for row in 0..rules.rows {
+                core.assign(row, None).map_err(Stop::Core)?;
+            }
+            return Ok(begun(0));
+        }
         let mut entries = Entries { bytes: tile.rows, layer };
         let mut base = None;
         for row in 0..rules.rows {
@@ -94,7 +56,7 @@ impl Tile {
                 base = None;
             }
             if let Some(output) = entries.next(row)? {
-                work.use_row(row).ok_or(Malformed::Memory)?;
+                work.use_row(row, true).ok_or(Malformed::Memory)?;
                 if *base.get_or_insert(output.base) != output.base {
                     return Err(Malformed::SharedBase { row }.into());
                 }
@@ -105,10 +67,11 @@ impl Tile {
         }
         let first = work.used_row(0, rules.rows).ok_or(Malformed::NoRows)?;
         let mut entries = Entries { bytes: tile.rows, layer };
+        core.begin_tile_row().map_err(Stop::Core)?;
         for row in 0..rules.rows {
             core.assign(row, entries.next(row)?).map_err(Stop::Core)?;
         }
-        Ok(Self { steps: tile.steps, step: 0, first, row: first, window: Window::new(rules.window) })
+        Ok(begun(first))
     }
 
     /// Whether no record is carried out yet.
@@ -141,7 +104,9 @@ impl Tile {
                 return Err(Malformed::TooManyRecords { steps: self.steps }.into());
             }
             let key = self.step == 0;
-            done.weights += u64::from(if C::SHARED_INPUTS && rules.fanout > 1 {
+            done.weights += u64::from(if rules.reach == Reach::Core {
+                visits::record(&mut work, self.row, rules, layer, &mut bits, &mut some, core)?
+            } else if C::SHARED_INPUTS && rules.fanout > 1 {
                 let leader = self.row - self.row.checked_rem(rules.fanout).unwrap_or(0);
                 let leader = work.used_row(leader, rules.rows).ok_or(Malformed::Memory)?;
                 let cells = usize::from(rules.cols) * usize::from(rules.state_bytes);
@@ -150,9 +115,17 @@ impl Tile {
                 let record = Record::new(self, rules, layer, &mut work, &mut bits).ok_or(Malformed::Memory)?;
                 record.run(key, &mut some, core)?
             });
-            match work.used_row(self.row + 1, rules.rows) {
+            let next = match rules.reach {
+                Reach::Core => Some(self.row + 1).filter(|row| *row < rules.rows),
+                Reach::Lane | Reach::Row => work.used_row(self.row + 1, rules.rows),
+            };
+            match next {
                 Some(row) => self.row = row,
                 None => {
+                    // In other tile rows the first used core row stays in use.
+                    if rules.reach == Reach::Core && work.used_row(0, rules.rows).is_none() {
+                        return Err(Malformed::NoRows.into());
+                    }
                     core.step().map_err(Stop::Core)?;
                     done.steps += 1;
                     self.next_step(rules, layer, &mut work);
@@ -171,7 +144,8 @@ impl Tile {
     fn next_step(&mut self, rules: &Rules, layer: &LayerRules, work: &mut Work<'_>) {
         self.step += 1;
         self.row = self.first;
-        if self.complete() {
+        // With reach `Core` a window follows its list set.
+        if self.complete() || rules.reach == Reach::Core {
             return;
         }
         let words = self.window.advance(self.step, self.steps, layer.cols);

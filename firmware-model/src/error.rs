@@ -197,6 +197,18 @@ pub enum Malformed {
         /// Lane.
         col: u16,
     },
+    /// A list set that has no output yet.
+    ListSet {
+        /// Core row that is to use it.
+        row: u16,
+        /// Number of the set.
+        set: u16,
+    },
+    /// Levels that change on a core row that rests.
+    Resting {
+        /// Core row.
+        row: u16,
+    },
     /// A window that is not a multiple of 64.
     WindowMultiple {
         /// The window.
@@ -227,7 +239,7 @@ pub enum Malformed {
         /// Output rows of the layer.
         rows: u32,
     },
-    /// A tile row that uses no core row.
+    /// A tile row that uses no core row; or, with reach `Core`, a step.
     NoRows,
     /// Row records behind the last step of the tile row.
     TooManyRecords {
@@ -400,6 +412,8 @@ impl fmt::Display for Malformed {
             Self::Level { row, col, top } => {
                 write!(f, "cell ({row}, {col}) would get a level outside -{top} to {top}")
             }
+            Self::ListSet { row, set } => write!(f, "core row {row} would use list set {set}, which has no output yet"),
+            Self::Resting { row } => write!(f, "levels of core row {row} would change, which rests"),
             Self::Column { row, col, inputs } => {
                 write!(f, "cell ({row}, {col}) would get an input outside the {inputs} of its layer")
             }
@@ -416,7 +430,8 @@ impl<F: fmt::Display> fmt::Display for Error<F> {
             ),
             Self::Version { got } => write!(
                 f,
-                "format version {got}, this controller knows version {}: plan again, or update the controller",
+                "format version {got}, this controller knows versions {} to {}: plan again, or update the controller",
+                crate::wire::OLDEST_VERSION,
                 crate::wire::MAGIC[7]
             ),
             Self::BadFrame { frame, why } => {

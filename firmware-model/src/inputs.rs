@@ -117,7 +117,7 @@ impl Row<'_> {
         let by_level = self.rules.lists == Lists::Level;
         let bad = match self.rules.reach {
             Reach::Lane => self.lanes(first, states, lists, to),
-            Reach::Row => {
+            Reach::Row | Reach::Core => {
                 let (window, cols) = (*self.window, self.layer.cols);
                 let mut bad = None;
                 for (cell, place) in (usize::from(first)..usize::from(self.rules.cols)).zip(to) {

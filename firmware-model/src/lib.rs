@@ -26,7 +26,11 @@ mod inputs;
 
 mod rules;
 
+mod work;
+
 mod shared;
+
+mod visits;
 
 mod decoder;
 

@@ -26,6 +26,11 @@ impl Window {
         Self { base: 0, width }
     }
 
+    /// The window of `width` columns whose first is `base`, a multiple of 32.
+    pub(crate) const fn at(base: u32, width: u16) -> Self {
+        Self { base, width }
+    }
+
     /// Moves on to step `step` of `steps` for rows of `cols` inputs; returns by how many words.
     pub(crate) const fn advance(&mut self, step: u32, steps: u32, cols: u32) -> usize {
         let base = window_base(step, steps, cols, self.width);

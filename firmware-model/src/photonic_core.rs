@@ -73,9 +73,10 @@ pub struct FrameEnd {
 /// The controller calls, for one inference:
 ///
 /// ```text
-/// (begin_layer, (assign for each core row, ((program*, route*) for each used core row, step)+)*)*
+/// (begin_layer, (begin_tile_row, assign for each core row, ((assign?, program*, route*) for each used core row, step)+)*)*
 /// ```
 ///
+/// A core row is assigned anew between the steps of a tile row where the schedule's reach is `Core`, and only there.
 /// All arguments lie inside the core and the layer: the controller has checked them. An error of any call ends the
 /// schedule. Nothing that the calls ask for depends on what was called before a tile row's first `assign`, but for the levels that
 /// the cells hold: so a schedule may be run again, or from any tile row on, at any time.
@@ -91,6 +92,15 @@ pub trait Core {
     /// # Errors
     /// The hardware's.
     fn begin_layer(&mut self, layer: &wire::Layer<'_>) -> Result<(), Self::Fault>;
+
+    /// A tile row begins: all core rows are assigned next, from the first on.
+    ///
+    /// # Errors
+    /// The hardware's.
+    #[inline]
+    fn begin_tile_row(&mut self) -> Result<(), Self::Fault> {
+        Ok(())
+    }
 
     /// In the following steps core row `row` computes `output`, or nothing. All cells of the row become dark (no
     /// input), and keep their levels.
@@ -138,6 +148,10 @@ impl<C: Core> Core for &mut C {
 
     fn begin_layer(&mut self, layer: &wire::Layer<'_>) -> Result<(), Self::Fault> {
         (**self).begin_layer(layer)
+    }
+
+    fn begin_tile_row(&mut self) -> Result<(), Self::Fault> {
+        (**self).begin_tile_row()
     }
 
     fn assign(&mut self, row: u16, output: Option<Output>) -> Result<(), Self::Fault> {

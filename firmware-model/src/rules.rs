@@ -91,6 +91,10 @@ fn ranges(h: &Header<'_>) -> Result<(), Malformed> {
         equal("window (with shared inputs)", h.window.into(), 0)?;
         equal("lists (with shared inputs)", h.lists as u64, Lists::Cell as u64)?;
     }
+    if h.reach == Reach::Core {
+        equal("fanout (with reach Core)", h.fanout.into(), 1)?;
+        equal("lists (with reach Core)", h.lists as u64, Lists::Level as u64)?;
+    }
     if h.index_bytes != 2 {
         equal("index_bytes (if not 2)", h.index_bytes.into(), 4)?;
     }

@@ -129,7 +129,7 @@ impl Record<'_, '_> {
             let number = u64::from(self.read(|bits| bits.bits(width))?);
             let column = match reach {
                 Reach::Lane => number * u64::from(lanes) + u64::from(col),
-                Reach::Row => number,
+                Reach::Row | Reach::Core => number,
             };
             if column >= u64::from(inputs) {
                 return Err(Malformed::Column { row: self.row, col, inputs }.into());

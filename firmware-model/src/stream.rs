@@ -8,7 +8,7 @@
 
 use crate::crc32::Crc32;
 use crate::seal::TAG;
-use crate::wire::{MAGIC, MAX_HEADER};
+use crate::wire::{MAGIC, MAX_HEADER, OLDEST_VERSION};
 
 /// Why bytes are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub struct FrameAssembler {
     max: u16,
     /// Whether tags follow the frames.
     sealed: bool,
+    /// Version of the format, as the magic says.
+    version: u8,
     tag: [u8; TAG],
 }
 
@@ -74,13 +76,19 @@ impl FrameAssembler {
     /// At the start of a stream; the first frame may have [`MAX_HEADER`] bytes.
     #[must_use]
     pub const fn new() -> Self {
-        Self { place: Place::Magic { got: 0 }, max: MAX_HEADER as u16, sealed: false, tag: [0; TAG] }
+        Self { place: Place::Magic { got: 0 }, max: MAX_HEADER as u16, sealed: false, version: 0, tag: [0; TAG] }
     }
 
     /// The same, for a stream with tags.
     #[must_use]
     pub const fn sealed() -> Self {
         Self { sealed: true, ..Self::new() }
+    }
+
+    /// Version of the format; 0 before the magic has come.
+    #[must_use]
+    pub const fn version(&self) -> u8 {
+        self.version
     }
 
     /// Tag of the last frame of a sealed stream.
@@ -107,6 +115,7 @@ impl FrameAssembler {
             match self.place {
                 Place::Magic { got } => {
                     self.place = magic(byte, got)?;
+                    self.version = byte;
                     rest = behind;
                 }
                 Place::LengthLow => {
@@ -174,11 +183,11 @@ impl FrameAssembler {
 /// Byte `got` of the magic.
 fn magic(byte: u8, got: usize) -> Result<Place, StreamError> {
     const LAST: usize = MAGIC.len() - 1;
-    match (MAGIC.get(got) == Some(&byte), got) {
-        (true, LAST) => Ok(Place::LengthLow),
-        (true, _) => Ok(Place::Magic { got: got + 1 }),
-        (false, LAST) => Err(StreamError::Version { got: byte }),
-        (false, _) => Err(StreamError::NotASchedule),
+    match got {
+        LAST if (OLDEST_VERSION..=MAGIC[LAST]).contains(&byte) => Ok(Place::LengthLow),
+        LAST => Err(StreamError::Version { got: byte }),
+        _ if MAGIC.get(got) == Some(&byte) => Ok(Place::Magic { got: got + 1 }),
+        _ => Err(StreamError::NotASchedule),
     }
 }
 
@@ -231,10 +240,22 @@ mod tests {
     }
 
     #[test]
+    fn older_versions_are_taken() {
+        for version in OLDEST_VERSION..=MAGIC[7] {
+            let mut bytes = stream();
+            bytes[7] = version;
+            assert_eq!(FrameAssembler::new().feed(&bytes, &mut [0u8; 16]), Ok((19, Some(5))), "{version}");
+        }
+    }
+
+    #[test]
     fn what_is_not_a_frame_is_named() {
         let feed = |bytes: &[u8]| FrameAssembler::new().feed(bytes, &mut [0u8; 16]);
         assert_eq!(feed(b"elighx"), Err(StreamError::NotASchedule));
-        assert_eq!(feed(b"elight\0\x02"), Err(StreamError::Version { got: 2 }));
+        for version in [0, 3, 255] {
+            let magic = [&b"elight\0"[..], &[version]].concat();
+            assert_eq!(feed(&magic), Err(StreamError::Version { got: version }));
+        }
         assert_eq!(feed(b"elight\0\x01\0\0"), Err(StreamError::Length { got: 0, max: 512 }));
         assert_eq!(feed(b"elight\0\x01\x01\x02"), Err(StreamError::Length { got: 513, max: 512 }));
         assert_eq!(feed(b"elight\0\x01\x11\0"), Err(StreamError::Memory { need: 17, have: 16 }));

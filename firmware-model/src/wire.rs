@@ -5,8 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The first eight bytes of a schedule; the last is the format version.
-pub const MAGIC: [u8; 8] = *b"elight\x00\x01";
+/// The first eight bytes of a schedule; the last is the format version that encoders write.
+pub const MAGIC: [u8; 8] = *b"elight\x00\x02";
+/// The oldest format version that is read; all schedules of version 1 are schedules of version 2, but for that byte.
+pub const OLDEST_VERSION: u8 = 1;
 /// Longest body of the Header frame, bytes: the decoder has no other bound before it has read the header.
 pub const MAX_HEADER: usize = 512;
 /// A Rice quotient from here on is escaped: this many ones, then 32 plain bits.
@@ -27,6 +29,15 @@ pub enum Reach {
     Lane,
     /// A weight may sit in any lane of its row.
     Row,
+    /// It may sit in any cell of the core: an output row visits several core rows.
+    Core,
+}
+
+/// Whether these are the first bytes of a schedule of a version that is read.
+#[must_use]
+pub fn is_schedule(file: &[u8]) -> bool {
+    let Some(([name @ .., version], _)) = file.split_first_chunk::<{ MAGIC.len() }>() else { return false };
+    MAGIC.starts_with(name) && (OLDEST_VERSION..=MAGIC[MAGIC.len() - 1]).contains(version)
 }
 
 /// What an index list belongs to.
@@ -108,13 +119,18 @@ pub struct MemoryMap {
     pub windows: usize,
     /// Core rows in use, bytes.
     pub used_rows: usize,
+    /// Visits of the core rows with reach `Core`, bytes.
+    pub visits: usize,
 }
+
+/// Bytes of each core row's visit and list set with reach `Core`: the row's set; the set's pace, front, output and scale.
+pub const VISIT_BYTES: usize = 2 + 2 + 4 + 4 + 4;
 
 impl MemoryMap {
     /// Bytes in all.
     #[must_use]
     pub const fn total(&self) -> usize {
-        self.frame + self.states + self.lists + self.windows + self.used_rows
+        self.frame + self.states + self.lists + self.windows + self.used_rows + self.visits
     }
 }
 
@@ -152,6 +168,7 @@ impl Header<'_> {
             lists: self.index_bytes as usize * rows * self.lists_per_row(),
             windows: rows * self.window as usize / 8,
             used_rows: rows.div_ceil(8),
+            visits: if matches!(self.reach, Reach::Core) { rows * VISIT_BYTES } else { 0 },
         }
     }
 }
@@ -190,7 +207,7 @@ pub struct TileRow<'a> {
     pub index: u32,
     /// Programmings of the core for this tile row.
     pub steps: u32,
-    /// Which output row each core row computes.
+    /// Which output row each core row computes; empty with reach `Core`.
     pub rows: &'a [u8],
 }
 
@@ -271,7 +288,7 @@ pub const fn shared_choices(reach: Reach, cols: u32, lanes: u16) -> u32 {
     match reach {
         Reach::Lane if lanes == 0 => 0,
         Reach::Lane => cols.div_ceil(lanes as u32),
-        Reach::Row => cols,
+        Reach::Row | Reach::Core => cols,
     }
 }
 
@@ -280,6 +297,23 @@ pub const fn shared_choices(reach: Reach, cols: u32, lanes: u16) -> u32 {
 #[inline]
 pub const fn shared_bits(choices: u32) -> u32 {
     u32::BITS - (choices - 1).leading_zeros()
+}
+
+/// Binary places of a front and a pace with reach `Core`.
+pub const FRONT_BITS: u32 = 4;
+
+/// Start of the window of a list set, with reach `Core`, whose front is `front`.
+#[must_use]
+#[inline]
+pub const fn front_base(front: u32, window: u16) -> u32 {
+    (front >> FRONT_BITS).saturating_sub(window as u32 / 2) & !31
+}
+
+/// The front of a list set that begins at column `begin`.
+#[must_use]
+#[inline]
+pub const fn first_front(begin: u32) -> u32 {
+    begin.saturating_mul(1 << FRONT_BITS)
 }
 
 /// Start of the window at step `step` of `steps`, for rows of `cols` inputs.

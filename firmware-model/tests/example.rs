@@ -1,4 +1,4 @@
-//! The example of `docs/schedule-format.md`, section 7: its bytes mean what the page says, in chunks of any size; and
+//! The example of `docs/schedule-format.md`, section 9: its bytes mean what the page says, in chunks of any size; and
 //! every damage to them is refused before the damaged frame reaches the core.
 
 mod support;

@@ -16,16 +16,17 @@ use support::{Recorder, header_body, identity, stream};
 /// The cores of `fuzz/fuzz_targets/decoder.rs`, in its order, and a kind of schedule for each.
 const CORES: [(u16, u16, u8); 8] =
     [(2, 2, 1), (3, 2, 2), (4, 4, 4), (9, 9, 4), (2, 5, 6), (5, 3, 7), (1, 4, 8), (8, 8, 8)];
-const KINDS: [(Reach, Lists, u16); 4] = [
+const KINDS: [(Reach, Lists, u16); 5] = [
     (Reach::Row, Lists::Level, 64),
     (Reach::Lane, Lists::Cell, 0),
     (Reach::Row, Lists::Cell, 128),
     (Reach::Row, Lists::Level, 0),
+    (Reach::Core, Lists::Level, 64),
 ];
 
 fn shape(core: usize) -> Shape {
     let (rows, cols, bits) = CORES[core];
-    let (reach, lists, window) = KINDS[core % 4];
+    let (reach, lists, window) = KINDS[core % 5];
     Shape {
         rows,
         cols,

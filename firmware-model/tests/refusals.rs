@@ -1,4 +1,4 @@
-//! Section 6 of `docs/schedule-format.md`: everything that is refused, by name and by frame, and what the core has heard by
+//! Section 8 of `docs/schedule-format.md`: everything that is refused, by name and by frame, and what the core has heard by
 //! then. All streams here are whole and their CRCs are right.
 
 mod support;
@@ -563,4 +563,74 @@ fn shared_inputs_have_rules_of_their_own() {
     let mut beyond = shared_records([&[], &[]]);
     beyond[0].0[1..4].fill(true);
     assert_eq!(with(3, Some(steps(&beyond))), malformed(3, Malformed::Column { row: 1, col: 0, inputs: 6 }));
+}
+
+/// 3x2, 2 bits, reach Core, window 64.
+fn visits_header() -> Header<'static> {
+    let header = Header { reach: Reach::Core, ..header() };
+    Header { ram: ram(&header) as u32, ..header }
+}
+
+/// A record of a core row that turns to an output of the four with list set `set`, whose lists begin at column `begin`.
+fn turn(kind: u32, set: u32, output: u32, begin: u32) -> Bits {
+    let mut bits = Bits::default();
+    for (n, x) in [(1, 1), (2, kind), (2, set), (1, 1), (2, output), (3, begin), (16, 0)] {
+        bits.bits(n, x);
+    }
+    bits
+}
+
+#[test]
+fn turns_at_outputs_have_rules_of_their_own() {
+    let mut rests = Bits::default();
+    rests.bits(1, 0);
+    let end = End { steps: 1, weights: 2, ..End::default() };
+    // Both cells at level 0, with the first two columns.
+    let mut first = turn(3, 2, 3, 0);
+    first.bits(1, 0);
+    first.rice(0, 2);
+    for _ in 0..2 {
+        first.rice(0, 0);
+        first.bits(3, 4);
+    }
+    [0, 0].into_iter().for_each(|number| first.rice(0, number));
+    let with = |version: u8, header: Header<'static>, rows: &[u8], records: &[Bits]| {
+        let bits = joined(records);
+        let steps = Steps { step: 0, row: 0, records: records.len() as u16, bits: &bits };
+        let mut bytes = stream(&[
+            header_body(0, &header),
+            layer_body(1, &layer()),
+            tile_row_body(2, &TileRow { index: 0, steps: 1, rows }),
+            steps_body(3, &steps),
+            end_body(4, &end),
+        ]);
+        bytes[7] = version;
+        let mut memory = vec![0; 1000];
+        let mut controller = Controller::new(Recorder::default(), CORE, &mut memory);
+        controller.feed(&bytes).and_then(|_| controller.finish())
+    };
+    let malformed = |at: usize, why| Err(Error::Malformed { frame: at as u32, why });
+    let good = [first.clone(), rests.clone(), rests.clone()];
+    assert_eq!(with(2, visits_header(), &[], &good), Ok(end));
+    let why = Malformed::Field { field: "reach", got: 2, min: 0, max: 1 };
+    assert_eq!(with(1, visits_header(), &[], &good), malformed(0, why));
+    let fitted = |h: Header<'static>| Header { ram: ram(&h) as u32, ..h };
+    let why = Malformed::Expected { field: "lists (with reach Core)", got: 1, expected: 0 };
+    assert_eq!(with(2, fitted(Header { lists: Lists::Cell, ..visits_header() }), &[], &good), malformed(0, why));
+    let why = Malformed::Expected { field: "length of rows (with reach Core)", got: 3, expected: 0 };
+    assert_eq!(with(2, visits_header(), &[1, 0, 0], &good), malformed(2, why));
+    assert_eq!(with(2, visits_header(), &[], &[rests.clone(), rests.clone(), rests.clone()]), malformed(3, Malformed::NoRows));
+    let mut changes = Bits::default();
+    changes.bits(1, 1);
+    changes.bits(2, 1);
+    assert_eq!(with(2, visits_header(), &[], &[changes]), malformed(3, Malformed::Resting { row: 0 }));
+    let why = Malformed::Field { field: "list set", got: 3, min: 0, max: 2 };
+    assert_eq!(with(2, visits_header(), &[], &[turn(2, 3, 3, 0)]), malformed(3, why));
+    let mut none = Bits::default();
+    for (n, x) in [(1, 1), (2, 2), (2, 1), (1, 0)] {
+        none.bits(n, x);
+    }
+    assert_eq!(with(2, visits_header(), &[], &[none]), malformed(3, Malformed::ListSet { row: 0, set: 1 }));
+    let why = Malformed::Field { field: "first column of a list set", got: 6, min: 0, max: 5 };
+    assert_eq!(with(2, visits_header(), &[], &[turn(2, 0, 3, 6)]), malformed(3, why));
 }

@@ -18,6 +18,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
         Just((Reach::Row, Lists::Cell, 0u16)),
         (prop_oneof![Just(Lists::Level), Just(Lists::Cell)], prop_oneof![Just(0u16), Just(64), Just(512)])
             .prop_map(|(lists, window)| (Reach::Row, lists, window)),
+        prop_oneof![Just(0u16), Just(64), Just(512)].prop_map(|window| (Reach::Core, Lists::Level, window)),
     ];
     let core = (1u16..=9, 1u16..=9, 1u8..=8, any::<bool>(), prop_oneof![Just(1u16), 2u16..=4]);
     let schedule = (0u32..=2, 1u32..=40, 0u32..=6, 1u32..=4, any::<bool>(), any::<u64>());

@@ -109,7 +109,8 @@ impl Reader<'_> {
         let (rows, cols) = (header.varint()? as usize, header.varint()? as usize);
         let bits = u32::from(header.byte()?);
         let fanout = header.varint()?;
-        let (by_row, by_cell) = (header.varint()? == 1, header.varint()? == 1);
+        let (reach, by_cell) = (header.varint()?, header.varint()? == 1);
+        let by_row = reach == 1;
         let window = header.varint()?;
         header.byte()?;
         header.varint()?;
@@ -133,7 +134,11 @@ impl Reader<'_> {
             let layer = Layer { rows: out, cols: inputs, groups, tile_rows, scale_by_row, change, cell, key, index };
             for _ in 0..layer.tile_rows {
                 let core = Core { rows, cols, bits, by_row, by_cell, window };
-                self.tile_row(&mut seq, &core, &layer, levels, steps)?;
+                if reach == 2 {
+                    self.visits(&mut seq, &core, &layer, levels, steps)?;
+                } else {
+                    self.tile_row(&mut seq, &core, &layer, levels, steps)?;
+                }
             }
         }
         self.frame(seq, 4)?;
@@ -190,6 +195,175 @@ impl Reader<'_> {
             });
             steps.push(Step { active: active.collect(), levels: levels.to_vec() });
         }
+        Some(())
+    }
+}
+
+/// Core rows that take turns at outputs (section 7).
+impl Reader<'_> {
+    fn visits(
+        &mut self,
+        seq: &mut u64,
+        core: &Core,
+        layer: &Layer,
+        levels: &mut [i32],
+        steps: &mut Vec<Step>,
+    ) -> Option<()> {
+        let mut fields = self.frame(*seq, 2)?;
+        *seq += 1;
+        fields.varint()?;
+        let count = fields.varint()?;
+        let mut rows: Vec<Visitor> = (0..core.rows).map(|_| Visitor::new(core)).collect();
+        let mut sets: Vec<ListSet> = (0..core.rows).map(|_| ListSet::new(core, 0, 0)).collect();
+        let mut body: Vec<u8> = Vec::new();
+        let (mut at, mut records) = (0, 0);
+        for step in 0..count {
+            for (number, row) in rows.iter_mut().enumerate() {
+                if records == 0 {
+                    let mut fields = self.frame(*seq, 3)?;
+                    *seq += 1;
+                    if fields.varint()? != step || fields.varint()? != number as u64 {
+                        return None;
+                    }
+                    records = fields.varint()?;
+                    body = fields.bytes()?.to_vec();
+                    at = 0;
+                }
+                let mut bits = Bits(&body, at);
+                let own = levels.get_mut(number * core.cols..)?.get_mut(..core.cols)?;
+                row.record(core, layer, &mut bits, &mut sets, own)?;
+                at = bits.1;
+                records -= 1;
+            }
+            if rows.iter().all(|row| row.base.is_none()) {
+                return None;
+            }
+            let active = rows.iter().enumerate().flat_map(|(number, row)| {
+                let cells = row.inputs.iter().enumerate();
+                cells.filter_map(move |(col, input)| Some((number, col, row.codes[col]?, (*input)?)))
+            });
+            steps.push(Step { active: active.collect(), levels: levels.to_vec() });
+        }
+        Some(())
+    }
+}
+
+/// The bits that name one of so many.
+fn width(choices: u64) -> u32 {
+    (0..).find(|&w| 1u64 << w >= choices).unwrap_or(0)
+}
+
+/// The lists of an output.
+struct ListSet {
+    /// Where each goes on; none at its end.
+    next: Vec<Option<u64>>,
+    marked: std::collections::HashSet<u64>,
+    front: u64,
+    pace: u64,
+    /// First input of its output.
+    base: Option<u64>,
+}
+
+impl ListSet {
+    fn new(core: &Core, begin: u64, pace: u64) -> Self {
+        let next = vec![Some(begin); 1 << (core.bits + 1)];
+        Self { next, marked: std::collections::HashSet::new(), front: (16 * begin).min(u32::MAX.into()), pace, base: None }
+    }
+}
+
+/// A core row that takes turns.
+struct Visitor {
+    /// First input of its output; none where it rests.
+    base: Option<u64>,
+    set: usize,
+    codes: Vec<Option<i32>>,
+    inputs: Vec<Option<u64>>,
+}
+
+impl Visitor {
+    fn new(core: &Core) -> Self {
+        Self { base: None, set: 0, codes: vec![None; core.cols], inputs: vec![None; core.cols] }
+    }
+
+    fn record(
+        &mut self,
+        core: &Core,
+        layer: &Layer,
+        bits: &mut Bits<'_>,
+        sets: &mut [ListSet],
+        levels: &mut [i32],
+    ) -> Option<()> {
+        let middle = 1i64 << core.bits;
+        let kind = if bits.bit()? { Some(bits.bits(2)?) } else { None };
+        if kind == Some(0) {
+            self.base = None;
+        }
+        if let Some(2 | 3) = kind {
+            self.set = usize::try_from(bits.bits(width(core.rows as u64))?).ok().filter(|set| *set < core.rows)?;
+            if bits.bit()? {
+                let output = bits.bits(width(layer.rows))?;
+                if layer.scale_by_row && !f32::from_bits(bits.bits(32)? as u32).is_finite() || output >= layer.rows {
+                    return None;
+                }
+                let (begin, pace) = (bits.bits(width(layer.cols))?, bits.bits(16)?);
+                if begin >= layer.cols {
+                    return None;
+                }
+                sets[self.set] = ListSet::new(core, begin, pace);
+                sets[self.set].base = Some(output.checked_div(layer.rows.checked_div(layer.groups)?)? * layer.cols);
+            }
+            self.base = Some(sets[self.set].base?);
+        }
+        if let Some(1 | 3) = kind {
+            self.base?;
+            let all = bits.bit()?;
+            let mut level = 0i64;
+            let mut has = Vec::new();
+            if all {
+                let every = bits.bit()?;
+                has = (0..core.cols).map(|_| if every { Some(true) } else { bits.bit() }).collect::<Option<_>>()?;
+                self.codes.fill(None);
+            }
+            for col in (0..has.len()).filter(|col| has[*col]) {
+                level += unzigzag(bits.rice(layer.key)?);
+                if level.abs() >= middle {
+                    return None;
+                }
+                (self.codes[col], levels[col]) = (Some(level as i32), level as i32);
+            }
+            let mut cell = -1i64;
+            for _ in 0..if all { 0 } else { bits.rice(layer.change)? } {
+                cell += 1 + bits.rice(layer.cell)? as i64;
+                let code = bits.bits(core.bits + 1)? as i64;
+                let place = self.codes.get_mut(usize::try_from(cell).ok()?)?;
+                *place = (code != 0).then(|| (code - middle) as i32);
+                if let Some(level) = *place {
+                    levels[cell as usize] = level;
+                }
+            }
+        }
+        self.inputs.fill(None);
+        let Some(base) = self.base else { return Some(()) };
+        let set = &mut sets[self.set];
+        let start = (set.front / 16).saturating_sub(core.window / 2) / 32 * 32;
+        let window = start..start + core.window;
+        for (code, input) in self.codes.iter().zip(&mut self.inputs) {
+            let Some(level) = code else { continue };
+            let nibble = (i64::from(*level) + middle - 1) as usize;
+            let Some(next) = set.next[nibble] else { continue };
+            let k = layer.index.get(nibble / 2)? >> (nibble % 2 * 4) & 15;
+            let number = bits.rice(k.into())?;
+            let mut free = (next..layer.cols).filter(|p| !(window.contains(p) && set.marked.contains(p)));
+            let column = free.nth(usize::try_from(number).ok()?);
+            set.next[nibble] = column.map(|column| column + 1);
+            if let Some(column) = column {
+                if window.contains(&column) {
+                    set.marked.insert(column);
+                }
+                *input = Some(base + column);
+            }
+        }
+        set.front = (set.front + set.pace).min(u32::MAX.into());
         Some(())
     }
 }

@@ -46,8 +46,8 @@ pub(super) struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    /// Reads the magic.
-    pub(super) fn new(input: &'a mut dyn Read) -> Result<Self, Problem> {
+    /// Reads the magic; returns the version of the format, too.
+    pub(super) fn new(input: &'a mut dyn Read) -> Result<(Self, u8), Problem> {
         let mut frames =
             Self { input: BufReader::new(input), max_frame: LONGEST_HEADER, count: 0, bytes: 0, body: Vec::new() };
         let mut found = [0; 7];
@@ -56,7 +56,7 @@ impl<'a> Frames<'a> {
             return Err(Problem::Magic { found });
         }
         match frames.array::<1>("the version")? {
-            [1] => Ok(frames),
+            [version @ 1..=2] => Ok((frames, version)),
             [found] => Err(Problem::Version { found }),
         }
     }

@@ -70,7 +70,7 @@ pub enum Problem {
         found: [u8; 7],
     },
     /// A version of the format that this checker does not know.
-    #[error("format version {found}, expected 1; check it with the release that wrote it")]
+    #[error("format version {found}, expected 1 or 2; check it with the release that wrote it")]
     Version {
         /// The eighth byte.
         found: u8,
@@ -180,7 +180,7 @@ pub enum Problem {
         /// In the file.
         found: f32,
     },
-    /// A tile row without rows.
+    /// A tile row without rows, or a step of core rows that take turns.
     #[error("no core row is used, expected at least one")]
     NoRows,
     /// An output row twice.
@@ -210,6 +210,15 @@ pub enum Problem {
     /// A state code that no lit cell has.
     #[error("the state code is 0, but the lane is lit")]
     NoCode,
+    /// A list set that has no output yet.
+    #[error("the core row would use list set {set}, which has no output yet")]
+    ListSet {
+        /// Its number.
+        set: usize,
+    },
+    /// Levels that change on a core row that rests.
+    #[error("levels change, but the core row rests")]
+    Resting,
     /// Output rows that are not computed.
     #[error("output row {output} is not computed, nor are {others} others")]
     OutputMissing {

@@ -2,12 +2,14 @@
 
 use super::bytes::{Fields, ranged};
 use super::error::Problem;
+use super::levels::same_scale;
 
 /// Reach: which lanes a weight may move to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     Lane,
     Row,
+    Core,
 }
 
 /// What an index list belongs to.
@@ -40,17 +42,28 @@ pub(super) fn agree(field: &'static str, found: u64, expected: u64, by: &'static
     if found == expected { Ok(()) } else { Err(Problem::Disagrees { field, found, expected, by }) }
 }
 
+/// `found` is the scale that the weights have; `output`: of this row alone.
+pub(super) fn scale_fits(found: f32, scale: f64, output: Option<usize>) -> Result<(), Problem> {
+    let expected = scale as f32;
+    if same_scale(found, expected) { Ok(()) } else { Err(Problem::Scale { output, expected, found }) }
+}
+
 const U16: u64 = u16::MAX as u64;
 const U32: u64 = u32::MAX as u64;
 
 impl Header {
-    pub(super) fn parse(mut fields: Fields<'_>) -> Result<Self, Problem> {
+    pub(super) fn parse(mut fields: Fields<'_>, version: u8) -> Result<Self, Problem> {
         let f = &mut fields;
         let rows = ranged("rows", f.varint("rows", U16)?, 1, 1024)?;
         let cols = ranged("cols", f.varint("cols", U16)?, 1, 1024)?;
         let bits = ranged("bits", f.byte("bits")?.into(), 1, 8)?;
         let fanout = ranged("fanout", f.varint("fanout", U16)?, 1, rows)?;
-        let reach = if f.varint("reach", 1)? == 0 { Reach::Lane } else { Reach::Row };
+        // Reach Core is new with version 2.
+        let reach = match f.varint("reach", if version == 1 { 1 } else { 2 })? {
+            0 => Reach::Lane,
+            1 => Reach::Row,
+            _ => Reach::Core,
+        };
         let lists = if f.varint("lists", 1)? == 0 { Lists::Level } else { Lists::Cell };
         let window = f.varint("window", 4096)?;
         let index_bytes = f.byte("index_bytes")?.into();
@@ -72,6 +85,11 @@ impl Header {
             agree("lists", lists as u64, Lists::Cell as u64, "shared inputs")?;
             agree("window", window, 0, "shared inputs")?;
         }
+        if reach == Reach::Core {
+            agree("fanout", fanout, 1, "reach Core")?;
+            agree("lists", lists as u64, Lists::Level as u64, "reach Core")?;
+        }
+        let visits = if reach == Reach::Core { 16 * rows } else { 0 };
         let own_lists = if lists == Lists::Level { 2 * ((1 << bits) - 1) + 1 } else { cols };
         let lists_per_row = if fanout > 1 { 0 } else { own_lists };
         let state_bytes = if bits <= 7 { 1 } else { 2 };
@@ -79,7 +97,8 @@ impl Header {
             + rows * cols * state_bytes
             + index_bytes * rows * lists_per_row
             + rows * window / 8
-            + rows.div_ceil(8);
+            + rows.div_ceil(8)
+            + visits;
         agree("ram", ram, needed, "the format's formula")?;
         Ok(Self {
             rows: rows as usize,
@@ -167,11 +186,16 @@ pub(super) struct TileRow {
 }
 
 impl TileRow {
-    pub(super) fn parse(mut fields: Fields<'_>, core_rows: usize, scale_per_row: bool) -> Result<Self, Problem> {
+    pub(super) fn parse(mut fields: Fields<'_>, header: &Header, scale_per_row: bool) -> Result<Self, Problem> {
+        let core_rows = header.rows;
         let index = fields.varint("index", U32)?;
         let steps = ranged("steps", fields.varint("steps", U32)?, 1, U32)? as u32;
         let mut rows = Fields(fields.bytes("rows")?);
         fields.end("rows")?;
+        if header.reach == Reach::Core {
+            rows.end("the length of `rows`, which is empty with reach Core")?;
+            return Ok(Self { index, steps, outputs: vec![None; core_rows] });
+        }
         let mut outputs = Vec::with_capacity(core_rows);
         for _ in 0..core_rows {
             outputs.push(match rows.varint("rows", U32)? {

@@ -12,6 +12,7 @@
 //! outputs.rs  what each output row has been given, over all core rows
 //! row.rs      one core row in one tile row: records to cells and inputs, each compared with its weight
 //! shared.rs   the same where core rows share inputs
+//! visits.rs   the same where core rows take turns at outputs
 //! ledger.rs   every write of every PCM cell
 //! bound.rs    writes that no order of the same rows avoids
 //! schedule.rs the order of the frames, from the header to the totals
@@ -34,6 +35,8 @@ mod outputs;
 mod row;
 
 mod shared;
+
+mod visits;
 
 mod ledger;
 

@@ -59,13 +59,18 @@ impl Output {
         (tile_row, core_row): (u32, usize),
         output: usize,
     ) -> Result<bool, Problem> {
+        if !self.done.words.is_empty() && self.done.count == cols {
+            return Err(Problem::OutputAgain { output });
+        }
+        Ok(self.visit(cols, (tile_row, core_row)))
+    }
+
+    /// The same where core rows take turns: a visit that multiplies nothing is none too many.
+    pub(super) fn visit(&mut self, cols: usize, (tile_row, core_row): (u32, usize)) -> bool {
         if self.done.words.is_empty() {
             self.done.clear(cols);
         }
-        if self.done.count == cols {
-            return Err(Problem::OutputAgain { output });
-        }
-        Ok(self.last.replace((tile_row, core_row)).is_none())
+        self.last.replace((tile_row, core_row)).is_none()
     }
 
     /// Another schedule begins, of another core.

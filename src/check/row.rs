@@ -20,7 +20,19 @@ pub(super) struct Window {
 impl Window {
     /// The window at `step` of `steps`, in a row of `cols` columns.
     pub(super) fn at(step: u32, steps: u32, cols: usize, width: u64) -> Self {
-        let middle = u64::from(step) * cols as u64 / u64::from(steps);
+        Self::from_middle(u64::from(step) * cols as u64 / u64::from(steps), width)
+    }
+
+    /// The window around a column, with reach `Core`; `W = 0` marks nothing.
+    pub(super) fn around(column: u64, width: u64) -> Option<Self> {
+        (width > 0).then(|| Self::from_middle(column, width))
+    }
+
+    pub(super) fn has(self, column: usize) -> bool {
+        (self.start..self.end).contains(&column)
+    }
+
+    fn from_middle(middle: u64, width: u64) -> Self {
         let start = (middle.saturating_sub(width / 2) / 32 * 32) as usize;
         Self { start, end: start + width as usize }
     }
@@ -33,6 +45,8 @@ pub(super) struct Row {
     pub(super) output: Option<usize>,
     /// The levels of its weights.
     pub(super) own: Vec<Own>,
+    /// The output row that they are of, where core rows take turns.
+    pub(super) levels_of: Option<usize>,
     /// What the highest level stands for.
     pub(super) scale: f64,
     /// Columns that no lane holds as they are.
@@ -100,7 +114,7 @@ impl Row {
     }
 
     /// The first record of a tile row.
-    fn key(&mut self, bits: &mut Bits, rules: Rules<'_>, place: &mut Place) -> Result<(), Problem> {
+    pub(super) fn key(&mut self, bits: &mut Bits, rules: Rules<'_>, place: &mut Place) -> Result<(), Problem> {
         let all = bits.bits(1)? == 1;
         for active in &mut self.active {
             *active = if all || bits.bits(1)? == 1 { Some(0) } else { None };
@@ -132,29 +146,38 @@ impl Row {
         ledger: &mut Ledger,
         place: &mut Place,
     ) -> Result<(), Problem> {
-        let cells = rules.header.cols;
-        let mut next = 0;
-        for _ in 0..bits.rice(rules.coding.change)? {
-            let found = next + u64::from(bits.rice(rules.coding.cell)?);
-            if found >= cells as u64 {
-                return Err(Problem::CellBeyond { found, cells });
-            }
-            let cell = found as usize;
-            place.cell = Some(cell);
-            let code = bits.bits(rules.header.bits + 1)? as i16;
-            self.active[cell] = match code {
-                0 => None,
-                code => Some(code - (1 << rules.header.bits)),
-            };
-            if let Some(level) = self.active[cell] {
+        for (cell, level) in self.listed_cells(bits, rules, place)? {
+            self.active[cell] = level;
+            if let Some(level) = level {
                 ledger.program(first_cell + cell, level);
             }
             if rules.header.lists == Lists::Cell && rules.header.reach == Reach::Row {
                 self.last[cell] = -1;
             }
-            next = found + 1;
         }
         Ok(())
+    }
+
+    /// A list of changes: cells, and their levels; none for an idle one.
+    pub(super) fn listed_cells(
+        &self,
+        bits: &mut Bits,
+        rules: Rules<'_>,
+        place: &mut Place,
+    ) -> Result<Vec<(usize, Option<i16>)>, Problem> {
+        let cells = rules.header.cols;
+        let (mut next, mut listed) = (0, Vec::new());
+        for _ in 0..bits.rice(rules.coding.change)? {
+            let found = next + u64::from(bits.rice(rules.coding.cell)?);
+            if found >= cells as u64 {
+                return Err(Problem::CellBeyond { found, cells });
+            }
+            place.cell = Some(found as usize);
+            let code = bits.bits(rules.header.bits + 1)? as i16;
+            listed.push((found as usize, (code > 0).then(|| code - (1 << rules.header.bits))));
+            next = found + 1;
+        }
+        Ok(listed)
     }
 
     /// The input of one active cell, and the product of the two.
@@ -177,7 +200,7 @@ impl Row {
         } else {
             let gap = bits.rice(rice)?;
             let list = if rules.header.lists == Lists::Level { by_level } else { cell };
-            let found = self.unmarked_after(self.last[list], gap, window);
+            let found = unmarked_after(&self.marked, self.last[list], gap, window);
             self.last[list] = found;
             found
         };
@@ -215,36 +238,6 @@ impl Row {
         Ok(())
     }
 
-    /// The column p behind `last` with exactly `gap` columns between that are not marked, itself not marked.
-    #[inline]
-    fn unmarked_after(&self, last: i64, gap: u32, window: Option<Window>) -> i64 {
-        // `last` is -1 or a column.
-        let (mut column, mut gap) = ((last + 1) as usize, gap as usize);
-        let Some(window) = window else {
-            return (column + gap) as i64;
-        };
-        if column < window.start {
-            // In front of the window nothing counts as marked.
-            let free = window.start - column;
-            if gap < free {
-                return (column + gap) as i64;
-            }
-            (column, gap) = (window.start, gap - free);
-        }
-        // The window begins and ends with a half word; what is marked behind its end was never inside it.
-        while column < window.end && column / 64 < self.marked.words().len() {
-            let free = !self.marked.words()[column / 64] >> (column % 64);
-            let in_word = (64 - column % 64).min(window.end - column);
-            let free = if in_word < 64 { free & ((1 << in_word) - 1) } else { free };
-            let count = free.count_ones() as usize;
-            if gap < count {
-                return (column + nth_one(free, gap)) as i64;
-            }
-            (column, gap) = (column + in_word, gap - count);
-        }
-        (column + gap) as i64
-    }
-
     /// The levels that a weight may have in a lane.
     fn held(&self, own: Own, column: usize, lane: usize) -> Result<Own, Problem> {
         let Some(choice) = self.choices.get(&column) else { return Ok(own) };
@@ -269,6 +262,36 @@ impl Row {
     pub(super) fn ties(&self) -> u64 {
         self.own.iter().filter(|own| own.tie()).count() as u64
     }
+}
+
+/// The column p behind `last` with exactly `gap` columns between that are not marked, itself not marked.
+#[inline]
+pub(super) fn unmarked_after(marked: &Columns, last: i64, gap: u32, window: Option<Window>) -> i64 {
+    // `last` is -1 or a column.
+    let (mut column, mut gap) = ((last + 1) as usize, gap as usize);
+    let Some(window) = window else {
+        return (column + gap) as i64;
+    };
+    if column < window.start {
+        // In front of the window nothing counts as marked.
+        let free = window.start - column;
+        if gap < free {
+            return (column + gap) as i64;
+        }
+        (column, gap) = (window.start, gap - free);
+    }
+    // The window begins and ends with a half word; what is marked behind its end was never inside it.
+    while column < window.end && column / 64 < marked.words().len() {
+        let free = !marked.words()[column / 64] >> (column % 64);
+        let in_word = (64 - column % 64).min(window.end - column);
+        let free = if in_word < 64 { free & ((1 << in_word) - 1) } else { free };
+        let count = free.count_ones() as usize;
+        if gap < count {
+            return (column + nth_one(free, gap)) as i64;
+        }
+        (column, gap) = (column + in_word, gap - count);
+    }
+    (column + gap) as i64
 }
 
 /// The position of the one with `n` ones below it; there must be one.
@@ -316,7 +339,7 @@ mod tests {
                     // By the definition, column by column.
                     let free = |p: usize| !((start..start + width).contains(&p) && p < cols && row.marked.has(p));
                     let expected = ((last + 1) as usize..).filter(|&p| free(p)).nth(gap as usize).unwrap();
-                    assert_eq!(row.unmarked_after(last, gap, Some(window)), expected as i64, "{last} {gap} {window:?}");
+                    assert_eq!(unmarked_after(&row.marked, last, gap, Some(window)), expected as i64, "{last} {gap} {window:?}");
                 }
             }
         }

@@ -6,12 +6,13 @@ use super::bytes::{Bits, CRC, Frames, Kind, ranged};
 use super::error::{Place, Problem};
 use super::faulty;
 use super::findings::{ElightCount, Findings, LayerFindings};
-use super::format::{Header, Layer, Reach, TileRow, agree};
+use super::format::{Header, Layer, Reach, TileRow, agree, scale_fits};
 use super::ledger::Ledger;
-use super::levels::{Levels, same_scale};
+use super::levels::Levels;
 use super::outputs::Output;
 use super::row::{Row, Rules, Window};
 use super::shared::Lanes;
+use super::visits::{Turn, Visits};
 use crate::geometry::CellRange;
 use crate::level::{DeviceProfile, ScaleMode};
 use crate::weights::{LayerInfo, Matrix, Network};
@@ -27,8 +28,8 @@ pub(super) fn check(
     whole: bool,
     place: &mut Place,
 ) -> Result<Findings, Problem> {
-    let mut frames = Frames::new(part.schedule)?;
-    let header = Header::parse(frames.next(Kind::Header, &mut place.frame)?)?;
+    let (mut frames, version) = Frames::new(part.schedule)?;
+    let header = Header::parse(frames.next(Kind::Header, &mut place.frame)?, version)?;
     header_fits(&header, network, device)?;
     frames.max_frame = header.max_frame;
     if let Some(ranges) = part.ranges {
@@ -43,6 +44,7 @@ pub(super) fn check(
         bound: Bound::new(header.rows, header.cols, header.top()),
         rows: (0..header.rows).map(|_| Row::default()).collect(),
         lanes: Lanes::default(),
+        visits: Visits::default(),
         bits: Bits::default(),
         records: 0,
         header,
@@ -109,6 +111,8 @@ struct Checker<'a> {
     rows: Vec<Row>,
     /// Of the row group at hand, where rows share inputs.
     lanes: Lanes,
+    /// Where core rows take turns at outputs.
+    visits: Visits,
     /// Of the Steps frame at hand, and how many of its records are left.
     bits: Bits,
     records: u64,
@@ -139,10 +143,14 @@ impl Checker<'_> {
         for tile_row in 0..layer.tile_rows {
             self.place.tile_row = Some(tile_row);
             let frame = self.frames.next(Kind::TileRow, &mut self.place.frame)?;
-            let tile = TileRow::parse(frame, self.header.rows, layer.scale.is_none())?;
+            let tile = TileRow::parse(frame, &self.header, layer.scale.is_none())?;
             agree("index", tile.index, tile_row.into(), "the order of the tile rows")?;
-            found.ties += self.assign(&tile, &layer, &matrix, shared_scale, outputs)?;
-            self.steps(&tile, &layer, &matrix, outputs)?;
+            if self.header.reach == Reach::Core {
+                found.ties += self.visits(&tile, &layer, &matrix, shared_scale, outputs)?;
+            } else {
+                found.ties += self.assign(&tile, &layer, &matrix, shared_scale, outputs)?;
+                self.steps(&tile, &layer, &matrix, outputs)?;
+            }
             self.end_tile_row(&tile, &mut found, outputs)?;
             self.place.tile_row = None;
         }
@@ -263,22 +271,68 @@ impl Checker<'_> {
                 } else {
                     rows[core_row].record(bits, window, rules, outputs, first_cell, ledger, place)?;
                 }
-                if let (Some((cell, level)), Some(ranges)) = (self.ledger.refused, self.ranges) {
-                    let CellRange { lowest, highest } = ranges[cell];
-                    self.place.cell = Some(cell % self.header.cols);
-                    return Err(match ranges[cell].is_dead() {
-                        true => Problem::DeadCell { level },
-                        false => Problem::CannotHold { level, lowest, highest },
-                    });
-                }
-                self.records -= 1;
-                if self.records == 0 {
-                    self.bits.end()?;
-                }
+                self.held()?;
+                self.end_record()?;
             }
         }
         (self.place.step, self.place.core_row) = (None, None);
         agree("records left in the Steps frame", self.records, 0, "the steps of the tile row")
+    }
+
+    /// Reads all records of a tile row in which core rows take turns at outputs. Returns how many weights could have two levels.
+    fn visits(
+        &mut self,
+        tile: &TileRow,
+        layer: &Layer,
+        matrix: &Matrix,
+        scale: Option<f64>,
+        outputs: &mut [Output],
+    ) -> Result<u64, Problem> {
+        let mut ties = 0;
+        for step in 0..tile.steps {
+            self.place.step = Some(step);
+            for core_row in 0..self.rows.len() {
+                self.place.core_row = Some(core_row);
+                if self.records == 0 {
+                    self.next_steps(step, core_row)?;
+                }
+                let rules =
+                    Rules { header: &self.header, coding: &layer.coding, weights: &matrix.data, cols: matrix.cols };
+                let Self { rows, bits, place, visits, levels, .. } = self;
+                if (step, core_row) == (0, 0) {
+                    visits.begin(rows, rules);
+                }
+                let turn = Turn { layer, levels, scale, tile_row: tile.index as u32 };
+                ties += visits.record(core_row, &mut rows[core_row], bits, rules, &turn, outputs, place)?;
+                self.end_record()?;
+            }
+            if self.rows.iter().all(|row| row.output.is_none()) {
+                return Err(Problem::NoRows);
+            }
+            self.visits.end_step(&mut self.ledger);
+            self.held()?;
+        }
+        (self.place.step, self.place.core_row) = (None, None);
+        agree("records left in the Steps frame", self.records, 0, "the steps of the tile row")?;
+        Ok(ties)
+    }
+
+    /// No cell was asked for what it cannot hold.
+    fn held(&mut self) -> Result<(), Problem> {
+        let (Some((cell, level)), Some(ranges)) = (self.ledger.refused, self.ranges) else { return Ok(()) };
+        let CellRange { lowest, highest } = ranges[cell];
+        self.place.core_row = Some(cell / self.header.cols);
+        self.place.cell = Some(cell % self.header.cols);
+        Err(match ranges[cell].is_dead() {
+            true => Problem::DeadCell { level },
+            false => Problem::CannotHold { level, lowest, highest },
+        })
+    }
+
+    /// A record is read.
+    fn end_record(&mut self) -> Result<(), Problem> {
+        self.records -= 1;
+        if self.records == 0 { self.bits.end() } else { Ok(()) }
     }
 
     /// Opens the next Steps frame, which has to begin here.
@@ -297,8 +351,9 @@ impl Checker<'_> {
         found: &mut LayerFindings,
         outputs: &mut [Output],
     ) -> Result<(), Problem> {
+        let taking_turns = self.header.reach == Reach::Core;
         for (core_row, row) in self.rows.iter().enumerate() {
-            let Some(output) = row.output else { continue };
+            let Some(output) = row.output.or(taking_turns.then_some(0)) else { continue };
             self.place.core_row = Some(core_row);
             // Where faulty cells decide what may be left out, an output row is complete in one place.
             if !row.choices.is_empty() {
@@ -402,9 +457,4 @@ fn layer_fits(layer: &Layer, index: usize, info: &LayerInfo) -> Result<(), Probl
     agree("rows", layer.rows, info.rows as u64, "the network")?;
     agree("cols", layer.cols, info.cols as u64, "the network")?;
     agree("groups", layer.groups, info.groups as u64, "the network")
-}
-
-fn scale_fits(found: f32, scale: f64, output: Option<usize>) -> Result<(), Problem> {
-    let expected = scale as f32;
-    if same_scale(found, expected) { Ok(()) } else { Err(Problem::Scale { output, expected, found }) }
 }

@@ -20,7 +20,7 @@ mod views;
 use firmware_model::controller::Controller;
 use firmware_model::pcm::{MAX_BITS, MIN_BITS};
 use firmware_model::photonic_core::Identity;
-use firmware_model::wire::{self, End, Header, MAX_HEADER};
+use firmware_model::wire::{self, End, Header, MAGIC, MAX_HEADER};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -133,7 +133,7 @@ pub fn inspect(file: &[u8], request: &Request) -> Result<Inspection, InspectErro
     let mut found = Inspection {
         bytes: file.len() as u64,
         frames_read: first.frames,
-        header: (first.frames > 0).then_some(header).flatten().map(|h| header_view(&h)),
+        header: (first.frames > 0).then_some(header).flatten().map(|h| header_view(&h, file.get(MAGIC.len() - 1).copied().unwrap_or_default())),
         layers: Vec::new(),
         end: first.end.map(end_view),
         first_load: first.core.total(),

@@ -7,6 +7,7 @@ use super::frames::{Content, FrameView, Stretch, stretches};
 use super::recorder::{self, Counted, RowView, TileRowCount};
 use super::views::{LayerView, StepView, TileRowView};
 use super::{InspectError, Inspection, Request};
+use crate::schedule::header::header;
 
 /// What the frames say by themselves, without decoding a record.
 pub(super) struct Outline {
@@ -15,12 +16,17 @@ pub(super) struct Outline {
     /// First step and first frame of every tile row, layer by layer.
     tile_rows: Vec<Vec<(u64, u64)>>,
     steps: u64,
+    /// Core rows, where each has a record at every step: those that rest, too.
+    taking_turns: Option<u16>,
 }
 
 impl Outline {
     /// Goes through the frames up to the first that cannot be read.
     pub fn of(file: &[u8]) -> Self {
-        let mut outline = Self { frames: Vec::new(), layers: Vec::new(), tile_rows: Vec::new(), steps: 0 };
+        let header = header(file).ok().filter(|h| h.reach == wire::Reach::Core);
+        let taking_turns = header.map(|h| h.rows);
+        let mut outline =
+            Self { frames: Vec::new(), layers: Vec::new(), tile_rows: Vec::new(), steps: 0, taking_turns };
         for (i, stretch) in stretches(file).enumerate() {
             let Some(content) = Content::of(stretch.body()) else { break };
             outline.take(i as u64, stretch, content);
@@ -135,7 +141,8 @@ impl Outline {
         let (layer, tile_rows) = (&self.layers[at], &self.tile_rows[at]);
         let tile_row = tile_rows.iter().rposition(|(first, _)| *first <= step)?;
         let first = tile_rows[tile_row].0;
-        let used: Vec<u16> = loaded.get(at)?.get(tile_row)?.used_rows();
+        let used = loaded.get(at)?.get(tile_row)?.used_rows();
+        let used: Vec<u16> = self.taking_turns.map_or(used, |rows| (0..rows).collect());
         let mut counted = Counted::default();
         for change in rows.iter().flat_map(|r| &r.changes) {
             counted.add(Move::between(change.from, change.to));

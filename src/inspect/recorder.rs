@@ -56,7 +56,7 @@ pub struct RowView {
 /// Totals of one tile row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TileRowCount {
-    /// Output row of each core row; none where it is not used.
+    /// Output row of each core row, the first where it takes turns; none where it is not used.
     pub outputs: Vec<Option<u32>>,
     /// What was written.
     pub counted: Counted,
@@ -183,12 +183,8 @@ impl Core for Recorder {
         Ok(())
     }
 
-    fn assign(&mut self, row: u16, output: Option<Output>) -> Result<(), Infallible> {
-        let at = usize::from(row);
-        if at == 0
-            && let Some(layer) = self.layers.last_mut()
-        {
-            // The controller assigns all core rows of a tile row, from the first on.
+    fn begin_tile_row(&mut self) -> Result<(), Infallible> {
+        if let Some(layer) = self.layers.last_mut() {
             layer.push(TileRowCount {
                 outputs: vec![None; self.rows],
                 counted: Counted::default(),
@@ -196,9 +192,16 @@ impl Core for Recorder {
                 weights: 0,
             });
         }
+        Ok(())
+    }
+
+    fn assign(&mut self, row: u16, output: Option<Output>) -> Result<(), Infallible> {
+        let at = usize::from(row);
         self.assigned[at] = output;
         self.inputs[at * self.cols..(at + 1) * self.cols].fill(None);
-        if let Some(tile_row) = self.layers.last_mut().and_then(|layer| layer.last_mut()) {
+        if let Some(tile_row) = self.layers.last_mut().and_then(|layer| layer.last_mut())
+            && tile_row.outputs[at].is_none()
+        {
             tile_row.outputs[at] = output.map(|o| o.row);
         }
         Ok(())

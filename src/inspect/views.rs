@@ -1,6 +1,6 @@
 //! What is told of a schedule, part by part.
 
-use firmware_model::wire::{End, Header, MAGIC};
+use firmware_model::wire::{End, Header};
 use serde::Serialize;
 
 use super::recorder::{Counted, RowView};
@@ -84,7 +84,7 @@ pub struct TileRowView {
     pub steps: u64,
     /// Its first frame.
     pub first_frame: u64,
-    /// Output row of each core row; none where it is not used.
+    /// Output row of each core row, the first of those that it takes turns at; none where it is not used.
     pub outputs: Vec<Option<u32>>,
     /// Counted from erased cells.
     pub first_load: Counted,
@@ -130,9 +130,10 @@ pub struct EndView {
     pub per_inference: Counted,
 }
 
-pub(super) fn header_view(h: &Header<'_>) -> HeaderView {
+/// `version`: of the format, from the magic.
+pub(super) fn header_view(h: &Header<'_>, version: u8) -> HeaderView {
     HeaderView {
-        version: MAGIC[7],
+        version,
         rows: h.rows,
         cols: h.cols,
         bits: h.bits,

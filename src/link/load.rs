@@ -374,10 +374,11 @@ impl Job<'_> {
 pub(super) fn check(schedule: &Schedule, options: &Options, hello: &Hello) -> Result<(), LoadError> {
     let want = schedule.identity;
     let refuse = |why: String| Err(LoadError::Refused(why));
-    let format = firmware_model::wire::MAGIC[7];
-    if hello.format != format {
+    // Devices know the older versions, too.
+    let format = schedule.bytes.get(7).copied().unwrap_or_default();
+    if hello.format < format {
         return refuse(format!(
-            "it knows schedules of format version {}, this is version {format}: update the older",
+            "it knows schedules up to format version {}, this is version {format}: update the device",
             hello.format
         ));
     }

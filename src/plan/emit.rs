@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 
 use firmware_model::pcm::top_level;
-use firmware_model::wire::End;
+use firmware_model::wire::{self, End};
 use rayon::prelude::*;
 
 use super::cores::Counters;
@@ -17,6 +17,7 @@ use crate::order::cost::tally::{RowTally, Totals};
 use crate::order::slots::program::Program;
 use crate::order::slots::{SlotAt, Slots};
 use crate::schedule::records::{Coding, Encoder, Memory, RecordFormat, Records, Sink, Survey, walk, walk_shared};
+use crate::schedule::visits::{Shape, Stage, Visit, walk_visits};
 use crate::schedule::writer::{LayerSpec, RowSlot, ScheduleWriter};
 use crate::stimulus::Stimulus;
 use crate::weights::{LayerInfo, Network};
@@ -26,6 +27,12 @@ const SURVEYED_ROWS: usize = 4;
 
 /// Weights whose records are in memory at a time, about.
 const BATCH_WEIGHTS: usize = 1 << 21;
+
+/// A tile row of visits has at least so many steps, where the layer has: each begins with the levels of all cells.
+const VISIT_STEPS: usize = 64;
+
+/// And so many rows' worth of them: an output whose visits lie in two tile rows costs more.
+const VISIT_ROWS: usize = 4;
 
 /// Everything that is gathered in the second pass.
 pub struct Emitter<'a> {
@@ -112,9 +119,7 @@ impl<'a> Emitter<'a> {
             begin_layer(layer, info, levels, &coding, work.tile_rows(core), writer)?;
         }
         // A few stages at a time: their records are written before the next are made.
-        let batch = (BATCH_WEIGHTS / (self.options.all_rows() * levels.cols)).max(1);
-        for first in (0..work.stages()).step_by(batch) {
-            let some = first..(first + batch).min(work.stages());
+        for some in work.batches() {
             let [natural, sorted, optimal] = self.counters.each_mut().map(Counters::rows);
             let rows = natural.into_par_iter().zip(sorted).zip(optimal).enumerate();
             let slots: Vec<Vec<Option<WrittenSlot>>> = rows
@@ -125,7 +130,11 @@ impl<'a> Emitter<'a> {
             for (core, (writer, done)) in writers.iter_mut().zip(&mut stages).enumerate() {
                 let slots = &slots[core * core_rows..][..core_rows];
                 let steps = |i: usize| work.steps(some.start + i, core);
-                let written = write_tile_rows(*done, levels, &steps, slots, writer)?;
+                let written = if work.visits() {
+                    write_visits(*done, &work, &steps, slots, &coding, writer)?
+                } else {
+                    write_tile_rows(*done, levels, &steps, slots, writer)?
+                };
                 self.loads[core].steps += written.steps as u64;
                 self.loads[core].weights += written.weights as u64;
                 *done += written.tile_rows;
@@ -172,7 +181,23 @@ struct WrittenSlot {
     output: u32,
     /// Weights multiplied.
     weights: usize,
-    records: Records,
+    done: SlotWork,
+}
+
+/// What a core row does in a stage.
+enum SlotWork {
+    Records(Records),
+    /// Its records depend on those of the other core rows.
+    Visit(Visit),
+}
+
+impl WrittenSlot {
+    fn visit(&self) -> Option<&Visit> {
+        match &self.done {
+            SlotWork::Visit(visit) => Some(visit),
+            SlotWork::Records(_) => None,
+        }
+    }
 }
 
 /// The slots of one order in a layer, and when they begin.
@@ -237,11 +262,69 @@ impl LayerWork<'_> {
         written.slots.steps(written.layer, stage, core)
     }
 
-    /// Stages in which a core has something to do.
+    /// Whether core rows change their outputs within a tile row.
+    fn visits(&self) -> bool {
+        self.format.reach == wire::Reach::Core
+    }
+
+    /// Whether a core has something to do in a stage.
+    fn busy(&self, stage: usize, core: usize) -> bool {
+        let mut rows = core * self.options.core.rows..(core + 1) * self.options.core.rows;
+        rows.any(|row| self.written().row(stage, row).is_some())
+    }
+
+    /// Tile rows of a core: those of its stages in which it has something to do.
     fn tile_rows(&self, core: usize) -> usize {
-        let rows = || core * self.options.core.rows..(core + 1) * self.options.core.rows;
-        let busy = |stage: &usize| rows().any(|row| self.written().row(*stage, row).is_some());
-        (0..self.written().stages()).filter(busy).count()
+        let stages = 0..self.written().stages();
+        if self.visits() {
+            let busy = |some: &Range<usize>| some.clone().any(|stage| self.busy(stage, core));
+            return self.batches().into_iter().filter(busy).count();
+        }
+        stages.filter(|&stage| self.busy(stage, core)).count()
+    }
+
+    /// Stages that are written together; with visits these make a tile row.
+    fn batches(&self) -> Vec<Range<usize>> {
+        let rows = self.options.all_rows();
+        let several = (BATCH_WEIGHTS / (rows * self.levels.cols)).max(1);
+        let steps_of_row = self.levels.cols.div_ceil(self.options.core.cols);
+        let tile_row = VISIT_STEPS.max(VISIT_ROWS * steps_of_row);
+        let (mut batches, mut first, mut steps) = (Vec::new(), 0, 0);
+        for stage in 0..self.stages() {
+            // Behind the last written stage others are counted.
+            let written = stage < self.written().stages();
+            steps += if written { self.steps(stage, 0) } else { 0 };
+            let whole = if self.visits() {
+                stage + 1 == self.written().stages() || written && steps >= tile_row || !written && stage + 1 - first >= several
+            } else {
+                stage + 1 - first >= several
+            };
+            if whole || stage + 1 == self.stages() {
+                batches.push(first..stage + 1);
+                (first, steps) = (stage + 1, 0);
+            }
+        }
+        batches
+    }
+
+    /// What the encoder of visits has to know.
+    fn shape(&self) -> Shape {
+        Shape {
+            outputs: self.levels.rows,
+            cols: self.levels.cols,
+            cells: self.options.core.cols,
+            format: self.format,
+        }
+    }
+
+    /// Of an output row, where rows have their own.
+    fn own_scale(&self, output: u32) -> Option<f32> {
+        own_scale(self.levels, output)
+    }
+
+    fn visit(&self, output: u32, program: &Program) -> Visit {
+        let (level, input) = (program.level.clone(), program.input.clone());
+        Visit { output, scale: self.own_scale(output), level, input }
     }
 
     /// Walks the program of a core row for its records.
@@ -256,6 +339,9 @@ impl LayerWork<'_> {
 
     /// Chooses the coding from a few slots.
     fn survey(&self) -> Coding {
+        if self.visits() {
+            return self.survey_visits();
+        }
         let mut survey = Survey::new(top_level(self.format.bits));
         let (mut program, mut memory) = (Program::default(), Memory::default());
         let OrderSlots { slots, layer, .. } = *self.written();
@@ -270,6 +356,34 @@ impl LayerWork<'_> {
         // Shared inputs have no Rice codes.
         let index = if self.options.fanout > 1 { vec![0; coding.index.len()] } else { coding.index };
         Coding { index, ..coding }
+    }
+
+    /// Chooses the coding of visits from the first tile row of the first core that has one.
+    fn survey_visits(&self) -> Coding {
+        let mut survey = Survey::new(top_level(self.format.bits));
+        let OrderSlots { slots, layer, .. } = *self.written();
+        let core_rows = self.options.core.rows;
+        let busy = |some: &Range<usize>, core: usize| some.clone().any(|stage| self.busy(stage, core));
+        let cores = 0..self.options.condition.cores;
+        let first = self.batches().into_iter().find_map(|some| Some((cores.clone().find(|&core| busy(&some, core))?, some)));
+        let Some((core, some)) = first else { return survey.coding() };
+        let slots: Vec<Vec<Option<WrittenSlot>>> = (core * core_rows..(core + 1) * core_rows)
+            .into_par_iter()
+            .map(|core_row| {
+                let mut program = Program::default();
+                let visit = |stage| {
+                    let at = SlotAt { layer, stage, core_row };
+                    let output = slots.row(at)?;
+                    slots.fill(at, self.levels.row(output as usize), &mut program);
+                    let done = SlotWork::Visit(self.visit(output, &program));
+                    Some(WrittenSlot { output, weights: 0, done })
+                };
+                some.clone().map(visit).collect()
+            })
+            .collect();
+        let steps = |i: usize| self.steps(some.start + i, core);
+        walk_visits(&stages(&slots, &steps), self.shape(), &mut survey);
+        survey.coding()
     }
 
     /// Counts some of a core row's slots in every order, and encodes those of the one that is written.
@@ -296,10 +410,15 @@ impl LayerWork<'_> {
                 }
                 tally.slot(&program, order.first_step[core][stage]);
                 if is_written {
-                    let mut records = Records::default();
-                    let mut encoder = Encoder::new(coding, self.format.bits, &mut records);
-                    self.walk(core_row, &program, &mut memory, &mut encoder);
-                    written = Some(WrittenSlot { output, weights: program.weights(), records });
+                    let done = if self.visits() {
+                        SlotWork::Visit(self.visit(output, &program))
+                    } else {
+                        let mut records = Records::default();
+                        let mut encoder = Encoder::new(coding, self.format.bits, &mut records);
+                        self.walk(core_row, &program, &mut memory, &mut encoder);
+                        SlotWork::Records(records)
+                    };
+                    written = Some(WrittenSlot { output, weights: program.weights(), done });
                 }
             }
             all.push(written);
@@ -339,6 +458,46 @@ struct Written {
     weights: usize,
 }
 
+/// The scale of an output row, where rows have their own.
+fn own_scale(levels: &LevelMatrix, output: u32) -> Option<f32> {
+    match &levels.scales {
+        Scales::Layer(_) => None,
+        Scales::Rows(scales) => scales.get(output as usize).copied(),
+    }
+}
+
+/// The stages of some core rows in which any has something to do.
+fn stages<'s>(slots: &'s [Vec<Option<WrittenSlot>>], steps: &dyn Fn(usize) -> usize) -> Vec<Stage<'s>> {
+    let count = slots.first().map_or(0, Vec::len);
+    let stage = |i: usize| Stage {
+        steps: steps(i),
+        rows: slots.iter().map(|core_row| core_row[i].as_ref().and_then(WrittenSlot::visit)).collect(),
+    };
+    let busy = |i: &usize| slots.iter().any(|core_row| core_row[*i].is_some());
+    (0..count).filter(busy).map(stage).collect()
+}
+
+/// Writes some stages of a core as tile row number `index`, if it has anything to do in them.
+fn write_visits<W: Write>(
+    index: usize,
+    work: &LayerWork<'_>,
+    steps: &dyn Fn(usize) -> usize,
+    slots: &[Vec<Option<WrittenSlot>>],
+    coding: &Coding,
+    writer: &mut ScheduleWriter<W>,
+) -> io::Result<Written> {
+    let stages = stages(slots, steps);
+    if stages.is_empty() {
+        return Ok(Written { tile_rows: 0, steps: 0, weights: 0 });
+    }
+    let steps: usize = stages.iter().map(|stage| stage.steps).sum();
+    let mut records = Records::default();
+    walk_visits(&stages, work.shape(), &mut Encoder::new(coding, work.format.bits, &mut records));
+    writer.visits(index as u32, steps as u32, slots.len() as u16, &records)?;
+    let weights = slots.iter().flatten().flatten().map(|slot| slot.weights).sum();
+    Ok(Written { tile_rows: 1, steps, weights })
+}
+
 /// Writes those tile rows of a core in which it has something to do; `slots[core_row]` has them all, and the first written one is number `first`.
 fn write_tile_rows<W: Write>(
     first: usize,
@@ -347,17 +506,14 @@ fn write_tile_rows<W: Write>(
     slots: &[Vec<Option<WrittenSlot>>],
     writer: &mut ScheduleWriter<W>,
 ) -> io::Result<Written> {
-    let own_scale = |output: u32| match &levels.scales {
-        Scales::Layer(_) => None,
-        Scales::Rows(scales) => scales.get(output as usize).copied(),
-    };
     let mut written = Written { tile_rows: 0, steps: 0, weights: 0 };
     for i in 0..slots.first().map_or(0, Vec::len) {
         let row_slots: Vec<Option<RowSlot<'_>>> = slots
             .iter()
             .map(|core_row| {
                 let slot = core_row[i].as_ref()?;
-                Some(RowSlot { output: slot.output, scale: own_scale(slot.output), records: &slot.records })
+                let SlotWork::Records(records) = &slot.done else { return None };
+                Some(RowSlot { output: slot.output, scale: own_scale(levels, slot.output), records })
             })
             .collect();
         if row_slots.iter().any(Option::is_some) {

@@ -1,6 +1,6 @@
 //! The header at the beginning of a schedule: what it is for, before a controller that proves it can be built.
 
-use firmware_model::wire::{Body, Frame, Header, MAGIC};
+use firmware_model::wire::{Body, Frame, Header, MAGIC, is_schedule};
 use thiserror::Error;
 
 /// Why there is no header at the beginning of a file; reads on from the file's name.
@@ -26,7 +26,7 @@ pub enum NoHeader {
 /// # Errors
 /// [`NoHeader`].
 pub fn header(file: &[u8]) -> Result<Header<'_>, NoHeader> {
-    let stream = file.strip_prefix(&MAGIC).ok_or(NoHeader::Magic)?;
+    let stream = file.get(MAGIC.len()..).filter(|_| is_schedule(file)).ok_or(NoHeader::Magic)?;
     let (length, stream) = stream.split_first_chunk::<2>().ok_or(NoHeader::Before)?;
     let body = stream.get(..usize::from(u16::from_le_bytes(*length))).ok_or(NoHeader::Within)?;
     match postcard::from_bytes::<Body<'_>>(body) {

@@ -3,4 +3,5 @@
 pub mod bits;
 pub mod header;
 pub mod records;
+pub mod visits;
 pub mod writer;

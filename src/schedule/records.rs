@@ -63,9 +63,9 @@ pub fn walk(program: &Program, cols: usize, format: RecordFormat, memory: &mut M
         #[inline(always)]
         || match (format.reach, format.lists, format.window) {
             (Reach::Lane, ..) => walk_by::<LANE>(program, cols, format, memory, sink),
-            (Reach::Row, Lists::Cell, _) => walk_by::<CELL>(program, cols, format, memory, sink),
-            (Reach::Row, _, 0) => walk_by::<LEVEL>(program, cols, format, memory, sink),
-            (Reach::Row, ..) => walk_by::<LEVEL_IN_WINDOW>(program, cols, format, memory, sink),
+            (_, Lists::Cell, _) => walk_by::<CELL>(program, cols, format, memory, sink),
+            (_, _, 0) => walk_by::<LEVEL>(program, cols, format, memory, sink),
+            _ => walk_by::<LEVEL_IN_WINDOW>(program, cols, format, memory, sink),
         },
     );
 }
@@ -94,7 +94,7 @@ fn walk_by<const LIST: u8>(
     for (t, (levels, inputs)) in program.level.chunks_exact(cells).zip(program.input.chunks_exact(cells)).enumerate() {
         lists.base = window_base(t as u32, program.steps as u32, cols as u32, format.window) as usize;
         if t == 0 {
-            key_record(levels, sink);
+            key_record(|| levels.iter().copied(), sink);
         } else if levels == before {
             sink.changes(0);
         } else {
@@ -132,7 +132,7 @@ pub fn walk_shared(program: &Program, leads: bool, cols: usize, format: RecordFo
             }
         }
         if before.is_empty() {
-            key_levels(levels, sink);
+            key_levels(levels.iter().copied(), sink);
         } else {
             let changed = || (0..cells).filter(|&cell| lit(levels, cell) && levels[cell] != before[cell]);
             let (lit_cells, changes) = ((0..cells).filter(|&cell| lit(levels, cell)).count(), changed().count());
@@ -158,19 +158,19 @@ pub fn walk_shared(program: &Program, leads: bool, cols: usize, format: RecordFo
 }
 
 #[inline(always)]
-fn key_record(levels: &[i16], sink: &mut impl Sink) {
-    let all_active = levels.iter().all(|&l| l != IDLE);
+pub(super) fn key_record<L: Iterator<Item = i16>>(levels: impl Fn() -> L, sink: &mut impl Sink) {
+    let all_active = levels().all(|l| l != IDLE);
     sink.flag(all_active);
     if !all_active {
-        levels.iter().for_each(|&l| sink.flag(l != IDLE));
+        levels().for_each(|l| sink.flag(l != IDLE));
     }
-    key_levels(levels, sink);
+    key_levels(levels(), sink);
 }
 
 /// Levels of the cells that are lit, as differences.
-fn key_levels(levels: &[i16], sink: &mut impl Sink) {
+fn key_levels(levels: impl Iterator<Item = i16>, sink: &mut impl Sink) {
     let mut previous = 0;
-    for &level in levels.iter().filter(|&&l| l != IDLE) {
+    for level in levels.filter(|l| *l != IDLE) {
         sink.key(zigzag(i32::from(level) - previous));
         previous = i32::from(level);
     }
@@ -282,7 +282,7 @@ impl ListState<'_> {
 
 /// Ones among the bits `from..to`; up to 64 of them, as nearly always, cost a single count. `words` has one word more than its bits need.
 #[inline(always)]
-fn count_ones(words: &[u64], from: usize, to: usize) -> u32 {
+pub(super) fn count_ones(words: &[u64], from: usize, to: usize) -> u32 {
     let mut ones = 0;
     let mut at = from;
     while at < to {

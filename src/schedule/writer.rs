@@ -41,13 +41,14 @@ impl ScheduleSpec {
             return RecordFormat { bits, fanout, reach, lists: Lists::Cell, window: 0 };
         }
         let levels = 2 * u32::from(top_level(bits).unsigned_abs()) + 1;
-        let by_level = reach == Reach::Row && (levels <= 63 || levels <= u32::from(cols));
+        // Core rows that take turns at an output share its lists, whatever their cells hold.
+        let by_level = reach == Reach::Core || reach == Reach::Row && (levels <= 63 || levels <= u32::from(cols));
         let lists = if by_level { Lists::Level } else { Lists::Cell };
         // Wide cores advance through a row evenly, so that a window sees most inputs that are taken; narrow ones hardly.
         let window = match (reach, cols) {
             (Reach::Lane, _) | (_, ..=7) => 0,
-            (Reach::Row, 8..=31) => 256,
-            (Reach::Row, _) => 512,
+            (_, 8..=31) => 256,
+            _ => 512,
         };
         RecordFormat { bits, fanout, reach, lists, window }
     }
@@ -59,8 +60,9 @@ impl ScheduleSpec {
         let (rows, cols) = (usize::from(self.rows), usize::from(self.cols));
         let rice = RICE_ESCAPE as usize + 32;
         let state = usize::from(self.format.bits) + 1;
-        // A record: number of changes, and for every cell a change and an input.
-        let record = (rice + cols * (rice + state + rice)).div_ceil(8);
+        // A record: number of changes, and for every cell a change and an input; with reach `Core` another output and list set before them.
+        let visit = if self.format.reach == Reach::Core { 1 + 2 + 10 + 32 + 32 + 1 + 32 + 16 } else { 0 };
+        let record = (visit + rice + cols * (rice + state + rice)).div_ceil(8);
         let steps = record + 5 + 1 + 5 + 3 + 3 + 3;
         let tile_row = rows * (5 + 4) + 5 + 1 + 5 + 5 + 3;
         let layer = self.longest_name + (1 << self.format.bits) + 40;
@@ -195,25 +197,39 @@ impl<W: Write> ScheduleWriter<W> {
         self.frame(Frame::TileRow(TileRow { index, steps, rows: &rows }))?;
         let used: Vec<(u16, &Records)> =
             slots.iter().zip(0..).filter_map(|(slot, row)| Some((row, slot.as_ref()?.records))).collect();
+        let records = (0..steps).flat_map(|step| used.iter().map(move |&(row, records)| ((step, row), records, step as usize)));
+        self.records(records)
+    }
+
+    /// Writes a tile row with reach `Core`: `records` has the records of all core rows, step by step.
+    ///
+    /// # Errors
+    /// Of the writer below.
+    pub fn visits(&mut self, index: u32, steps: u32, core_rows: u16, records: &Records) -> io::Result<()> {
+        self.frame(Frame::TileRow(TileRow { index, steps, rows: &[] }))?;
+        let places = (0..steps).flat_map(|step| (0..core_rows).map(move |row| (step, row)));
+        self.records(places.enumerate().map(|(i, place)| (place, records, i)))
+    }
+
+    /// Writes records into Steps frames: each with its step and core row, and its number among those that it is one of.
+    fn records<'r>(&mut self, all: impl Iterator<Item = ((u32, u16), &'r Records, usize)>) -> io::Result<()> {
         // Fields of a Steps frame besides its bits: at most 5 + 1 + 5 + 3 + 3 + 3 bytes.
         let room = (self.max_frame - 20) * 8;
         let mut bits = BitString::default();
         let (mut first, mut count) = ((0, 0), 0);
-        for step in 0..steps {
-            for &(row, records) in &used {
-                let from = step.checked_sub(1).map_or(0, |s| records.ends[s as usize]);
-                let to = records.ends[step as usize];
-                if bits.len() + (to - from) as usize > room || count == u16::MAX {
-                    self.steps(first, count, &bits)?;
-                    bits.clear();
-                    count = 0;
-                }
-                if count == 0 {
-                    first = (step, row);
-                }
-                bits.append(&records.bits, from as usize, to as usize);
-                count += 1;
+        for (place, records, i) in all {
+            let from = i.checked_sub(1).map_or(0, |before| records.ends[before]);
+            let to = records.ends[i];
+            if bits.len() + (to - from) as usize > room || count == u16::MAX {
+                self.steps(first, count, &bits)?;
+                bits.clear();
+                count = 0;
             }
+            if count == 0 {
+                first = place;
+            }
+            bits.append(&records.bits, from as usize, to as usize);
+            count += 1;
         }
         if count > 0 {
             self.steps(first, count, &bits)?;

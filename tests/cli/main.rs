@@ -5,6 +5,7 @@ mod support;
 
 mod check;
 mod compare;
+mod convert;
 mod cores;
 mod devices;
 mod explore;

@@ -4,6 +4,7 @@
 
 pub mod random;
 mod shared;
+mod visits;
 
 use core::convert::Infallible;
 
@@ -111,6 +112,7 @@ pub fn header_body(seq: u32, h: &Header<'_>) -> Vec<u8> {
     let reach = match h.reach {
         Reach::Lane => 0u8,
         Reach::Row => 1,
+        Reach::Core => 2,
     };
     let lists = match h.lists {
         Lists::Level => 0u8,
@@ -154,7 +156,7 @@ pub fn frame(body: &[u8]) -> Vec<u8> {
 
 /// The magic and the frames of these bodies.
 pub fn stream(bodies: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = b"elight\x00\x01".to_vec();
+    let mut bytes = b"elight\x00\x02".to_vec();
     bytes.extend(bodies.iter().flat_map(|body| frame(body)));
     bytes
 }
@@ -206,6 +208,7 @@ pub fn ram(h: &Header<'_>) -> usize {
         + usize::from(h.index_bytes) * rows * lists
         + rows * window / 8
         + rows.div_ceil(8)
+        + if h.reach == Reach::Core { 16 * rows } else { 0 }
 }
 
 /// The identity of the core that a header is for.

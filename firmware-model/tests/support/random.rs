@@ -174,6 +174,12 @@ fn random_tile_row(
     let steps = 1 + rng.below(shape.steps);
     let max_gap = rng.below(shape.gap + 1);
     let cols = usize::from(shape.cols);
+    if shape.reach == Reach::Core {
+        out.events.extend((0..shape.rows).map(|row| Event::Assign(row, None)));
+        out.push(tile_row_body(out.seq(), &TileRow { index, steps, rows: &[] }));
+        super::visits::steps(shape, layer, steps, (first_output, first_input), rng, out);
+        return Some(());
+    }
     let mut outputs: Vec<Option<Output>> = Vec::new();
     let mut entries = Fields::default();
     let must = rng.below(shape.rows.into()) as u16;

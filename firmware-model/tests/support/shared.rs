@@ -91,7 +91,7 @@ fn lanes(
     for (col, input) in inputs.iter_mut().enumerate().filter(|(col, _)| lit[*col]) {
         let number = match shape.reach {
             Reach::Lane => rng.below((layer.cols - col as u32).div_ceil(lanes)),
-            Reach::Row => rng.below(layer.cols),
+            Reach::Row | Reach::Core => rng.below(layer.cols),
         };
         *input = if shape.reach == Reach::Lane { number * lanes + col as u32 } else { number };
         bits.bits(width, number);

@@ -40,6 +40,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Take a schedule apart: header, layers, frames, and single steps.
     Inspect(InspectArgs),
+    /// Write a schedule of an older format version as one of today's (docs/schedule-format.md).
+    Convert(ConvertArgs),
     /// Put two plans side by side.
     Compare(CompareArgs),
     /// Plan one network for many cores, wirings, bits, devices and batches: what is best for which aim (docs/choosing.md).
@@ -130,6 +132,17 @@ pub struct InspectArgs {
     /// Print one JSON object (docs/inspect.md).
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of the conversion.
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// The schedule.
+    pub schedule: PathBuf,
+
+    /// Where the new one goes.
+    #[arg(short, long, value_name = "NEW.elight")]
+    pub output: PathBuf,
 }
 
 /// Options of the check.

@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod choices;
 mod compare;
+mod convert;
 mod devices;
 mod explore;
 mod inference;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Some(Command::Check(args)) => check::run(args),
         Some(Command::Inspect(args)) => inspect::run(args),
+        Some(Command::Convert(args)) => convert::run(args),
         Some(Command::Compare(args)) => compare::run(args),
         Some(Command::Devices(args)) => devices::run(args),
         Some(Command::Explore(args)) => explore::run(args),

@@ -223,7 +223,8 @@ impl Program {
     }
 
     /// Some steps of an output's visits to a core row whose cells hold the levels `held`. Cells take the row's columns of their level in ascending order,
-    /// step by step, where `taken(level)` of them are taken already, and rest when there are none left. `key`: of the row; its columns are sorted once.
+    /// where at each step others take theirs, and rest when there are none left. `taken(level)`: how many are taken already, and how many at each step by
+    /// all core rows. `key`: of the row; its columns are sorted once.
     pub fn visits(
         &mut self,
         row: &[i16],
@@ -231,7 +232,7 @@ impl Program {
         steps: usize,
         top: i16,
         held: &[i16],
-        taken: impl Fn(i16) -> u32,
+        taken: impl Fn(i16) -> (u32, u32),
     ) {
         self.reset(steps, held.len());
         if self.sorted != Some(key) {
@@ -241,14 +242,18 @@ impl Program {
             self.starts.push(row.len() as u32);
             self.sorted = Some(key);
         }
-        let mut next = [u32::MAX; LEVELS];
+        // Of each level: where the next step begins, and how far each step goes.
+        let mut first = [u32::MAX; LEVELS];
+        let mut each = [0; LEVELS];
         for level in held {
             let index = (level + top) as usize % LEVELS;
-            if next[index] == u32::MAX {
-                next[index] = self.starts[index] + taken(*level);
+            if first[index] == u32::MAX {
+                let (begun, at_each) = taken(*level);
+                (first[index], each[index]) = (self.starts[index] + begun, at_each);
             }
         }
         for (levels, inputs) in self.level.chunks_exact_mut(held.len()).zip(self.input.chunks_exact_mut(held.len())) {
+            let mut next = first;
             for ((&holds, level), input) in held.iter().zip(levels).zip(inputs) {
                 let index = (holds + top) as usize % LEVELS;
                 if next[index] < self.starts[index + 1] {
@@ -256,6 +261,9 @@ impl Program {
                     *input = self.columns[next[index] as usize];
                     next[index] += 1;
                 }
+            }
+            for (first, each) in first.iter_mut().zip(&each).take(self.starts.len()) {
+                *first = first.saturating_add(*each);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Visits as slots: which output is where at which step, and which of its weights it multiplies there.
 //!
 //! On each core row an output's visits of a phase follow each other, and outputs come in the order of their numbers. Of each level an output deals its
-//! columns out in ascending order: phase by phase, core row by core row, step by step.
+//! columns out in ascending order: step by step, core row by core row. So core rows that work on it side by side share its lists in the schedule, and
+//! cells rest only where a level has no column left.
 
 use super::cells::Cells;
 use super::cover::Cover;
@@ -18,15 +19,25 @@ struct Stay {
     steps: u32,
     /// Row of the patterns.
     row: u32,
-    /// Weights of each level that earlier stays have taken; one after the other in [`Layer::taken`].
-    taken: u32,
+}
+
+impl Stay {
+    /// Steps that lie before step `step`.
+    fn before(&self, step: u32) -> u32 {
+        step.saturating_sub(self.first).min(self.steps)
+    }
+
+    fn has(&self, step: u32) -> bool {
+        (self.first..self.first + self.steps).contains(&step)
+    }
 }
 
 #[derive(Clone, Debug)]
 struct Layer {
     /// Stays on each core row, in the order of time.
     stays: Vec<Vec<Stay>>,
-    taken: Vec<u32>,
+    /// Of each output, core row and number of its stays.
+    of_output: Vec<Vec<(u32, u32)>>,
     /// First step of each stage; and the end.
     stages: Vec<u32>,
 }
@@ -55,14 +66,29 @@ impl CoreSlots {
         let first = layer.stages[at.stage];
         let stays = &layer.stays[at.core_row];
         let stay = &stays[stays.partition_point(|stay| stay.first <= first).checked_sub(1)?];
-        (first < stay.first + stay.steps).then_some(stay)
+        stay.has(first).then_some(stay)
+    }
+
+    /// Weights of a level that an output has taken when a core row's turn comes at the first step of a stage, and how many it takes at each step of the
+    /// stage.
+    fn taken(&self, at: SlotAt, output: u32, level: usize) -> (u32, u32) {
+        let layer = &self.layers[at.layer];
+        let first = layer.stages[at.stage];
+        let stays = layer.of_output[output as usize].iter();
+        let counts = stays.map(|&(core_row, number)| {
+            let stay = &layer.stays[core_row as usize][number as usize];
+            let earlier = (core_row as usize) < at.core_row;
+            let have = self.cells.count(stay.row as usize, level) as u32;
+            (stay.before(first + u32::from(earlier)) * have, u32::from(stay.has(first)) * have)
+        });
+        counts.fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1))
     }
 }
 
 impl Layer {
     fn new(demand: &Demand, cover: &Cover, cells: &Cells, levels: usize) -> Self {
         let core_rows = cells.core_rows();
-        let mut layer = Self { stays: vec![Vec::new(); core_rows], taken: Vec::new(), stages: Vec::new() };
+        let mut layer = Self { stays: vec![Vec::new(); core_rows], of_output: Vec::new(), stages: Vec::new() };
         // Weights of each output, and how many have a place.
         let mut weights = vec![0u32; demand.outputs() * levels];
         for (output, weights) in weights.chunks_exact_mut(levels.max(1)).enumerate() {
@@ -83,7 +109,6 @@ impl Layer {
                         &weights[output as usize * levels..][..levels],
                         &mut placed[output as usize * levels..][..levels],
                     );
-                    let before = placed.to_vec();
                     // Steps in which it has anything left to multiply.
                     let mut steps = 0;
                     for (level, placed) in placed.iter_mut().enumerate() {
@@ -96,9 +121,7 @@ impl Layer {
                     }
                     if steps > 0 {
                         seen[output as usize] = true;
-                        let taken = (layer.taken.len() / levels.max(1)) as u32;
-                        layer.taken.extend_from_slice(&before);
-                        layer.stays[core_row].push(Stay { output, first, steps, row: row as u32, taken });
+                        layer.stays[core_row].push(Stay { output, first, steps, row: row as u32 });
                         first += steps;
                     }
                 }
@@ -106,25 +129,27 @@ impl Layer {
             begin += steps;
         }
         debug_assert_eq!(weights, placed, "every weight has a cell");
-        layer.place_unseen(&seen, levels);
+        layer.place_unseen(&seen);
         layer.cut(begin);
+        layer.of_output = vec![Vec::new(); demand.outputs()];
+        for (core_row, stays) in layer.stays.iter().enumerate() {
+            for (number, stay) in stays.iter().enumerate() {
+                layer.of_output[stay.output as usize].push((core_row as u32, number as u32));
+            }
+        }
         layer
     }
 
     /// Outputs without weights rest somewhere for a step: every output has a slot.
-    fn place_unseen(&mut self, seen: &[bool], levels: usize) {
-        let taken = (self.taken.len() / levels.max(1)) as u32;
+    fn place_unseen(&mut self, seen: &[bool]) {
         let unseen = (0..seen.len()).filter(|&output| !seen[output]);
-        if seen.iter().any(|seen| !seen) {
-            self.taken.resize(self.taken.len() + levels, 0);
-        }
         let rows = self.stays.len();
         let mut row = 0;
         for output in unseen {
             // The core row with the fewest steps takes it; at the end, where it has nothing else to do.
             row = (0..rows).map(|i| (row + i) % rows).min_by_key(|&row| self.end(row)).unwrap_or(0);
             let first = self.end(row);
-            self.stays[row].push(Stay { output: output as u32, first, steps: 1, row: row as u32, taken });
+            self.stays[row].push(Stay { output: output as u32, first, steps: 1, row: row as u32 });
         }
     }
 
@@ -166,14 +191,7 @@ impl Slots for CoreSlots {
         let columns = self.cells.columns();
         let held: Vec<i16> =
             (0..columns).map(|column| self.levels.signed(self.cells.level_in_row(stay.row as usize, column))).collect();
-        let layer = &self.layers[at.layer];
-        let steps_before = layer.stages[at.stage] - stay.first;
-        let levels_taken = &layer.taken[stay.taken as usize * self.levels.len()..][..self.levels.len()];
-        let taken = |level: i16| {
-            let index = self.levels.index(level).unwrap_or(0);
-            let have = self.cells.count(stay.row as usize, index) as u32;
-            levels_taken.get(index).copied().unwrap_or(0) + steps_before * have
-        };
+        let taken = |level: i16| self.taken(at, stay.output, self.levels.index(level).unwrap_or(0));
         let steps = self.steps(at.layer, at.stage, 0);
         program.visits(levels, (at.layer, stay.output), steps, self.top, &held, taken);
     }
