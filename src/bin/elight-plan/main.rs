@@ -11,6 +11,7 @@ mod inference;
 mod inspect;
 mod layers;
 mod mistakes;
+mod options;
 mod pages;
 mod plan;
 mod progress;
