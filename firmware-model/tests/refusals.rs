@@ -619,7 +619,10 @@ fn turns_at_outputs_have_rules_of_their_own() {
     assert_eq!(with(2, fitted(Header { lists: Lists::Cell, ..visits_header() }), &[], &good), malformed(0, why));
     let why = Malformed::Expected { field: "length of rows (with reach Core)", got: 3, expected: 0 };
     assert_eq!(with(2, visits_header(), &[1, 0, 0], &good), malformed(2, why));
-    assert_eq!(with(2, visits_header(), &[], &[rests.clone(), rests.clone(), rests.clone()]), malformed(3, Malformed::NoRows));
+    assert_eq!(
+        with(2, visits_header(), &[], &[rests.clone(), rests.clone(), rests.clone()]),
+        malformed(3, Malformed::NoRows)
+    );
     let mut changes = Bits::default();
     changes.bits(1, 1);
     changes.bits(2, 1);

@@ -339,7 +339,11 @@ mod tests {
                     // By the definition, column by column.
                     let free = |p: usize| !((start..start + width).contains(&p) && p < cols && row.marked.has(p));
                     let expected = ((last + 1) as usize..).filter(|&p| free(p)).nth(gap as usize).unwrap();
-                    assert_eq!(unmarked_after(&row.marked, last, gap, Some(window)), expected as i64, "{last} {gap} {window:?}");
+                    assert_eq!(
+                        unmarked_after(&row.marked, last, gap, Some(window)),
+                        expected as i64,
+                        "{last} {gap} {window:?}"
+                    );
                 }
             }
         }

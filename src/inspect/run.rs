@@ -34,7 +34,10 @@ pub fn inspect(file: &[u8], request: &Request) -> Result<Inspection, InspectErro
     let mut found = Inspection {
         bytes: file.len() as u64,
         frames_read: first.frames,
-        header: (first.frames > 0).then_some(header).flatten().map(|h| header_view(&h, file.get(MAGIC.len() - 1).copied().unwrap_or_default())),
+        header: (first.frames > 0)
+            .then_some(header)
+            .flatten()
+            .map(|h| header_view(&h, file.get(MAGIC.len() - 1).copied().unwrap_or_default())),
         layers: Vec::new(),
         end: first.end.map(end_view),
         first_load: first.core.total(),

@@ -295,7 +295,9 @@ impl LayerWork<'_> {
             let written = stage < self.written().stages();
             steps += if written { self.steps(stage, 0) } else { 0 };
             let whole = if self.visits() {
-                stage + 1 == self.written().stages() || written && steps >= tile_row || !written && stage + 1 - first >= several
+                stage + 1 == self.written().stages()
+                    || written && steps >= tile_row
+                    || !written && stage + 1 - first >= several
             } else {
                 stage + 1 - first >= several
             };
@@ -309,12 +311,7 @@ impl LayerWork<'_> {
 
     /// What the encoder of visits has to know.
     fn shape(&self) -> Shape {
-        Shape {
-            outputs: self.levels.rows,
-            cols: self.levels.cols,
-            cells: self.options.core.cols,
-            format: self.format,
-        }
+        Shape { outputs: self.levels.rows, cols: self.levels.cols, cells: self.options.core.cols, format: self.format }
     }
 
     /// Of an output row, where rows have their own.
@@ -365,7 +362,8 @@ impl LayerWork<'_> {
         let core_rows = self.options.core.rows;
         let busy = |some: &Range<usize>, core: usize| some.clone().any(|stage| self.busy(stage, core));
         let cores = 0..self.options.condition.cores;
-        let first = self.batches().into_iter().find_map(|some| Some((cores.clone().find(|&core| busy(&some, core))?, some)));
+        let first =
+            self.batches().into_iter().find_map(|some| Some((cores.clone().find(|&core| busy(&some, core))?, some)));
         let Some((core, some)) = first else { return survey.coding() };
         let slots: Vec<Vec<Option<WrittenSlot>>> = (core * core_rows..(core + 1) * core_rows)
             .into_par_iter()

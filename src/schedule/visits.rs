@@ -220,7 +220,8 @@ impl Walk {
             sink.flag(all);
         }
         if all {
-            let levels = || codes.iter().map(|&code| if code == 0 { IDLE } else { code as i16 - (1 << self.shape.format.bits) });
+            let levels =
+                || codes.iter().map(|&code| if code == 0 { IDLE } else { code as i16 - (1 << self.shape.format.bits) });
             key_record(levels, sink);
         } else if !changed.is_empty() {
             sink.changes(changed.len() as u32);

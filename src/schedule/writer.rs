@@ -197,7 +197,8 @@ impl<W: Write> ScheduleWriter<W> {
         self.frame(Frame::TileRow(TileRow { index, steps, rows: &rows }))?;
         let used: Vec<(u16, &Records)> =
             slots.iter().zip(0..).filter_map(|(slot, row)| Some((row, slot.as_ref()?.records))).collect();
-        let records = (0..steps).flat_map(|step| used.iter().map(move |&(row, records)| ((step, row), records, step as usize)));
+        let records =
+            (0..steps).flat_map(|step| used.iter().map(move |&(row, records)| ((step, row), records, step as usize)));
         self.records(records)
     }
 

@@ -94,7 +94,7 @@ pub fn draft(layers: &[Tensor], reach: wire::Reach) -> Draft {
         let slot = |row: usize| {
             let mut program = Program::default();
             match reach {
-                wire::Reach::Row => program.natural(levels.row(row), core.1),
+                wire::Reach::Row | wire::Reach::Core => program.natural(levels.row(row), core.1),
                 wire::Reach::Lane => program.lanes(levels.row(row), core.1, 7, |_| true),
             }
             (row, Some(scales[row]), program)

@@ -18,7 +18,13 @@ struct ListSet {
 
 impl ListSet {
     fn new(levels: usize, cols: u32, begin: u32, pace: u32) -> Self {
-        Self { next: vec![Some(begin); levels], marked: vec![false; cols as usize], front: 16 * begin, pace, output: None }
+        Self {
+            next: vec![Some(begin); levels],
+            marked: vec![false; cols as usize],
+            front: 16 * begin,
+            pace,
+            output: None,
+        }
     }
 }
 
@@ -202,7 +208,8 @@ fn inputs(
             let free = |p: &u32| !(window.contains(p) && set.marked[*p as usize]);
             let mut left = (next..layer.cols).filter(free);
             // Now and then a number that leads out of the row, and not always the smallest.
-            let number = if rng.one_in(20) { left.clone().count() as u32 + rng.below(3) } else { rng.below(shape.gap + 1) };
+            let number =
+                if rng.one_in(20) { left.clone().count() as u32 + rng.below(3) } else { rng.below(shape.gap + 1) };
             column = left.nth(number as usize);
             let pair = layer.index_rice[list / 2];
             bits.rice(if list % 2 == 0 { pair & 15 } else { pair >> 4 }.into(), number);

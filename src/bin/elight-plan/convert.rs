@@ -17,7 +17,8 @@ const VERSION: usize = MAGIC.len() - 1;
 pub fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     mistakes::of_schedule(&args.schedule)?;
     let path = args.schedule.display();
-    let mut file = std::fs::read(&args.schedule).map_err(|e| anyhow::anyhow!("{path}: cannot open the schedule: {e}"))?;
+    let mut file =
+        std::fs::read(&args.schedule).map_err(|e| anyhow::anyhow!("{path}: cannot open the schedule: {e}"))?;
     // The controller's own words for what is wrong.
     if let Some(error) = inspect(&file, &Request::default())?.error {
         anyhow::bail!("{path}: {error}");
