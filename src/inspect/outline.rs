@@ -5,8 +5,8 @@ use firmware_model::wire::{self, Scale};
 
 use super::frames::{Content, FrameView, Stretch, stretches};
 use super::recorder::{self, Counted, RowView, TileRowCount};
-use super::views::{LayerView, StepView, TileRowView};
-use super::{InspectError, Inspection, Request};
+use super::request::{InspectError, Request};
+use super::views::{Inspection, LayerView, StepView, TileRowView};
 
 /// What the frames say by themselves, without decoding a record.
 pub(super) struct Outline {

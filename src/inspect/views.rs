@@ -3,7 +3,37 @@
 use firmware_model::wire::{End, Header, MAGIC};
 use serde::Serialize;
 
+use super::frames::FrameView;
 use super::recorder::{Counted, RowView};
+
+/// What a schedule is, as far as it can be read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Inspection {
+    /// Size of the file, bytes.
+    pub bytes: u64,
+    /// Frames that were carried out.
+    pub frames_read: u64,
+    /// What it is for; none when that cannot be read.
+    pub header: Option<HeaderView>,
+    /// Its layers.
+    pub layers: Vec<LayerView>,
+    /// Totals in its End frame.
+    pub end: Option<EndView>,
+    /// Counted: from erased cells, or from what the request says they hold, as far as it can be read.
+    pub first_load: Counted,
+    /// Counted: every later inference; none when the schedule is damaged.
+    pub per_inference: Option<Counted>,
+    /// Whether the End frame says what was counted (of the first load, if it was from erased cells); none without an End frame.
+    pub totals_match: Option<bool>,
+    /// Tile rows of the layer that was asked for.
+    pub tile_rows: Option<Vec<TileRowView>>,
+    /// The step that was asked for.
+    pub step: Option<StepView>,
+    /// Frames, if asked for.
+    pub frames: Option<Vec<FrameView>>,
+    /// Why the schedule cannot be read to its end.
+    pub error: Option<String>,
+}
 
 /// The Header frame.
 #[derive(Clone, Debug, PartialEq, Serialize)]

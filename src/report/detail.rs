@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ByOrder;
+use super::by_order::ByOrder;
 use crate::inspect;
 use crate::order::cost::tally::{PairWear, Totals};
 use crate::plan::{CoreSize, Outcome};

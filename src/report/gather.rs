@@ -4,6 +4,9 @@ use std::path::Path;
 
 use firmware_model::pcm::WriteCost;
 
+use super::by_order::ByOrder;
+use super::detail::Detail;
+use super::figures::*;
 use crate::explore::OtherWiring;
 use crate::faults::CoreFaults;
 use crate::level::{Reparam, ScaleMode};
@@ -12,8 +15,6 @@ use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, RotatedPl
 use crate::replay::Replay;
 use crate::show::number::SECONDS_A_YEAR;
 use crate::weights::Network;
-
-use super::*;
 
 impl From<Replay> for VerifiedReport {
     fn from(replay: Replay) -> Self {

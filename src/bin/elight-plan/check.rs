@@ -43,7 +43,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
         None => Vec::new(),
         Some(first) => {
             let core = FaultFile::read(first)?.core.parse::<CoreSize>()?;
-            crate::args::faults(fault_files, args.schedules.len(), core, &device)?.unwrap_or_default()
+            crate::options::faults(fault_files, args.schedules.len(), core, &device)?.unwrap_or_default()
         }
     };
     if !args.wear.is_empty() {

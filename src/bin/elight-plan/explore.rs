@@ -14,8 +14,8 @@ use elight::report::html::exploration;
 use elight::system::SystemProfile;
 use elight::weights::Network;
 
-use crate::args::{Batch, TensorArgs};
 use crate::choices::{EffortArg, ReparamArg, ScaleArg};
+use crate::options::{Batch, TensorArgs};
 use crate::pages::write_whole;
 use crate::progress::Bars;
 
@@ -62,7 +62,7 @@ pub struct ExploreArgs {
     pub vectors: Vec<Vectors>,
 
     /// Cycles that a PCM cell bears [default: each device's].
-    #[arg(long, value_name = "N", value_parser = crate::args::endurance)]
+    #[arg(long, value_name = "N", value_parser = crate::options::endurance)]
     pub endurance: Option<f64>,
 
     /// How much work goes into the search for each order.

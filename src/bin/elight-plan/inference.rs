@@ -10,8 +10,8 @@ use elight::report::InferenceReport;
 use elight::system::{self, SystemProfile};
 use elight::weights::Network;
 
-use crate::args::{Batch, InferenceArgs, ReadingArgs};
 use crate::choices::ObjectiveArg;
+use crate::options::{Batch, InferenceArgs, ReadingArgs};
 
 impl InferenceArgs {
     /// The system that is asked for, or else the one in the device file; none: only writes are reported.

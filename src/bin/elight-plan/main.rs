@@ -10,6 +10,7 @@ mod inference;
 mod inspect;
 mod layers;
 mod mistakes;
+mod options;
 mod pages;
 mod plan;
 mod progress;

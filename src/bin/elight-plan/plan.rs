@@ -184,11 +184,11 @@ fn condition(
     let from = from.transpose()?;
     let condition = Condition { cores, from, ..Condition::default() };
     if !args.wear.is_empty() {
-        let worn = crate::args::faults(&args.wear, cores, core, device)?.unwrap_or_default();
+        let worn = crate::options::faults(&args.wear, cores, core, device)?.unwrap_or_default();
         let (condition, budget) = condition.worn(worn, device)?;
         return Ok((condition, Some(budget)));
     }
-    let faults = crate::args::faults(&args.faults, cores, core, device)?;
+    let faults = crate::options::faults(&args.faults, cores, core, device)?;
     let new = device.endurance_writes.map(|endurance| vec![[endurance; 2]; cores * core.rows * core.cols]);
     Ok((Condition { faults, ..condition }, new.filter(|_| args.rotate > 1)))
 }

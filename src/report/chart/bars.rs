@@ -1,10 +1,11 @@
 //! Bars from zero.
 
-use super::{Group, ORDERS, Picture, Scale, Svg, order_style, row_name};
+use super::layers::Group;
+use super::style::{ORDERS, order_style, row_name};
 use crate::order::Order;
 use crate::report::Report;
 use crate::show::number::{factor, large, mark};
-use crate::show::svg::{HALF, NARROW, WIDE};
+use crate::show::svg::{HALF, NARROW, Picture, Scale, Svg, WIDE};
 
 const ROW: f64 = 20.0;
 

@@ -1,10 +1,11 @@
 //! Writes by layer and order, on one logarithmic axis.
 
-use super::{Group, ORDERS, Picture, Scale, Svg, order_mark, order_style, row_name};
+use super::layers::Group;
+use super::style::{ORDERS, order_mark, order_style, row_name};
 use crate::order::Order;
 use crate::report::Report;
 use crate::show::number::thousands;
-use crate::show::svg::{Key, NARROW, WIDE};
+use crate::show::svg::{Key, NARROW, Picture, Scale, Svg, WIDE};
 
 const ROW: f64 = 20.0;
 

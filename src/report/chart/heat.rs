@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::{Picture, Svg, order_style};
+use super::style::order_style;
 use crate::order::Order;
 use crate::report::CoreWear;
 use crate::show::number::{large, mark};
-use crate::show::svg::{NARROW, WIDE};
+use crate::show::svg::{NARROW, Picture, Svg, WIDE};
 
 /// Largest side of one map, pixels; on narrow pages.
 const SIDE: f64 = 246.0;

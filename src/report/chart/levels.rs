@@ -1,8 +1,9 @@
 //! How many weights have which level, layer by layer.
 
-use super::{Group, Picture, Svg, row_name};
+use super::layers::Group;
+use super::style::row_name;
 use crate::show::number::count;
-use crate::show::svg::{NARROW, WIDE};
+use crate::show::svg::{NARROW, Picture, Svg, WIDE};
 
 const ROW: f64 = 34.0;
 /// Bars of a histogram at most; finer levels are shown together.

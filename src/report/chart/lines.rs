@@ -1,10 +1,10 @@
 //! Curves: writes over the steps, lifetime over the endurance.
 
-use super::{ORDERS, Picture, Scale, Svg, order_mark, order_style};
+use super::style::{ORDERS, order_mark, order_style};
 use crate::order::Order;
 use crate::report::{Report, StepWrites};
 use crate::show::number::{SECONDS_A_YEAR, mark, span};
-use crate::show::svg::{Key, WIDE, text_width};
+use crate::show::svg::{Key, Picture, Scale, Svg, WIDE, text_width};
 
 /// Height of the field of curves.
 const HIGH: f64 = 206.0;

@@ -1,9 +1,8 @@
 //! Steps against writes: what more programmings of the core save.
 
-use super::{Picture, Scale, Svg};
 use crate::plan::SweepPoint;
 use crate::show::number::{mark, thousands};
-use crate::show::svg::{Key, Shape, WIDE};
+use crate::show::svg::{Key, Picture, Scale, Shape, Svg, WIDE};
 
 /// Height of the field of points.
 const HIGH: f64 = 246.0;

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
+use super::page::{Page, key, per_inference};
 use super::parts::{Line, figure, folded, section, table};
-use super::{Page, key, per_inference};
 use crate::order::Order;
 use crate::report::PairMap;
 use crate::report::chart::{ORDERS, order_style, point_name};

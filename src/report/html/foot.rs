@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::Page;
 use super::layers::LAYERS_LISTED;
+use super::page::Page;
 use super::parts::{Line, Text, folded, section, table};
 use crate::report::words::prices;
 use crate::show::number::{count, time};

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
+use super::page::{Page, key, per_inference};
 use super::parts::{Line, Text, figure, section, table};
-use super::{Page, key, per_inference};
 use crate::order::Order;
 use crate::report::chart::{ORDERS, order_style};
 use crate::report::verdict::{Verdict, advice};

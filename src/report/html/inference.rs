@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::Page;
+use super::page::Page;
 use super::parts::{Line, Text, folded, section, table};
 use crate::show::number::{energy, time};
 

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
+use super::page::{Page, key};
 use super::parts::{Line, Text, figure, folded, section, table};
-use super::{Page, key};
 use crate::order::Order;
 use crate::report::Report;
 use crate::report::chart::{self, Group};
@@ -13,48 +13,6 @@ use crate::show::svg::Picture;
 
 /// Layers listed in a table; a network with more has the others in the JSON object.
 pub(super) const LAYERS_LISTED: usize = 400;
-
-/// Writes, energy, time and worst cell of every layer, in the schedule's order.
-pub(super) fn bars(report: &Report, groups: &[Group]) -> Vec<Picture> {
-    let cost = |i: usize| report.layers[i].orders.of(report.order).per_inference;
-    let sum = |f: &dyn Fn(usize) -> f64| -> Vec<f64> {
-        groups.iter().map(|g| g.layers.iter().map(|&i| f(i)).sum()).collect()
-    };
-    let writes = sum(&|i| cost(i).writes as f64);
-    let pj = sum(&|i| cost(i).energy_pj);
-    let us = sum(&|i| cost(i).time_us);
-    let most = |g: &Group| g.layers.iter().map(|&i| cost(i).max_cell_writes as f64).fold(0.0, f64::max);
-    let worst: Vec<f64> = groups.iter().map(most).collect();
-    // The axis counts in the unit of the largest bar.
-    let unit = |values: &[f64], units: &[(&'static str, f64)]| {
-        let largest = values.iter().copied().fold(0.0, f64::max);
-        units.iter().rev().find(|(_, size)| largest >= *size).copied().unwrap_or(units[0])
-    };
-    let (pj_unit, pj_size) = unit(&pj, &[("pJ", 1.0), ("nJ", 1e3), ("uJ", 1e6), ("mJ", 1e9), ("J", 1e12)]);
-    let (us_unit, us_size) = unit(&us, &[("us", 1.0), ("ms", 1e3), ("s", 1e6)]);
-    let scaled = |values: &[f64], size: f64| values.iter().map(|v| v / size).collect::<Vec<f64>>();
-    let whole = |v: f64| large(v as u64);
-    vec![
-        chart::by_layer("layer-writes", "Writes", "level steps per inference", groups, &writes, &whole),
-        chart::by_layer(
-            "layer-energy",
-            "Energy of the writes",
-            &format!("{pj_unit} per inference"),
-            groups,
-            &scaled(&pj, pj_size),
-            &|v| energy(v * pj_size),
-        ),
-        chart::by_layer(
-            "layer-time",
-            "Time to program",
-            &format!("{us_unit} per inference"),
-            groups,
-            &scaled(&us, us_size),
-            &|v| time(v * us_size),
-        ),
-        chart::by_layer("layer-worst-cell", "Most-written cell", "level steps per inference", groups, &worst, &whole),
-    ]
-}
 
 impl Page<'_> {
     pub(super) fn layers(&self) -> Markup {
