@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::convert::{self, BadValue};
 use super::description::{Axis, Certainty, Description, Layer, LeftOut, OrderSource};
@@ -47,9 +47,10 @@ pub struct Reading {
 }
 
 /// A network on disk, opened. It holds maps of the files and their checked headers; no weights until they are read.
-/// Can be shared by threads.
+/// Can be shared by threads; a clone shares the weights.
+#[derive(Clone)]
 pub struct Network {
-    files: Vec<WeightsFile>,
+    files: Arc<Vec<WeightsFile>>,
     layers: Vec<LayerInfo>,
     /// Where each layer's weights are.
     places: Vec<Place>,
@@ -61,6 +62,7 @@ pub struct Network {
 }
 
 /// Where a layer's weights are, all of it valid.
+#[derive(Clone)]
 struct Place {
     file: usize,
     /// The tensor's bytes.
@@ -72,6 +74,7 @@ struct Place {
 }
 
 /// Weight normalization, `w = g v / |v|`.
+#[derive(Clone)]
 struct WeightNorm {
     lengths: Vec<f32>,
     dims: Vec<(usize, usize)>,
@@ -160,6 +163,14 @@ impl Network {
         &self.description
     }
 
+    /// The whole file, where it is in memory and not on disk.
+    pub fn in_memory(&self) -> Option<&[u8]> {
+        match &self.files[..] {
+            [WeightsFile { bytes: Bytes::Owned(bytes), .. }] => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// The files' `__metadata__`; of a sharded set all together, the first shard's value where they differ.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
@@ -243,7 +254,7 @@ impl Network {
         check_names(path, &reading.filter, &metadata, &tensors)?;
         let description = describe(path, &tensors, &metadata, reading, source)?;
         let mut network =
-            Network { files, layers: vec![], places: vec![], skipped: vec![], metadata, description, limits: vec![] };
+            Network { files: Arc::new(files), layers: vec![], places: vec![], skipped: vec![], metadata, description, limits: vec![] };
         network.resolve(path, &tensors, &reading.filter)?;
         match network.layers.is_empty() {
             true => Err(WeightsError::NoLayers {

@@ -3,16 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context;
-use elight::census::Vectors;
 use elight::cli;
-use elight::core_state::CoreState;
-use elight::explore::OtherWiring;
-use elight::level::{DeviceProfile, Quantizer};
-use elight::plan::{
-    self, Condition, CoreSize, LifePlan, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus, Trade, Wear,
-};
-use elight::replay::{self, Promise, Replay};
-use elight::report::{self, Detail, Report};
+use elight::plan;
+use elight::report;
 use elight::show::screen::Tone;
 use elight::weights::Network;
 
@@ -30,167 +23,45 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
         anyhow::bail!("WEIGHTS are needed, as in: elight-plan weights.safetensors --core 9x9");
     };
     mistakes::of_plan(weights, &args.more, args.output.as_deref())?;
-    let (mut network, device, quantization) = args.reading.open(weights)?;
-    let system = args.inference.system(&args.reading)?;
-    let vectors = Vectors::of(&network, &args.inference.vectors)?;
-    if args.reading.calibrate {
-        let quantizer = Quantizer::new(&device, quantization.reparam, quantization.scale);
-        plan::calibrate(&mut network, &quantizer)?;
-    }
-    let core = core_size(args, &network)?;
-    let (condition, budget) = condition(args, core, &network, &device)?;
-    let mut options = PlanOptions {
-        core,
-        quantization,
-        fanout: args.fanout.rows(core)?,
-        reach: args.reach.into(),
-        rows: args.rows.into(),
-        order: args.order.into(),
-        effort: args.effort.into(),
-        seed: args.seed,
-        segment_bytes: SEGMENT_BYTES,
-        condition,
-        trade: Trade { extra_steps: args.extra_steps, objective: args.objective.objective() },
-        device,
-    };
+    let mut network = Network::open_as(weights, &args.tensors.reading()?)?;
+    let asked = args.settings.ask(weights, &mut network)?;
+    let network = asked.network;
     let output = args.output.clone().unwrap_or_else(|| weights.with_extension("elight"));
     let pages = Pages { page: args.report.as_deref(), pictures: args.svg.as_deref() };
-    let rotations = usize::from(args.rotate);
-    for number in 0..options.condition.cores * rotations {
-        let (number, rotation) = (number / rotations, number % rotations);
-        let path = plan::rotation_path(&output, rotation, rotations);
-        let path = plan::core_path(&path, number, options.condition.cores);
-        refuse_to_overwrite(weights, &network, &path)?;
+    for path in args.settings.schedules(&output) {
+        refuse_to_overwrite(weights, network, &path)?;
         if let Some(page) = pages.page {
             anyhow::ensure!(page != path, "the page {} would overwrite the schedule: name another", page.display());
         }
     }
     if let Some(page) = pages.page {
-        refuse_to_overwrite(weights, &network, page)?;
+        refuse_to_overwrite(weights, network, page)?;
     }
     pages.prepare()?;
 
     let bars = Bars::new(args.quiet);
-    let batch = args.inference.choose(args.objective, system.as_ref(), &network, &mut options, &vectors, &bars)?;
-    let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
-    let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, &network, args.seed) };
-    let wear = Wear { budget: budget.as_deref(), count: rotations };
-    let LifePlan { outcome, rotation } = plan::plan_for_life(&network, &options, &wear, &output, &stimuli, &bars)?;
-    let mut replay = if rotation.is_empty() { prove(&outcome, &options, &stimuli, &bars)? } else { None };
-    // The whole rotation: each plan on the core as the one before has left it.
-    for plan in &rotation {
-        let own = prove(&plan.outcome, &plan.options, &stimuli, &bars)?;
-        replay = own.map(|own| own.and(replay));
+    let mut made = asked.make(&output, pages.any(), &bars)?;
+    if let Some(file) = &args.sweep {
+        let points = plan::sweep(network, &made.options, &bars)?;
+        write_whole(file, &report::chart::trade(&points).file())?;
+        made.report.sweep = points;
     }
-    let sweep = match &args.sweep {
-        None => Vec::new(),
-        Some(file) => {
-            let points = plan::sweep(&network, &options, &bars)?;
-            write_whole(file, &report::chart::trade(&points).file())?;
-            points
-        }
-    };
-    let other = OtherWiring::of(&options).filter(|_| !args.no_compare);
-    let other_wiring = other.map(|other| other.planned(&network, &options, &bars)).transpose()?;
     bars.finish();
 
-    let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
-    let report = report.at_rate(args.rate).with_life(
-        &options,
-        &rotation,
-        args.rotate_every,
-        budget.as_deref(),
-        &outcome,
-        !args.wear.is_empty(),
-    );
-    let report = if pages.any() {
-        let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-        let schedules = outcome.cores.iter().map(|core| read(&core.path)).collect::<anyhow::Result<Vec<_>>>()?;
-        report.with_detail(Detail::new(&outcome, core, &schedules))
-    } else {
-        report
-    };
-    let inference = system.map(|system| args.inference.figures(&system, &network, &options, &outcome, &vectors, batch));
-    let report =
-        Report { inference: inference.transpose()?, other_wiring: other_wiring.or(report.other_wiring), ..report };
-    pages.write(&report, &options.device)?;
+    let (report, options) = (&made.report, &made.options);
+    pages.write(report, &options.device)?;
     if args.json {
-        cli::print_json(&report)?;
+        cli::print_json(report)?;
     } else if !args.quiet {
         let screen = cli::screen();
-        let mut text = report::print(&report, &options.device, &screen, args.verbose);
-        for note in plan::compatibility::without_effect(&options) {
+        let mut text = report::print(report, &options.device, &screen, args.verbose);
+        for note in plan::compatibility::without_effect(options) {
             text += &screen.fact_in(Tone::Strong, "note", &note.to_string());
         }
         cli::print(&text)?;
     }
-    anyhow::ensure!(
-        report.verified.is_none_or(|v| v.writes_match && v.outputs_match),
-        "the replay does not match the plan: do not use {}, and report this as a bug",
-        output.display()
-    );
+    made.proved(&output)?;
     if bars.interrupted() { Err(plan::PlanError::Interrupted.into()) } else { Ok(()) }
-}
-
-/// Replays all schedules of a plan, unless there is nothing to replay them with.
-fn prove(
-    outcome: &Outcome,
-    options: &PlanOptions,
-    stimuli: &[Stimulus],
-    bars: &Bars,
-) -> anyhow::Result<Option<Replay>> {
-    if stimuli.is_empty() {
-        return Ok(None);
-    }
-    let cells = options.core.rows * options.core.cols;
-    let origin = options.condition.origin(cells);
-    let ranges = options.condition.ranges().unwrap_or_default();
-    let promises = outcome.cores.iter().zip(origin.chunks(cells)).enumerate().map(|(number, (core, origin))| {
-        let promise = Promise {
-            totals: &core.totals,
-            end: core.end,
-            origin,
-            fanout: options.fanout,
-            ranges: ranges.get(number * cells..(number + 1) * cells).unwrap_or_default(),
-            ram: outcome.decoder_ram_bytes as usize,
-            outputs: &[],
-        };
-        (core.path.as_path(), promise)
-    });
-    let promises: Vec<_> = promises.collect();
-    let outputs = &outcome.expected_outputs;
-    Ok(Some(replay::replay_cores(&promises, options.core, &options.device, stimuli, outputs, bars)?))
-}
-
-/// What the `[plus, minus]` cell of each weight cell can still bear.
-type Budget = Vec<[f64; 2]>;
-
-/// The cores as they are, and what their cells can still bear, if that is known.
-fn condition(
-    args: &PlanArgs,
-    core: CoreSize,
-    network: &Network,
-    device: &DeviceProfile,
-) -> anyhow::Result<(Condition, Option<Budget>)> {
-    let cores = usize::from(args.cores);
-    let from = args.from.as_ref().map(|from| {
-        let each = (0..cores).map(|number| {
-            let state = CoreState::read(&plan::core_path(from, number, cores))?;
-            state.fits(network, core, device, args.fanout.rows(core)? as u16)?;
-            Ok(state)
-        });
-        each.collect::<anyhow::Result<Vec<_>>>()
-    });
-    let from = from.transpose()?;
-    let condition = Condition { cores, from, ..Condition::default() };
-    if !args.wear.is_empty() {
-        let worn = crate::options::faults(&args.wear, cores, core, device)?.unwrap_or_default();
-        let (condition, budget) = condition.worn(worn, device)?;
-        return Ok((condition, Some(budget)));
-    }
-    let faults = crate::options::faults(&args.faults, cores, core, device)?;
-    let new = device.endurance_writes.map(|endurance| vec![[endurance; 2]; cores * core.rows * core.cols]);
-    Ok((Condition { faults, ..condition }, new.filter(|_| args.rotate > 1)))
 }
 
 /// The output must be no file of the network, however its path is spelled.
@@ -206,15 +77,4 @@ fn refuse_to_overwrite(weights: &Path, network: &Network, output: &Path) -> anyh
         output.display()
     );
     Ok(())
-}
-
-/// The core that is asked for, or else the one that the weights were trained for: a trained network runs on others, too.
-fn core_size(args: &PlanArgs, network: &Network) -> anyhow::Result<CoreSize> {
-    match (args.core, network.metadata().get("elight.tile")) {
-        (Some(core), _) => Ok(core),
-        (None, Some(tile)) => tile.parse().map_err(|e| anyhow::anyhow!("metadata elight.tile: {e}")),
-        (None, None) => anyhow::bail!(
-            "--core RxC is needed, as in --core 9x9: the weights do not say which core they were trained for"
-        ),
-    }
 }
