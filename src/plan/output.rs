@@ -8,7 +8,8 @@ use tempfile::NamedTempFile;
 
 use super::error::PlanError;
 
-/// A file that appears under its name only when it is whole; until then, and after an error, nothing is there (or what was there before).
+/// A file that appears under its name only when it is whole, as one of [`Drafts`]; until then, and after an error, nothing is there (or what was there
+/// before).
 pub struct OutputFile(NamedTempFile);
 
 impl OutputFile {
@@ -44,13 +45,42 @@ impl OutputFile {
         self.0.as_file_mut()
     }
 
-    /// Gives whole files their names, once all of them are on disk.
-    pub fn keep_all(files: Vec<Self>, outputs: &[PathBuf]) -> Result<(), PlanError> {
-        for (file, output) in files.iter().zip(outputs) {
+}
+
+/// Schedules that are whole, but not under their names yet: a replay reads them first. Kept, they get their names; dropped, nothing was there.
+#[derive(Default)]
+pub struct Drafts(Vec<(PathBuf, OutputFile)>);
+
+impl Drafts {
+    /// Adds whole files and the names that they will have; an earlier draft of a name goes.
+    pub(super) fn add(&mut self, files: impl IntoIterator<Item = (PathBuf, OutputFile)>) {
+        for (output, file) in files {
+            self.0.retain(|(other, _)| *other != output);
+            self.0.push((output, file));
+        }
+    }
+
+    /// Takes all drafts of others.
+    pub(super) fn append(&mut self, others: Self) {
+        self.add(others.0);
+    }
+
+    /// Where the bytes of the schedule are that is or will be called `output`.
+    #[must_use]
+    pub fn place<'a>(&'a self, output: &'a Path) -> &'a Path {
+        self.0.iter().find(|(other, _)| other == output).map_or(output, |(_, file)| file.path())
+    }
+
+    /// Gives all drafts their names, once all of them are on disk.
+    ///
+    /// # Errors
+    /// [`PlanError::Output`].
+    pub fn keep(&mut self) -> Result<(), PlanError> {
+        for (output, file) in &self.0 {
             file.0.as_file().sync_all().map_err(|e| PlanError::output(output, e))?;
         }
-        for (file, output) in files.into_iter().zip(outputs) {
-            file.0.persist(output).map_err(|e| PlanError::output(output, e.error))?;
+        for (output, file) in self.0.drain(..) {
+            file.0.persist(&output).map_err(|e| PlanError::output(&output, e.error))?;
         }
         Ok(())
     }

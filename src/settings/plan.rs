@@ -13,8 +13,8 @@ use crate::core_state::CoreState;
 use crate::explore::OtherWiring;
 use crate::level::{DeviceProfile, Quantizer};
 use crate::plan::{
-    self, Condition, CoreSize, ExtraSteps, Fanout, LifePlan, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus,
-    Trade, Wear,
+    self, Condition, CoreSize, Drafts, ExtraSteps, Fanout, LifePlan, Observer, Outcome, PlanError, PlanOptions,
+    SEGMENT_BYTES, Stimulus, Trade, Wear,
 };
 use crate::replay::{self, Promise, Replay};
 use crate::report::{Detail, Report};
@@ -128,6 +128,8 @@ pub struct Made {
     pub report: Report,
     /// How it was planned in the end: extra steps and objective may have been chosen for the whole inference.
     pub options: PlanOptions,
+    outcome: Outcome,
+    output: PathBuf,
 }
 
 /// What the `[plus, minus]` cell of each weight cell can still bear.
@@ -213,12 +215,12 @@ impl PlanSettings {
 }
 
 impl Asked<'_> {
-    /// Plans, writes the schedules, replays them, and gathers the figures; with `detail` those that pictures show, too. After an error no schedule is left.
+    /// Plans, replays the schedules, gives them their names, and gathers the figures.
     ///
     /// # Errors
-    /// Those of planning and replaying, schedules that cannot be written or read, and an interruption by the observer. A replay that does not match the
-    /// plan is in the report ([`Made::proved`]).
-    pub fn make(mut self, output: &Path, detail: bool, observer: &dyn Observer) -> anyhow::Result<Made> {
+    /// Those of planning and replaying, schedules that cannot be written or read, and an interruption by the observer. No schedule is there after an
+    /// error before it was proved; one that comes later says what is there.
+    pub fn make(mut self, output: &Path, observer: &dyn Observer) -> anyhow::Result<Made> {
         let Self { settings, network, .. } = self;
         let inference = &settings.inference;
         let batch = inference.choose(
@@ -234,16 +236,25 @@ impl Asked<'_> {
         let stimuli =
             if settings.no_verify { Vec::new() } else { replay::stimuli(&quantizer, network, settings.seed) };
         let wear = Wear { budget: self.budget.as_deref(), count: usize::from(settings.rotate) };
-        let LifePlan { outcome, rotation } =
+        let LifePlan { outcome, rotation, mut drafts } =
             plan::plan_for_life(network, &options, &wear, output, &stimuli, observer)?;
-        let mut replay = if rotation.is_empty() { prove(&outcome, &options, &stimuli, observer)? } else { None };
+        let mut replay =
+            if rotation.is_empty() { prove(&outcome, &options, &drafts, &stimuli, observer)? } else { None };
         // The whole rotation: each plan on the core as the one before has left it.
         for plan in &rotation {
-            let own = prove(&plan.outcome, &plan.options, &stimuli, observer)?;
+            let own = prove(&plan.outcome, &plan.options, &drafts, &stimuli, observer)?;
             replay = own.map(|own| own.and(replay));
         }
+        anyhow::ensure!(
+            replay.is_none_or(|replay| replay.writes_match && replay.outputs_match),
+            "the replay does not match the plan, so {} was not written: report this as a bug",
+            output.display()
+        );
+        // A schedule has its name only now: whole, and proved unless the user wants no proof.
+        drafts.keep()?;
+        let stands = |error| stands(error, output, replay.is_some());
         let other = OtherWiring::of(&options).filter(|_| !settings.no_compare);
-        let other_wiring = other.map(|other| other.planned(network, &options, observer)).transpose()?;
+        let other_wiring = other.map(|other| other.planned(network, &options, observer)).transpose().map_err(stands)?;
 
         let report = Report::new(self.weights, network, &options, &outcome, output, replay);
         let report = report.at_rate(settings.rate).with_life(
@@ -254,40 +265,51 @@ impl Asked<'_> {
             &outcome,
             !settings.wear.is_empty(),
         );
-        let report = if detail {
-            let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-            let schedules = outcome.cores.iter().map(|core| read(&core.path)).collect::<anyhow::Result<Vec<_>>>()?;
-            report.with_detail(Detail::new(&outcome, options.core, &schedules))
-        } else {
-            report
-        };
         let figures =
             self.system.map(|system| inference.figures(&system, network, &options, &outcome, &self.vectors, batch));
         let report =
             Report { inference: figures.transpose()?, other_wiring: other_wiring.or(report.other_wiring), ..report };
-        Ok(Made { report, options })
+        Ok(Made { report, options, outcome, output: output.to_owned() })
     }
 }
 
 impl Made {
-    /// Says so if a replay has not shown what was planned; `output` is where the schedule is.
+    /// What pictures show besides the figures, from the schedules as they were written.
     ///
     /// # Errors
-    /// A fault of this program.
-    pub fn proved(&self, output: &Path) -> anyhow::Result<()> {
-        anyhow::ensure!(
-            self.report.verified.is_none_or(|v| v.writes_match && v.outputs_match),
-            "the replay does not match the plan: do not use {}, and report this as a bug",
-            output.display()
-        );
-        Ok(())
+    /// Schedules that cannot be read.
+    pub fn detail(&self) -> anyhow::Result<Detail> {
+        let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+        let schedules = self.outcome.cores.iter().map(|core| read(&core.path)).collect::<anyhow::Result<Vec<_>>>()?;
+        Ok(Detail::new(&self.outcome, self.options.core, &schedules))
     }
+
+    /// An error of work that follows the plan; an interruption says what is there.
+    #[must_use]
+    pub fn stands(&self, error: PlanError) -> anyhow::Error {
+        stands(error, &self.output, self.report.verified.is_some())
+    }
+}
+
+/// An error after the schedule has its name; an interruption says what stands there.
+fn stands(error: PlanError, output: &Path, verified: bool) -> anyhow::Error {
+    let interrupted = matches!(error, PlanError::Interrupted);
+    let error = anyhow::Error::from(error);
+    if !interrupted {
+        return error;
+    }
+    let proof = if verified { "and verified" } else { "but not replayed" };
+    error.context(format!(
+        "interrupted: the schedule {} is written, whole {proof}; there is no report",
+        output.display()
+    ))
 }
 
 /// Replays all schedules of a plan, unless there is nothing to replay them with.
 fn prove(
     outcome: &Outcome,
     options: &PlanOptions,
+    drafts: &Drafts,
     stimuli: &[Stimulus],
     observer: &dyn Observer,
 ) -> anyhow::Result<Option<Replay>> {
@@ -307,11 +329,18 @@ fn prove(
             ram: outcome.decoder_ram_bytes as usize,
             outputs: &[],
         };
-        (core.path.as_path(), promise)
+        (drafts.place(&core.path), promise)
     });
     let promises: Vec<_> = promises.collect();
     let outputs = &outcome.expected_outputs;
-    Ok(Some(replay::replay_cores(&promises, options.core, &options.device, stimuli, outputs, observer)?))
+    let replayed = replay::replay_cores(&promises, options.core, &options.device, stimuli, outputs, observer);
+    // What a draft is called until then is nobody's business.
+    Ok(Some(replayed.map_err(|error| {
+        error.of(|place| {
+            let named = outcome.cores.iter().find(|core| drafts.place(&core.path) == place);
+            named.map_or(place.to_owned(), |core| core.path.clone())
+        })
+    })?))
 }
 
 /// A rate: a number above 0.

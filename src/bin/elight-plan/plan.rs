@@ -14,7 +14,7 @@ use crate::mistakes;
 use crate::pages::{Pages, write_whole};
 use crate::progress::Bars;
 
-/// Plans, writes, replays and reports; false when the replay does not match.
+/// Plans, replays, writes and reports; an error when the replay does not match.
 pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().context("--threads")?;
@@ -40,11 +40,14 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     pages.prepare()?;
 
     let bars = Bars::new(args.quiet);
-    let mut made = asked.make(&output, pages.any(), &bars)?;
+    let mut made = asked.make(&output, &bars)?;
     if let Some(file) = &args.sweep {
-        let points = plan::sweep(network, &made.options, &bars)?;
+        let points = plan::sweep(network, &made.options, &bars).map_err(|error| made.stands(error))?;
         write_whole(file, &report::chart::trade(&points).file())?;
         made.report.sweep = points;
+    }
+    if pages.any() {
+        made.report.detail = Some(made.detail()?);
     }
     bars.finish();
 
@@ -60,8 +63,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
         }
         cli::print(&text)?;
     }
-    made.proved(&output)?;
-    if bars.interrupted() { Err(plan::PlanError::Interrupted.into()) } else { Ok(()) }
+    Ok(())
 }
 
 /// The output must be no file of the network, however its path is spelled.

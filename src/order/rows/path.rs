@@ -3,6 +3,7 @@
 //! Consecutive rows on one core row should have similar quantiles, or their cells must move between them. The rows of a
 //! layer are put on a short path through their quantile vectors; the path is cut into chains, one for each core row.
 
+use crate::observer::{Meter, StopToken};
 use crate::simd::simd;
 
 /// The quantile vectors of a layer's rows, as bytes: distances are then a handful of instructions.
@@ -70,16 +71,18 @@ const NEAR: usize = 8;
 
 impl Path {
     /// Nearest neighbour from row to row. Rows are first sorted by the sum of their quantiles and cut into blocks of at most
-    /// `block` rows, so that the time is O(rows * block * width) for a layer of any size.
+    /// `block` rows, so that the time is O(rows * block * width) for a layer of any size. After a stop
+    /// the path goes through all rows all the same.
     #[must_use]
-    pub fn new(signatures: &Signatures, rows: usize, block: usize) -> Self {
+    pub fn new(signatures: &Signatures, rows: usize, block: usize, stop: &StopToken<'_>) -> Self {
         let mut sorted: Vec<u32> = (0..rows as u32).collect();
         sorted.sort_by_cached_key(|&row| (signatures.of(row as usize).iter().map(|&b| u32::from(b)).sum::<u32>(), row));
         let mut path = Self { order: Vec::with_capacity(rows), near: vec![Vec::new(); rows] };
+        let mut meter = stop.meter();
         for members in sorted.chunks(block.max(2)) {
             simd(
                 #[inline(always)]
-                || path.visit(signatures, members),
+                || path.visit(signatures, members, &mut meter),
             );
         }
         path
@@ -87,7 +90,7 @@ impl Path {
 
     /// Appends a block of rows, beginning near where the path ends so far.
     #[inline(always)]
-    fn visit(&mut self, signatures: &Signatures, members: &[u32]) {
+    fn visit(&mut self, signatures: &Signatures, members: &[u32], meter: &mut Meter<'_>) {
         let mut left = members.to_vec();
         let mut at = match self.order.last() {
             None => 0,
@@ -99,7 +102,8 @@ impl Path {
         loop {
             let row = left.swap_remove(at);
             self.order.push(row);
-            if left.is_empty() {
+            if left.is_empty() || !meter.work(left.len() as u64) {
+                self.order.append(&mut left);
                 return;
             }
             // The rows still to come are what this one can be exchanged towards: keep the nearest of them.

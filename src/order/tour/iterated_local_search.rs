@@ -7,9 +7,7 @@ use super::array::{Neighbours, Tour};
 use super::exact;
 use super::local_search::{Queue, improve};
 use super::nodes::Metric;
-
-/// Told of weights that are done, from any thread; answers whether to go on.
-pub type Advance<'a> = &'a (dyn Fn(u64) -> bool + Sync);
+use crate::observer::{Meter, StopToken};
 
 /// How much work goes into the search for an order: a budget of tries, never of time, so that results are the same everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -82,7 +80,7 @@ pub struct Ends<'a> {
 }
 
 /// Finds a short path through all nodes, over `order`: the one to begin with if it holds all nodes. Returns its cost, with the costs of its ends.
-/// Never dearer than the path that was given.
+/// Never dearer than the path that was given. After a stop it is a path through all nodes all the same.
 pub fn shortest<M: Metric>(
     metric: &M,
     ends: Ends<'_>,
@@ -90,14 +88,16 @@ pub fn shortest<M: Metric>(
     kicks: usize,
     effort: Effort,
     seed: u64,
+    stop: &StopToken<'_>,
 ) -> i64 {
     let n = metric.len();
     if n <= exact::MOST {
         return exact::path(metric, ends.from, ends.to, order);
     }
-    let neighbours = Neighbours::of(metric, ends.from, ends.to, effort.neighbours());
+    let neighbours = Neighbours::of(metric, ends.from, ends.to, effort.neighbours(), stop);
+    let mut meter = stop.meter();
     if order.len() != n {
-        nearest(metric, ends.from, &neighbours, order);
+        nearest(metric, ends.from, &neighbours, order, &mut meter);
     }
     let mut tour = Tour::new(metric, ends.from, ends.to, order);
     let mut queue = Queue::new(n + 2);
@@ -105,12 +105,15 @@ pub fn shortest<M: Metric>(
         queue.push(tour.at(place));
     }
     let mut cost = tour.total();
-    cost -= improve(&mut tour, &neighbours, &mut queue);
+    cost -= improve(&mut tour, &neighbours, &mut queue, &mut meter);
     tour.keep();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for _ in 0..kicks {
+        if stop.stopped() {
+            break;
+        }
         let worse = kick(&mut tour, &mut queue, &mut rng);
-        let gain = improve(&mut tour, &neighbours, &mut queue);
+        let gain = improve(&mut tour, &neighbours, &mut queue, &mut meter);
         if worse > gain {
             tour.undo();
         } else {
@@ -142,7 +145,13 @@ fn kick<M: Metric>(tour: &mut Tour<'_, M>, queue: &mut Queue, rng: &mut ChaCha8R
 }
 
 /// From the start always to the nearest node that is left.
-fn nearest<M: Metric>(metric: &M, from: &[i32], neighbours: &Neighbours, order: &mut Vec<u32>) {
+fn nearest<M: Metric>(
+    metric: &M,
+    from: &[i32],
+    neighbours: &Neighbours,
+    order: &mut Vec<u32>,
+    meter: &mut Meter<'_>,
+) {
     let n = metric.len();
     order.clear();
     // The nodes that are left, and where each of them is among these.
@@ -157,8 +166,15 @@ fn nearest<M: Metric>(metric: &M, from: &[i32], neighbours: &Neighbours, order: 
             place[moved as usize] = at as u32;
         }
         place[next] = u32::MAX;
+        if !meter.work(1) {
+            order.append(&mut left);
+            return;
+        }
         let near = neighbours.of_node(next).iter().find(|&&j| place[j as usize] != u32::MAX);
-        let any = || left.iter().min_by_key(|&&j| (metric.between(next, j as usize), j));
+        let any = || {
+            meter.work(left.len() as u64);
+            left.iter().min_by_key(|&&j| (metric.between(next, j as usize), j))
+        };
         let Some(&node) = near.or_else(any) else { return };
         next = node as usize;
     }
@@ -169,8 +185,13 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
+    use crate::observer::Unobserved;
     use crate::order::tour::nodes::Nodes;
     use proptest::prelude::*;
+
+    fn never() -> StopToken<'static> {
+        StopToken::new(&Unobserved)
+    }
 
     fn nodes(levels: &[Vec<i16>]) -> Nodes {
         let rows: Vec<&[i16]> = levels.iter().map(Vec::as_slice).collect();
@@ -215,7 +236,7 @@ mod tests {
         fn few_nodes_are_exact((levels, from, to) in problem(1..8)) {
             let (nodes, ends) = (nodes(&levels), Ends { from: &from, to: &to });
             let mut order = Vec::new();
-            let found = shortest(&nodes, ends, &mut order, 0, Effort::Fast, 1);
+            let found = shortest(&nodes, ends, &mut order, 0, Effort::Fast, 1, &never());
             prop_assert_eq!(found, brute_force(&nodes, ends));
             prop_assert_eq!(found, cost(&nodes, ends, &order));
         }
@@ -226,7 +247,7 @@ mod tests {
         #[test]
         fn nine_nodes_are_exact((levels, from, to) in problem(9..10)) {
             let (nodes, ends) = (nodes(&levels), Ends { from: &from, to: &to });
-            let found = shortest(&nodes, ends, &mut Vec::new(), 0, Effort::Fast, 1);
+            let found = shortest(&nodes, ends, &mut Vec::new(), 0, Effort::Fast, 1, &never());
             prop_assert_eq!(found, brute_force(&nodes, ends));
         }
     }
@@ -253,7 +274,7 @@ mod tests {
         fn up_to_twelve_nodes_are_exact((levels, from, to) in problem(4..13)) {
             let (nodes, ends) = (nodes(&levels), Ends { from: &from, to: &to });
             let mut order = Vec::new();
-            let found = shortest(&nodes, ends, &mut order, 0, Effort::Fast, 1);
+            let found = shortest(&nodes, ends, &mut order, 0, Effort::Fast, 1, &never());
             let (all, mut known) = ((1 << nodes.len()) - 1, HashMap::new());
             let costs = (0..nodes.len()).map(|last| through(&nodes, ends, all, last, &mut known) + i64::from(to[last]));
             prop_assert_eq!(found, costs.min().unwrap());
@@ -268,7 +289,7 @@ mod tests {
             let mut order = Vec::new();
             let mut before = i64::MAX;
             for kicks in [0, 20, 200] {
-                let found = shortest(&nodes, ends, &mut order, kicks, Effort::Good, seed);
+                let found = shortest(&nodes, ends, &mut order, kicks, Effort::Good, seed, &never());
                 prop_assert_eq!(found, cost(&nodes, ends, &order));
                 let mut seen = order.clone();
                 seen.sort_unstable();
@@ -284,13 +305,13 @@ mod tests {
             let nodes = nodes(&levels);
             let mut order = Vec::new();
             let best = exact::path(&nodes, &from, &to, &mut order);
-            let neighbours = Neighbours::of(&nodes, &from, &to, 8);
-            nearest(&nodes, &from, &neighbours, &mut order);
+            let neighbours = Neighbours::of(&nodes, &from, &to, 8, &never());
+            nearest(&nodes, &from, &neighbours, &mut order, &mut never().meter());
             let mut tour = Tour::new(&nodes, &from, &to, &order);
             let mut queue = Queue::new(nodes.len() + 2);
             (0..nodes.len() + 2).for_each(|node| queue.push(node));
             let begun = tour.total();
-            let gained = improve(&mut tour, &neighbours, &mut queue);
+            let gained = improve(&mut tour, &neighbours, &mut queue, &mut never().meter());
             prop_assert_eq!(begun - gained, tour.total());
             prop_assert!(tour.total() >= best);
         }

@@ -9,6 +9,7 @@
 //! 4. Each cell's directions are chosen exactly ([`crate::order::chain::directions`]).
 
 use crate::geometry::{CellRange, EMPTY};
+use crate::observer::StopToken;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::chain::directions::{Arrangement, choose_directions};
 use crate::order::chain::timeline::{Chunks, Timeline};
@@ -156,7 +157,7 @@ impl FaultyArrangement {
     }
 }
 
-/// Arranges layers around faults, with so many steps more in every tile row than are needed.
+/// Arranges layers around faults, with so many steps more in every tile row than are needed. After a stop, what comes back is of no use.
 ///
 /// # Errors
 /// The number of a layer that has a row for which no core row is fit.
@@ -166,6 +167,7 @@ pub fn arrange(
     boundary: &CoreBoundary,
     seed: u64,
     more_steps: usize,
+    stop: &StopToken<'_>,
 ) -> Result<FaultyArrangement, usize> {
     let all_rows = faulty.rows.len();
     let mut active_rows = Vec::with_capacity(layers.len());
@@ -181,7 +183,7 @@ pub fn arrange(
     }
     let stages = first_stage[layers.len()];
     let mut work =
-        Work { layers, faulty, timeline: Timeline::new(all_rows, faulty.cells, stages), spans, steps: Vec::new() };
+        Work { layers, faulty, timeline: Timeline::new(all_rows, faulty.cells, stages), spans, steps: Vec::new(), stop };
     let paths = work.place(&active_rows);
     choose_directions(&mut work.timeline, boundary);
     let budgets: Vec<usize> =
@@ -195,7 +197,7 @@ pub fn arrange(
                 }
             })
             .collect();
-    improve(&mut work.timeline, &work.spans, &paths, &budgets, seed);
+    improve(&mut work.timeline, &work.spans, &paths, &budgets, seed, stop);
     work.choose_steps(more_steps);
     work.cut_all();
     let mut directions = choose_directions(&mut work.timeline, boundary);
@@ -217,6 +219,7 @@ struct Work<'a> {
     spans: Vec<Span>,
     /// By stage and core, once they are chosen.
     steps: Vec<usize>,
+    stop: &'a StopToken<'a>,
 }
 
 impl Work<'_> {
@@ -232,7 +235,7 @@ impl Work<'_> {
         let mut paths = Vec::new();
         for ((layer, span), active) in self.layers.iter().zip(&self.spans).zip(active_rows) {
             let signatures = Signatures::new(layer, cells.min(64));
-            let path = Path::new(&signatures, layer.rows(), (4 * layer.cols()).clamp(256, 8192));
+            let path = Path::new(&signatures, layer.rows(), (4 * layer.cols()).clamp(256, 8192), self.stop);
             let mut own_ends: Vec<_> = active.rows.iter().map(|&row| ends[row].take()).collect();
             let chains = deal(&path, &signatures, active.rows.len(), &mut own_ends);
             for ((&core_row, chain), end) in active.rows.iter().zip(&chains).zip(own_ends) {
@@ -270,6 +273,9 @@ impl Work<'_> {
             for index in 0..self.layers.len() {
                 let span = self.spans[index].clone();
                 for stage in span.first..span.first + span.tile_rows {
+                    if !self.stop.go_on() {
+                        return;
+                    }
                     self.cut(index, stage, core_row, false);
                 }
             }
@@ -282,6 +288,9 @@ impl Work<'_> {
             for index in 0..self.layers.len() {
                 let span = self.spans[index].clone();
                 for stage in span.first..span.first + span.tile_rows {
+                    if !self.stop.go_on() {
+                        return;
+                    }
                     self.cut(index, stage, core_row, true);
                     self.timeline.lines()[core_row].refresh_past(stage, stage);
                 }

@@ -7,6 +7,7 @@
 use rayon::prelude::*;
 
 use crate::geometry::IDLE;
+use crate::observer::StopToken;
 use crate::order::chain::boundary::{CellBoundary, CoreBoundary};
 use crate::order::chain::directions::{Arrangement, choose_directions};
 use crate::order::chain::timeline::{Chunks, Timeline};
@@ -121,12 +122,13 @@ pub fn arrange_freely(
     top: i16,
     boundary: &CoreBoundary,
     seed: u64,
+    stop: &StopToken<'_>,
 ) -> Arrangement {
     let tile_rows = |layer: &LaneRanges| layer.rows().div_ceil(core_rows);
     let mut timeline = Timeline::new(core_rows, cells, layers.iter().map(tile_rows).sum());
     let signed = |layer: &LaneRanges| {
         let signatures = layer.signatures(top);
-        let path = Path::new(&signatures, layer.rows(), BLOCK);
+        let path = Path::new(&signatures, layer.rows(), BLOCK, stop);
         (signatures, path)
     };
     let signed: Vec<(Signatures, Path)> = layers.par_iter().with_max_len(1).map(signed).collect();
@@ -144,7 +146,7 @@ pub fn arrange_freely(
     }
     choose_directions(&mut timeline, boundary);
     let budgets: Vec<usize> = layers.iter().map(|l| if l.rows() < 2 { 0 } else { l.rows() * TRIES_PER_ROW }).collect();
-    improve(&mut timeline, &spans, &paths, &budgets, seed);
+    improve(&mut timeline, &spans, &paths, &budgets, seed, stop);
     let (rising, writes) = choose_directions(&mut timeline, boundary);
     Arrangement { timeline, rising, writes }
 }
@@ -286,7 +288,7 @@ mod tests {
             let optimum = brute_force(&ranges, core_rows, cells);
             prop_assert!(bound.writes() <= optimum, "bound {}, optimum {optimum}", bound.writes());
             let ranges = [ranges];
-            let plan = arrange_freely(&ranges, core_rows, cells, 4, &CoreBoundary::Cyclic, 1);
+            let plan = arrange_freely(&ranges, core_rows, cells, 4, &CoreBoundary::Cyclic, 1, &StopToken::new(&crate::observer::Unobserved));
             prop_assert!(plan.writes >= optimum);
             let mut placed: Vec<u32> = (0..core_rows)
                 .flat_map(|r| (0..plan.timeline.stages()).map(move |s| (s, r)))

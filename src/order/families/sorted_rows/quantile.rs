@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::fixed;
 use crate::geometry::EMPTY;
+use crate::observer::StopToken;
 use crate::order::Effort;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::chain::directions::{Arrangement, choose_directions};
@@ -41,7 +42,7 @@ const fn exchanges(effort: Effort) -> ([usize; 2], usize) {
 
 /// Arranges layers on a core of `core_rows x cells`, each as a sequence of tile rows of [`Profiles::steps`] steps.
 ///
-/// Memory: that of the timeline. Time: near-linear in the number of rows (see [`Path::new`]).
+/// Memory: that of the timeline. Time: near-linear in the number of rows (see [`Path::new`]). After a stop, what comes back is of no use.
 #[must_use]
 pub fn arrange(
     layers: &[Profiles],
@@ -50,9 +51,10 @@ pub fn arrange(
     boundary: &CoreBoundary,
     effort: Effort,
     seed: u64,
+    stop: &StopToken<'_>,
 ) -> Arrangement {
     let begin = |typical: Vec<i16>| {
-        let with = |effort| arrange_from(&typical, layers, core_rows, cells, boundary, effort, seed);
+        let with = |effort| arrange_from(&typical, layers, core_rows, cells, boundary, effort, seed, stop);
         match effort {
             // A search that is hot for long may end in a worse place.
             Effort::Best => cheaper(with(Effort::Good), || with(effort)),
@@ -76,6 +78,7 @@ fn cheaper(first: Arrangement, second: impl FnOnce() -> Arrangement) -> Arrangem
 }
 
 /// `typical`: levels at which the cells of a core row begin, for relaxed rows; empty where there are none.
+#[allow(clippy::too_many_arguments)] // arrange's, and where rows begin
 fn arrange_from(
     typical: &[i16],
     layers: &[Profiles],
@@ -84,8 +87,9 @@ fn arrange_from(
     boundary: &CoreBoundary,
     effort: Effort,
     seed: u64,
+    stop: &StopToken<'_>,
 ) -> Arrangement {
-    let mut work = Work::new(layers, core_rows, cells, boundary);
+    let mut work = Work::new(layers, core_rows, cells, boundary, stop);
     let paths = work.place(typical);
     work.direct();
     let idles = |l: &Profiles| l.steps(cells) * cells > l.cols() || l.is_relaxed();
@@ -107,7 +111,7 @@ fn arrange_from(
             work.recut(QUICK_CUT);
             work.direct();
         }
-        improve(&mut work.timeline, &work.spans, &paths, &budgets, seed.wrapping_add(part as u64));
+        improve(&mut work.timeline, &work.spans, &paths, &budgets, seed.wrapping_add(part as u64), stop);
     }
     let mut directions = work.direct();
     if has_idle_places {
@@ -154,13 +158,20 @@ struct Work<'a> {
     spans: Vec<Span>,
     timeline: Timeline,
     boundary: &'a CoreBoundary,
+    stop: &'a StopToken<'a>,
+}
+
+/// Operations of one cut, about: it looks at every cell with every number of idle places before it.
+fn cut_operations(layer: &Profiles, cells: usize) -> u64 {
+    let idle = (layer.steps(cells) * cells).saturating_sub(layer.cols());
+    (layer.cols() + cells * (idle + 1)) as u64
 }
 
 /// About how many writes an inference of relaxed layers takes, without the search: to compare numbers of steps.
 #[must_use]
-pub fn estimate(layers: &[Profiles], core_rows: usize, cells: usize) -> u64 {
+pub fn estimate(layers: &[Profiles], core_rows: usize, cells: usize, stop: &StopToken<'_>) -> u64 {
     let begin = |typical: &[i16]| {
-        let mut work = Work::new(layers, core_rows, cells, &CoreBoundary::Cyclic);
+        let mut work = Work::new(layers, core_rows, cells, &CoreBoundary::Cyclic, stop);
         work.place(typical);
         work.direct();
         work.recut(QUICK_CUT);
@@ -171,7 +182,13 @@ pub fn estimate(layers: &[Profiles], core_rows: usize, cells: usize) -> u64 {
 }
 
 impl<'a> Work<'a> {
-    fn new(layers: &'a [Profiles], core_rows: usize, cells: usize, boundary: &'a CoreBoundary) -> Self {
+    fn new(
+        layers: &'a [Profiles],
+        core_rows: usize,
+        cells: usize,
+        boundary: &'a CoreBoundary,
+        stop: &'a StopToken<'a>,
+    ) -> Self {
         let mut spans = Vec::new();
         let mut stages = 0;
         for layer in layers {
@@ -179,7 +196,7 @@ impl<'a> Work<'a> {
             spans.push(Span { first: stages, tile_rows, rows: layer.rows() });
             stages += tile_rows;
         }
-        Self { layers, spans, timeline: Timeline::new(core_rows, cells, stages), boundary }
+        Self { layers, spans, timeline: Timeline::new(core_rows, cells, stages), boundary, stop }
     }
 
     /// Deals the rows of every layer to slots, with their narrowest cuts.
@@ -187,7 +204,7 @@ impl<'a> Work<'a> {
         let (core_rows, cells) = (self.timeline.core_rows(), self.timeline.cells());
         let signed = |layer: &Profiles| {
             let signatures = Signatures::new(layer, cells.min(64));
-            let path = Path::new(&signatures, layer.rows(), (4 * layer.cols()).clamp(256, 8192));
+            let path = Path::new(&signatures, layer.rows(), (4 * layer.cols()).clamp(256, 8192), self.stop);
             (signatures, path)
         };
         let signed: Vec<(Signatures, Path)> = self.layers.par_iter().with_max_len(1).map(signed).collect();
@@ -225,7 +242,7 @@ impl<'a> Work<'a> {
     fn recut(&mut self, most_states: usize) {
         let cells = self.timeline.cells();
         self.timeline.lines().par_iter_mut().for_each(|line| {
-            let (mut cut, mut sorted) = (Cut::default(), Vec::new());
+            let (mut cut, mut sorted, mut meter) = (Cut::default(), Vec::new(), self.stop.meter());
             for (layer, span) in self.layers.iter().zip(&self.spans) {
                 let steps = layer.steps(cells);
                 if !layer.is_relaxed() && steps * cells == layer.cols() {
@@ -233,6 +250,9 @@ impl<'a> Work<'a> {
                     continue;
                 }
                 for stage in span.first..span.first + span.tile_rows {
+                    if !meter.work(cut_operations(layer, cells)) {
+                        return;
+                    }
                     let row = line.row(stage);
                     if row != EMPTY {
                         layer.sorted_levels(row as usize, &mut sorted);
