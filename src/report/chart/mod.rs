@@ -1,4 +1,4 @@
-//! The report's pictures, as SVG: one function each, from a [`Report`](super::Report) to a [`Picture`].
+//! The report's pictures, as SVG: one function each, from a [`Report`](super::Report) to a [`Picture`](crate::show::svg::Picture).
 //!
 //! ```text
 //! layers.rs  which layers a picture shows when there are very many
