@@ -95,6 +95,11 @@ impl CoreRowTimeline {
         }
     }
 
+    /// Puts output rows into the slots from a stage on, one after the other, with nothing to visit yet.
+    pub fn set_rows(&mut self, first: usize, rows: &[u32]) {
+        self.row[first..first + rows.len()].copy_from_slice(rows);
+    }
+
     /// Puts an output row and its chunks into a slot. The frontiers are stale until refreshed.
     pub fn set(&mut self, stage: usize, row: u32, chunks: Chunks<'_>) {
         let range = stage * self.stride..stage * self.stride + self.cells;

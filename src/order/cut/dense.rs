@@ -33,7 +33,7 @@ impl DenseCut {
         let width = (cells * steps).checked_sub(n)? + 1;
         self.best.clear();
         self.best.resize((cells + 1) * width, NEVER);
-        self.choice.clear();
+        // Read only where `best` was set, and then set with it.
         self.choice.resize((cells + 1) * width, 0);
         self.run_end.clear();
         self.run_end.resize(n, n as u32);
@@ -43,39 +43,43 @@ impl DenseCut {
         self.best[0] = 0;
         for cell in 0..cells {
             let idle = cost.idle(cell);
-            for spent in 0..width {
-                let here = self.best[cell * width + spent];
+            let (before, after) = self.best[cell * width..(cell + 2) * width].split_at_mut(width);
+            let choice = &mut self.choice[(cell + 1) * width..(cell + 2) * width];
+            let mut offer = |to: usize, cost: i32, len: usize| {
+                if after[to] > cost {
+                    after[to] = cost;
+                    choice[to] = len as u32;
+                }
+            };
+            for (spent, &here) in before.iter().enumerate() {
                 if here == NEVER {
                     continue;
                 }
                 // More places spent than lie behind us cannot be: the cost is NEVER there.
                 let from = cell * steps - spent;
-                let mut reach = |len: usize, cost: i32| {
-                    let to = (cell + 1) * width + spent + steps - len;
-                    if self.best[to] > here + cost {
-                        self.best[to] = here + cost;
-                        self.choice[to] = len as u32;
-                    }
-                };
-                if spent + steps < width {
-                    reach(0, idle);
+                // Idle places spent when this cell serves nothing.
+                let most = spent + steps;
+                if most < width {
+                    offer(most, here + idle, 0);
                 }
-                let shortest = steps.saturating_sub(width - 1 - spent).max(1);
+                let shortest = (most + 1).saturating_sub(width).max(1);
                 let full = steps.min(n.saturating_sub(from));
                 if full < shortest {
                     continue;
                 }
-                let mut end = self.run_end[from] as usize;
-                loop {
-                    let len = end.min(from + full) - from;
+                let (row, run_end) = (&sorted[from..from + full], &self.run_end[from..from + full]);
+                let mut len = run_end[0] as usize - from;
+                while len < full {
                     if len >= shortest {
-                        let Some(cost) = cost.visit(cell, sorted[from], sorted[from + len - 1]) else { break };
-                        reach(len, cost);
+                        let Some(cost) = cost.visit(cell, row[0], row[len - 1]) else { break };
+                        offer(most - len, here + cost, len);
                     }
-                    if len == full {
-                        break;
-                    }
-                    end = self.run_end[end] as usize;
+                    len = run_end[len] as usize - from;
+                }
+                if len >= full
+                    && let Some(cost) = cost.visit(cell, row[0], row[full - 1])
+                {
+                    offer(most - full, here + cost, full);
                 }
             }
         }

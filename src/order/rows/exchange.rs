@@ -3,6 +3,8 @@
 //! Threshold-style annealing on the exact cost: two rows of a layer trade places when that saves writes, or, early on,
 //! when it costs few. The acceptance is integer arithmetic on random bits, so that every machine makes the same plan.
 
+use std::ops::Range;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
@@ -20,6 +22,21 @@ pub struct Span {
     pub tile_rows: usize,
     /// Number of its rows.
     pub rows: usize,
+}
+
+impl Span {
+    /// Its stages.
+    #[must_use]
+    pub fn stages(&self) -> Range<usize> {
+        self.first..self.first + self.tile_rows
+    }
+}
+
+/// Exchanges tried for each sorted row of so many weights, at least: a few nanoseconds a weight for long rows. Short rows, which have
+/// nothing but their order to gain from, want a few all the same.
+#[must_use]
+pub fn tries_per_row(cols: usize) -> usize {
+    (cols / 16).clamp(24, 48)
 }
 
 /// Tries about `budget` exchanges within each layer. `seed` decides which.
@@ -70,7 +87,7 @@ struct LayerSearch {
 
 impl LayerSearch {
     fn new(timeline: &Timeline, span: &Span, seed: u64, layer: u64) -> Self {
-        let part = timeline.part(span.first..span.first + span.tile_rows);
+        let part = timeline.part(span.stages());
         let mut place = vec![(0, 0); span.rows];
         for stage in 0..span.tile_rows {
             for core_row in 0..part.core_rows() {

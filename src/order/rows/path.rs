@@ -3,6 +3,7 @@
 //! Consecutive rows on one core row should have similar quantiles, or their cells must move between them. The rows of a
 //! layer are put on a short path through their quantile vectors; the path is cut into chains, one for each core row.
 
+use super::profile::Profiles;
 use crate::simd::simd;
 
 /// The quantile vectors of a layer's rows, as bytes: distances are then a handful of instructions.
@@ -15,7 +16,7 @@ pub struct Signatures {
 impl Signatures {
     /// Takes `width` quantiles of each row.
     #[must_use]
-    pub fn new(profiles: &super::profile::Profiles, width: usize) -> Self {
+    pub fn new(profiles: &Profiles, width: usize) -> Self {
         Self::of_levels(width, profiles.rows(), profiles.top(), |row, out| profiles.quantiles(row, width, out))
     }
 
@@ -69,6 +70,14 @@ pub struct Path {
 const NEAR: usize = 8;
 
 impl Path {
+    /// The path through the rows of a layer on core rows of so many cells, with the vectors that it was made from.
+    #[must_use]
+    pub fn of(layer: &Profiles, cells: usize) -> (Signatures, Self) {
+        let signatures = Signatures::new(layer, cells.min(64));
+        let path = Self::new(&signatures, layer.rows(), (4 * layer.cols()).clamp(256, 8192));
+        (signatures, path)
+    }
+
     /// Nearest neighbour from row to row. Rows are first sorted by the sum of their quantiles and cut into blocks of at most
     /// `block` rows, so that the time is O(rows * block * width) for a layer of any size.
     #[must_use]

@@ -8,14 +8,18 @@
 //! 3. Every row is cut for the cells of its core row, exactly, between what lies before and after it ([`crate::order::cut::ranges`]).
 //! 4. Each cell's directions are chosen exactly ([`crate::order::chain::directions`]).
 
+use rayon::prelude::*;
+
 use crate::geometry::{CellRange, EMPTY};
 use crate::order::chain::boundary::CoreBoundary;
-use crate::order::chain::directions::{Arrangement, choose_directions};
-use crate::order::chain::timeline::{Chunks, Timeline};
-use crate::order::cut::costs::{FrontierCost, RangeCost};
-use crate::order::cut::ranges::Shape;
-use crate::order::rows::exchange::{Span, improve};
-use crate::order::rows::path::{Path, Signatures, deal};
+use crate::order::chain::directions::Arrangement;
+use crate::order::chain::timeline::{Chunks, CoreRowTimeline};
+use crate::order::cut::Cut;
+use crate::order::cut::costs::{CellCost, FrontierCost, RangeCost};
+use crate::order::cut::ranges::{Shape, Share};
+use crate::order::rows::exchange::{Span, tries_per_row};
+use crate::order::rows::path::Path;
+use crate::order::rows::placement::{Placed, Placement};
 use crate::order::rows::profile::Profiles;
 
 /// Rounds of cutting again.
@@ -73,7 +77,7 @@ struct ActiveRows {
 }
 
 impl ActiveRows {
-    /// The active that takes the fewest steps in all: every core row needs some steps for the worst of the layer's rows, and a slow one can slow down all.
+    /// Those that take the fewest steps in all: every core row needs some steps for the worst of the layer's rows, and a slow one slows down all.
     fn choose(layer: &Profiles, faulty: &FaultyRows) -> Option<Self> {
         let mut needs: Vec<(usize, usize)> = Vec::new();
         let rows: Vec<Vec<(i16, u32)>> = (0..layer.rows()).map(|row| runs_of(layer, row)).collect();
@@ -172,152 +176,94 @@ pub fn arrange(
     for (index, layer) in layers.iter().enumerate() {
         active_rows.push(ActiveRows::choose(layer, faulty).ok_or(index)?);
     }
-    let mut first_stage = vec![0];
-    let mut spans = Vec::new();
-    for (layer, active) in layers.iter().zip(&active_rows) {
-        let (first, tile_rows) = (first_stage[spans.len()], layer.rows().div_ceil(active.rows.len()));
-        spans.push(Span { first, tile_rows, rows: layer.rows() });
-        first_stage.push(first + tile_rows);
-    }
-    let stages = first_stage[layers.len()];
-    let mut work =
-        Work { layers, faulty, timeline: Timeline::new(all_rows, faulty.cells, stages), spans, steps: Vec::new() };
-    let paths = work.place(&active_rows);
-    choose_directions(&mut work.timeline, boundary);
-    let budgets: Vec<usize> =
-        layers
-            .iter()
-            .map(|l| {
-                if l.rows() < 2 {
-                    0
-                } else {
-                    l.rows() * crate::order::families::sorted_rows::quantile::tries_per_row(l)
-                }
-            })
-            .collect();
-    improve(&mut work.timeline, &work.spans, &paths, &budgets, seed);
-    work.choose_steps(more_steps);
-    work.cut_all();
-    let mut directions = choose_directions(&mut work.timeline, boundary);
+    let paths = layers.par_iter().with_max_len(1).map(|layer| Path::of(layer, faulty.cells)).collect();
+    let mut placement = Placement::deal(paths, |layer| &active_rows[layer].rows, [all_rows, faulty.cells], boundary);
+    // The search begins with the cuts of intact core rows.
+    placement.cut(|(cut, sorted): &mut (Cut, Vec<i16>), line, at| {
+        layers[at.layer].sorted_levels(at.row as usize, sorted);
+        cut.narrowest(sorted, faulty.cells, active_rows[at.layer].steps);
+        line.set(at.stage, at.row, cut.chunks());
+    });
+    placement.direct();
+    placement.improve(|layer| layers[layer].rows() * tries_per_row(layers[layer].cols()), seed);
+    let slots = SlotSteps::choose(layers, faulty, &placement, more_steps);
+    placement.cut(|(): &mut (), line, at| slots.cut(line, at));
     for _ in 0..RECUTS {
-        work.recut();
-        directions = choose_directions(&mut work.timeline, boundary);
+        placement.direct();
+        placement.recut(|_| true, |(): &mut (), line, at| slots.recut(line, at));
     }
-    let forced = work.forced();
-    let Work { timeline, steps, .. } = work;
+    let forced = slots.forced(placement.spans());
+    let first_stage = placement.spans().iter().map(|span| span.first).chain([placement.timeline().stages()]).collect();
+    let SlotSteps { steps, .. } = slots;
     let cores = all_rows / faulty.core_rows;
-    let arrangement = Arrangement { timeline, rising: directions.0, writes: directions.1 };
-    Ok(FaultyArrangement { arrangement, first_stage, steps, cores, forced })
+    Ok(FaultyArrangement { arrangement: placement.finish(), first_stage, steps, cores, forced })
 }
 
-struct Work<'a> {
+/// The steps that each core takes for each tile row.
+struct SlotSteps<'a> {
     layers: &'a [Profiles],
     faulty: &'a FaultyRows,
-    timeline: Timeline,
-    spans: Vec<Span>,
-    /// By stage and core, once they are chosen.
+    /// By stage and core.
     steps: Vec<usize>,
 }
 
-impl Work<'_> {
+impl<'a> SlotSteps<'a> {
+    /// As few steps for each tile row of each core as its rows need, and so many more.
+    fn choose(layers: &'a [Profiles], faulty: &'a FaultyRows, placement: &Placement<'_>, more: usize) -> Self {
+        let mut found = Self { layers, faulty, steps: Vec::new() };
+        for (layer, span) in layers.iter().zip(placement.spans()) {
+            for stage in span.stages() {
+                for core in 0..found.cores() {
+                    let core_rows = core * faulty.core_rows..(core + 1) * faulty.core_rows;
+                    let needs = core_rows.filter_map(|core_row| {
+                        let row = placement.timeline().row(stage, core_row);
+                        (row != EMPTY).then(|| faulty.rows[core_row].all.need(&runs_of(layer, row as usize)))?
+                    });
+                    found.steps.push(needs.max().map_or(0, |steps| steps + more));
+                }
+            }
+        }
+        found
+    }
+
     fn cores(&self) -> usize {
         self.faulty.rows.len() / self.faulty.core_rows
     }
 
-    /// Deals the rows of every layer to its active, with the cuts of intact core rows: where the search begins.
-    fn place(&mut self, active_rows: &[ActiveRows]) -> Vec<Path> {
-        let cells = self.faulty.cells;
-        let mut ends: Vec<Option<Vec<u8>>> = vec![None; self.faulty.rows.len()];
-        let (mut cut, mut sorted) = (crate::order::cut::Cut::default(), Vec::new());
-        let mut paths = Vec::new();
-        for ((layer, span), active) in self.layers.iter().zip(&self.spans).zip(active_rows) {
-            let signatures = Signatures::new(layer, cells.min(64));
-            let path = Path::new(&signatures, layer.rows(), (4 * layer.cols()).clamp(256, 8192));
-            let mut own_ends: Vec<_> = active.rows.iter().map(|&row| ends[row].take()).collect();
-            let chains = deal(&path, &signatures, active.rows.len(), &mut own_ends);
-            for ((&core_row, chain), end) in active.rows.iter().zip(&chains).zip(own_ends) {
-                ends[core_row] = end;
-                for (t, &row) in chain.iter().enumerate() {
-                    layer.sorted_levels(row as usize, &mut sorted);
-                    cut.narrowest(&sorted, cells, active.steps);
-                    self.timeline.set(span.first + t, core_row, row, cut.chunks());
-                }
-            }
-            paths.push(path);
-        }
-        paths
+    /// Cuts a row between what now lies before and after it.
+    fn recut(&self, line: &mut CoreRowTimeline, at: Placed) {
+        let shares = self.shares(at, &FrontierCost { past: line.past(at.stage), future: line.future(at.stage) });
+        self.set(line, at, shares);
     }
 
-    /// As few steps for each tile row of each core as its rows need, and so many more.
-    fn choose_steps(&mut self, more: usize) {
-        for (layer, span) in self.layers.iter().zip(&self.spans) {
-            for stage in span.first..span.first + span.tile_rows {
-                for core in 0..self.cores() {
-                    let core_rows = core * self.faulty.core_rows..(core + 1) * self.faulty.core_rows;
-                    let needs = core_rows.filter_map(|core_row| {
-                        let row = self.timeline.row(stage, core_row);
-                        (row != EMPTY).then(|| self.faulty.rows[core_row].all.need(&runs_of(layer, row as usize)))?
-                    });
-                    self.steps.push(needs.max().map_or(0, |steps| steps + more));
-                }
-            }
-        }
+    /// Cuts a row for the cells that it has.
+    fn cut(&self, line: &mut CoreRowTimeline, at: Placed) {
+        self.set(line, at, self.shares(at, &RangeCost));
     }
 
-    /// Every row's first cut for the cells that it has.
-    fn cut_all(&mut self) {
-        for core_row in 0..self.faulty.rows.len() {
-            for index in 0..self.layers.len() {
-                let span = self.spans[index].clone();
-                for stage in span.first..span.first + span.tile_rows {
-                    self.cut(index, stage, core_row, false);
-                }
-            }
-        }
-    }
-
-    /// Cuts every row again, between what now lies before and after it.
-    fn recut(&mut self) {
-        for core_row in 0..self.faulty.rows.len() {
-            for index in 0..self.layers.len() {
-                let span = self.spans[index].clone();
-                for stage in span.first..span.first + span.tile_rows {
-                    self.cut(index, stage, core_row, true);
-                    self.timeline.lines()[core_row].refresh_past(stage, stage);
-                }
-            }
-        }
-    }
-
-    fn cut(&mut self, index: usize, stage: usize, core_row: usize, between: bool) {
-        let row = self.timeline.row(stage, core_row);
-        if row == EMPTY {
-            return;
-        }
-        let runs = runs_of(&self.layers[index], row as usize);
-        let steps = self.steps[stage * self.cores() + core_row / self.faulty.core_rows];
-        let shapes = &self.faulty.rows[core_row];
+    fn shares(&self, at: Placed, cost: &impl CellCost) -> Option<Vec<Share>> {
+        let runs = runs_of(&self.layers[at.layer], at.row as usize);
+        let steps = self.steps[at.stage * self.cores() + self.faulty.core_of(at.core_row)];
+        let shapes = &self.faulty.rows[at.core_row];
         // Weak cells rest where the others suffice.
         let shape = if shapes.strong.fits(&runs, steps) { &shapes.strong } else { &shapes.all };
-        let shares = if between {
-            let (past, future) = (self.timeline.past(stage, core_row), self.timeline.future(stage, core_row));
-            shape.cut(&runs, steps, &FrontierCost { past, future })
-        } else {
-            shape.cut(&runs, steps, &RangeCost)
-        };
+        shape.cut(&runs, steps, cost)
+    }
+
+    fn set(&self, line: &mut CoreRowTimeline, at: Placed, shares: Option<Vec<Share>>) {
         let cells = self.faulty.cells;
         let (mut lo, mut hi, mut len) = (vec![0; cells], vec![0; cells], vec![0; cells]);
         // A row that fits has a cut: low chunks to cells that hold low levels, high ones to those that hold high levels.
         for share in shares.into_iter().flatten() {
             (lo[share.cell], hi[share.cell], len[share.cell]) = (share.lo, share.hi, share.len);
         }
-        self.timeline.set(stage, core_row, row, Chunks { lo: &lo, hi: &hi, len: &len });
+        line.set(at.stage, at.row, Chunks { lo: &lo, hi: &hi, len: &len });
     }
 
     /// For each layer: `max(0, ceil(above / Q) + ceil(below / Q) - C)` over its rows and gaps, with the most steps and the most cells that there are.
-    fn forced(&self) -> Vec<u64> {
+    fn forced(&self, spans: &[Span]) -> Vec<u64> {
         let cells = self.faulty.most_usable();
-        let layers = self.layers.iter().zip(&self.spans).map(|(layer, span)| {
+        let layers = self.layers.iter().zip(spans).map(|(layer, span)| {
             let steps = &self.steps[span.first * self.cores()..(span.first + span.tile_rows) * self.cores()];
             let steps = steps.iter().copied().max().unwrap_or(1).max(1);
             let rows = (0..layer.rows()).map(|row| {

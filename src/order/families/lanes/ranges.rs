@@ -11,8 +11,8 @@ use crate::order::chain::boundary::{CellBoundary, CoreBoundary};
 use crate::order::chain::directions::{Arrangement, choose_directions};
 use crate::order::chain::timeline::{Chunks, Timeline};
 use crate::order::chain::two_state::TwoStates;
-use crate::order::rows::exchange::{Span, improve};
-use crate::order::rows::path::{Path, Signatures, deal};
+use crate::order::rows::path::{Path, Signatures};
+use crate::order::rows::placement::Placement;
 
 /// What each lane of each row of a layer must visit: one interval per row and cell.
 #[derive(Clone, Debug)]
@@ -122,31 +122,18 @@ pub fn arrange_freely(
     boundary: &CoreBoundary,
     seed: u64,
 ) -> Arrangement {
-    let tile_rows = |layer: &LaneRanges| layer.rows().div_ceil(core_rows);
-    let mut timeline = Timeline::new(core_rows, cells, layers.iter().map(tile_rows).sum());
-    let signed = |layer: &LaneRanges| {
+    let path = |layer: &LaneRanges| {
         let signatures = layer.signatures(top);
         let path = Path::new(&signatures, layer.rows(), BLOCK);
         (signatures, path)
     };
-    let signed: Vec<(Signatures, Path)> = layers.par_iter().with_max_len(1).map(signed).collect();
-    let (mut spans, mut paths, mut ends) = (Vec::new(), Vec::new(), vec![None; core_rows]);
-    let mut first = 0;
-    for (layer, (signatures, path)) in layers.iter().zip(signed) {
-        for (core_row, chain) in deal(&path, &signatures, core_rows, &mut ends).iter().enumerate() {
-            for (t, &row) in chain.iter().enumerate() {
-                timeline.set(first + t, core_row, row, layer.chunks(row as usize));
-            }
-        }
-        spans.push(Span { first, tile_rows: tile_rows(layer), rows: layer.rows() });
-        paths.push(path);
-        first += tile_rows(layer);
-    }
-    choose_directions(&mut timeline, boundary);
-    let budgets: Vec<usize> = layers.iter().map(|l| if l.rows() < 2 { 0 } else { l.rows() * TRIES_PER_ROW }).collect();
-    improve(&mut timeline, &spans, &paths, &budgets, seed);
-    let (rising, writes) = choose_directions(&mut timeline, boundary);
-    Arrangement { timeline, rising, writes }
+    let all: Vec<usize> = (0..core_rows).collect();
+    let paths = layers.par_iter().with_max_len(1).map(path).collect();
+    let mut placement = Placement::deal(paths, |_| &all, [core_rows, cells], boundary);
+    placement.cut(|(): &mut (), line, at| line.set(at.stage, at.row, layers[at.layer].chunks(at.row as usize)));
+    placement.direct();
+    placement.improve(|layer| layers[layer].rows() * TRIES_PER_ROW, seed);
+    placement.finish()
 }
 
 /// What no placement of the rows goes below with reach `lane`: in every row every cell sweeps the range of its lane (docs/ordering.md,

@@ -9,27 +9,20 @@
 use rayon::prelude::*;
 
 use super::fixed;
-use crate::geometry::EMPTY;
 use crate::order::Effort;
 use crate::order::chain::boundary::CoreBoundary;
-use crate::order::chain::directions::{Arrangement, choose_directions};
-use crate::order::chain::timeline::Timeline;
+use crate::order::chain::directions::Arrangement;
 use crate::order::cut::Cut;
-use crate::order::rows::exchange::{Span, improve};
-use crate::order::rows::path::{Path, Signatures, deal};
+use crate::order::rows::exchange::tries_per_row;
+use crate::order::rows::path::Path;
+use crate::order::rows::placement::Placement;
 use crate::order::rows::profile::Profiles;
 
 /// Rounds of cutting again, before and after the search.
 const RECUTS: usize = 2;
 /// States of a cut's dynamic program up to which it is done in every round; a larger one only once, at the end.
 const QUICK_CUT: usize = 1 << 14;
-/// Exchanges tried for each row, at least: a few nanoseconds a weight for long rows. Short rows, which have nothing but their order
-/// to gain from, want a few all the same.
-pub(in crate::order::families) fn tries_per_row(layer: &Profiles) -> usize {
-    (layer.cols() / 16).clamp(24, 48)
-}
-
-/// How many times that many exchanges, for rows that are full and for rows that have idle places; and in how many parts. Between two
+/// How many times as many exchanges as [`tries_per_row`], for rows that are full and for rows that have idle places; and in how many parts. Between two
 /// parts, rows with idle places are cut again, which pays only where there are exchanges enough.
 const fn exchanges(effort: Effort) -> ([usize; 2], usize) {
     match effort {
@@ -85,38 +78,41 @@ fn arrange_from(
     effort: Effort,
     seed: u64,
 ) -> Arrangement {
-    let mut work = Work::new(layers, core_rows, cells, boundary);
-    let paths = work.place(typical);
-    work.direct();
-    let idles = |l: &Profiles| l.steps(cells) * cells > l.cols() || l.is_relaxed();
-    let has_idle_places = layers.iter().any(idles);
+    let mut placement = place(typical, layers, core_rows, cells, boundary);
+    placement.direct();
+    let has_idle_places = layers.iter().any(|layer| has_idle_places(layer, cells));
     if has_idle_places {
         for _ in 0..RECUTS {
-            work.recut(QUICK_CUT);
-            work.direct();
+            recut(&mut placement, layers, QUICK_CUT);
+            placement.direct();
         }
     }
     let (times, parts) = exchanges(effort);
     let parts = if has_idle_places { parts } else { 1 };
-    let tries = |l: &Profiles| {
-        if l.rows() < 2 { 0 } else { l.rows() * tries_per_row(l) * times[usize::from(idles(l))] / parts }
+    let tries = |layer: usize| {
+        let layer = &layers[layer];
+        let times = times[usize::from(self::has_idle_places(layer, cells))];
+        layer.rows() * tries_per_row(layer.cols()) * times / parts
     };
-    let budgets: Vec<usize> = layers.iter().map(tries).collect();
     for part in 0..parts {
         if part > 0 {
-            work.recut(QUICK_CUT);
-            work.direct();
+            recut(&mut placement, layers, QUICK_CUT);
+            placement.direct();
         }
-        improve(&mut work.timeline, &work.spans, &paths, &budgets, seed.wrapping_add(part as u64));
+        placement.improve(tries, seed.wrapping_add(part as u64));
     }
-    let mut directions = work.direct();
     if has_idle_places {
         for round in 1..=RECUTS {
-            work.recut(if round == RECUTS { usize::MAX } else { QUICK_CUT });
-            directions = work.direct();
+            placement.direct();
+            recut(&mut placement, layers, if round == RECUTS { usize::MAX } else { QUICK_CUT });
         }
     }
-    Arrangement { timeline: work.timeline, rising: directions.0, writes: directions.1 }
+    placement.finish()
+}
+
+/// Whether rows of a layer leave places idle.
+fn has_idle_places(layer: &Profiles, cells: usize) -> bool {
+    layer.is_relaxed() || layer.steps(cells) * cells > layer.cols()
 }
 
 /// The levels that the cells of a core row would hold if every row of these layers were spread over them evenly: where rows with many
@@ -149,107 +145,62 @@ fn typical_levels(layers: &[Profiles], cells: usize) -> Vec<i16> {
     (0..cells).map(quantile).collect()
 }
 
-struct Work<'a> {
-    layers: &'a [Profiles],
-    spans: Vec<Span>,
-    timeline: Timeline,
-    boundary: &'a CoreBoundary,
-}
-
 /// About how many writes an inference of relaxed layers takes, without the search: to compare numbers of steps.
 #[must_use]
 pub fn estimate(layers: &[Profiles], core_rows: usize, cells: usize) -> u64 {
     let begin = |typical: &[i16]| {
-        let mut work = Work::new(layers, core_rows, cells, &CoreBoundary::Cyclic);
-        work.place(typical);
-        work.direct();
-        work.recut(QUICK_CUT);
-        work.direct().1
+        let mut placement = place(typical, layers, core_rows, cells, &CoreBoundary::Cyclic);
+        placement.direct();
+        recut(&mut placement, layers, QUICK_CUT);
+        placement.direct()
     };
     let first = begin(&typical_levels(layers, cells));
     fixed::levels(layers, core_rows, cells).map_or(first, |levels| first.min(begin(&levels)))
 }
 
-impl<'a> Work<'a> {
-    fn new(layers: &'a [Profiles], core_rows: usize, cells: usize, boundary: &'a CoreBoundary) -> Self {
-        let mut spans = Vec::new();
-        let mut stages = 0;
-        for layer in layers {
-            let tile_rows = layer.rows().div_ceil(core_rows);
-            spans.push(Span { first: stages, tile_rows, rows: layer.rows() });
-            stages += tile_rows;
+/// Deals the rows of every layer to slots, with their narrowest cuts; `typical`: where cells begin, if that is known.
+fn place<'a>(
+    typical: &[i16],
+    layers: &[Profiles],
+    core_rows: usize,
+    cells: usize,
+    boundary: &'a CoreBoundary,
+) -> Placement<'a> {
+    let paths = layers.par_iter().with_max_len(1).map(|layer| Path::of(layer, cells)).collect();
+    let all: Vec<usize> = (0..core_rows).collect();
+    let mut placement = Placement::deal(paths, |_| &all, [core_rows, cells], boundary);
+    if !typical.is_empty() {
+        placement.suppose(typical);
+    }
+    placement.cut(|(cut, sorted): &mut (Cut, Vec<i16>), line, at| {
+        let layer = &layers[at.layer];
+        let steps = layer.steps(cells);
+        layer.sorted_levels(at.row as usize, sorted);
+        if layer.is_relaxed() {
+            cut.cheapest_sparse(sorted, layer.top(), steps, [line.past(0); 2], cells);
+        } else {
+            cut.narrowest(sorted, cells, steps);
         }
-        Self { layers, spans, timeline: Timeline::new(core_rows, cells, stages), boundary }
-    }
+        line.set(at.stage, at.row, cut.chunks());
+    });
+    placement
+}
 
-    /// Deals the rows of every layer to slots, with their narrowest cuts.
-    fn place(&mut self, typical: &[i16]) -> Vec<Path> {
-        let (core_rows, cells) = (self.timeline.core_rows(), self.timeline.cells());
-        let signed = |layer: &Profiles| {
-            let signatures = Signatures::new(layer, cells.min(64));
-            let path = Path::new(&signatures, layer.rows(), (4 * layer.cols()).clamp(256, 8192));
-            (signatures, path)
-        };
-        let signed: Vec<(Signatures, Path)> = self.layers.par_iter().with_max_len(1).map(signed).collect();
-        let mut ends = vec![None; core_rows];
-        let dealt: Vec<Vec<Vec<u32>>> =
-            signed.iter().map(|(signatures, path)| deal(path, signatures, core_rows, &mut ends)).collect();
-        self.timeline.lines().par_iter_mut().enumerate().for_each(|(core_row, line)| {
-            let (mut cut, mut sorted) = (Cut::default(), Vec::new());
-            if !typical.is_empty() {
-                line.set_boundary(typical, typical);
-            }
-            for ((layer, span), chains) in self.layers.iter().zip(&self.spans).zip(&dealt) {
-                for (t, &row) in chains[core_row].iter().enumerate() {
-                    layer.sorted_levels(row as usize, &mut sorted);
-                    let steps = layer.steps(cells);
-                    if layer.is_relaxed() {
-                        let boundary = line.past(0);
-                        cut.cheapest_sparse(&sorted, layer.top(), steps, [boundary; 2], cells);
-                    } else {
-                        cut.narrowest(&sorted, cells, steps);
-                    }
-                    line.set(span.first + t, row, cut.chunks());
-                }
-            }
-        });
-        signed.into_iter().map(|(_, path)| path).collect()
-    }
-
-    fn direct(&mut self) -> (Vec<bool>, u64) {
-        choose_directions(&mut self.timeline, self.boundary)
-    }
-
-    /// Cuts every row that has idle places again, each at its cheapest between what now lies before and after it.
-    /// Rows whose dynamic program has more than `most_states` states stay as they are.
-    fn recut(&mut self, most_states: usize) {
-        let cells = self.timeline.cells();
-        self.timeline.lines().par_iter_mut().for_each(|line| {
-            let (mut cut, mut sorted) = (Cut::default(), Vec::new());
-            for (layer, span) in self.layers.iter().zip(&self.spans) {
-                let steps = layer.steps(cells);
-                if !layer.is_relaxed() && steps * cells == layer.cols() {
-                    line.refresh_past(span.first, span.first + span.tile_rows - 1);
-                    continue;
-                }
-                for stage in span.first..span.first + span.tile_rows {
-                    let row = line.row(stage);
-                    if row != EMPTY {
-                        layer.sorted_levels(row as usize, &mut sorted);
-                        let between = [line.past(stage), line.future(stage)];
-                        let cuts = if layer.is_relaxed() {
-                            cut.cheapest_sparse(&sorted, layer.top(), steps, between, cells);
-                            true
-                        } else {
-                            cut.cheapest(&sorted, layer.top(), steps, between, cells, most_states)
-                        };
-                        if cuts {
-                            line.set(stage, row, cut.chunks());
-                        }
-                    }
-                    line.refresh_past(stage, stage);
-                }
-            }
-        });
-    }
+/// Cuts every row that has idle places again, each at its cheapest between what now lies before and after it.
+/// Rows whose dynamic program has more than `most_states` states stay as they are.
+fn recut(placement: &mut Placement<'_>, layers: &[Profiles], most_states: usize) {
+    let cells = placement.timeline().cells();
+    let choice = |layer: usize| has_idle_places(&layers[layer], cells);
+    placement.recut(choice, |(cut, sorted): &mut (Cut, Vec<i16>), line, at| {
+        let layer = &layers[at.layer];
+        let steps = layer.steps(cells);
+        layer.sorted_levels(at.row as usize, sorted);
+        let between = [line.past(at.stage), line.future(at.stage)];
+        if layer.is_relaxed() {
+            cut.cheapest_sparse(sorted, layer.top(), steps, between, cells);
+        } else if !cut.cheapest(sorted, layer.top(), steps, between, cells, most_states) {
+            return;
+        }
+        line.set(at.stage, at.row, cut.chunks());
+    });
 }
