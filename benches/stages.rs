@@ -6,6 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use elight::level::{DeviceProfile, LevelMatrix, Quantizer, Reparam, ScaleMode};
+use elight::observer::StopToken;
 use elight::order::Effort;
 use elight::order::chain::boundary::CoreBoundary;
 use elight::order::chain::directions::Arrangement;
@@ -51,7 +52,15 @@ fn layer() -> Layer {
     let weights = weights();
     let levels = Quantizer::new(&device, Reparam::None, ScaleMode::Layer).quantize(ROWS, COLS, &weights);
     let profiles = vec![Profiles::of(&levels.levels, ROWS, COLS, device.top_level())];
-    let arrangement = quantile::arrange(&profiles, CORE.rows, CORE.cols, &CoreBoundary::Cyclic, Effort::Good, 1);
+    let arrangement = quantile::arrange(
+        &profiles,
+        CORE.rows,
+        CORE.cols,
+        &CoreBoundary::Cyclic,
+        Effort::Good,
+        1,
+        &StopToken::new(&Unobserved),
+    );
     let format = ScheduleSpec::format(CORE.cols as u16, device.bits, 1, wire::Reach::Row);
     Layer { device, weights, levels, profiles, arrangement, format }
 }
@@ -132,7 +141,16 @@ fn stages(c: &mut Criterion) {
     });
     group.bench_function("order", |b| {
         b.iter(|| {
-            quantile::arrange(&layer.profiles, CORE.rows, CORE.cols, &CoreBoundary::Cyclic, Effort::Good, 1).writes
+            quantile::arrange(
+                &layer.profiles,
+                CORE.rows,
+                CORE.cols,
+                &CoreBoundary::Cyclic,
+                Effort::Good,
+                1,
+                &StopToken::new(&Unobserved),
+            )
+            .writes
         });
     });
     group.bench_function("program and tally", |b| {

@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
+use elight::observer::{StopToken, Unobserved};
 use elight::order::Effort;
 use elight::order::bundles::lane::Lane;
 use elight::order::chain::boundary::Boundary;
@@ -42,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let columns = [Nodes::of(&rows, nodes, 15)];
         let begun = Instant::now();
         let before = seconds(begun);
-        let plan = Lane::new(&columns, &Boundary::Cyclic).solve(effort, problem as u64);
+        let plan = Lane::new(&columns, &Boundary::Cyclic).solve(effort, problem as u64, &StopToken::new(&Unobserved));
         let took = seconds(begun) - before;
         let matrix: Vec<Vec<i32>> =
             (0..nodes).map(|i| (0..nodes).map(|j| columns[0].distance(i, j)).collect()).collect();

@@ -71,6 +71,15 @@ pub fn parse<C: CommandFactory + FromArgMatches>() -> C {
     C::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
+/// A time that has passed, as an option's value.
+///
+/// # Errors
+/// What is no number of 0 or above.
+pub fn seconds(text: &str) -> Result<f64, String> {
+    let wrong = || "expected seconds, 0 or above".to_owned();
+    text.parse().ok().filter(|t: &f64| t.is_finite() && *t >= 0.0).ok_or_else(wrong)
+}
+
 /// What stdout is: `COLUMNS` wins over the terminal's own width; a pipe has lines of any length. Colours by the terminal, `NO_COLOR` and
 /// `CLICOLOR_FORCE`.
 #[must_use]

@@ -12,6 +12,8 @@ pub mod geometry;
 
 pub mod observer;
 
+pub mod seeds;
+
 pub mod weights;
 
 pub mod level;
@@ -31,6 +33,8 @@ pub mod core_state;
 pub mod faults;
 
 pub mod replay;
+
+pub mod cells;
 
 pub mod link;
 

@@ -46,6 +46,17 @@ pub enum ReplayError {
     Interrupted,
 }
 
+impl ReplayError {
+    /// The same with the schedule called as `name` says.
+    #[must_use]
+    pub fn of(self, name: impl Fn(&Path) -> PathBuf) -> Self {
+        match self {
+            Self::Read { path, source } => Self::Read { path: name(&path), source },
+            other => other,
+        }
+    }
+}
+
 /// What the core of a replay does not do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ReplayFault {

@@ -116,6 +116,7 @@ impl Planned {
     ) -> Result<Self, PlanError> {
         let failed = |source| PlanError::Output { path: folder.to_owned(), source };
         let place = tempfile::Builder::new().prefix(".plan-").tempdir_in(folder).map_err(failed)?;
+        observer.writing_to(place.path());
         let outcome = plan::plan(network, options, &place.path().join("plan.elight"), &[], observer)?;
         let read = |core: &CoreOutcome| std::fs::read(&core.path).map_err(failed);
         let schedules = outcome.cores.iter().map(read).collect::<Result<Vec<_>, _>>()?;

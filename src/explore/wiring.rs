@@ -54,6 +54,7 @@ impl OtherWiring {
         let folder = std::env::temp_dir();
         let failed = |source| PlanError::Output { path: folder.clone(), source };
         let place = tempfile::Builder::new().prefix("elight-").tempdir_in(&folder).map_err(failed)?;
+        observer.writing_to(place.path());
         let outcome = plan::plan(network, &options, &place.path().join("plan.elight"), &[], observer)?;
         self.writes = Some(outcome.optimal.costs.per_inference.writes);
         self.natural_writes = Some(outcome.natural.costs.per_inference.writes);

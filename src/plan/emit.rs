@@ -12,6 +12,7 @@ use super::options::PlanOptions;
 use super::segment::Segment;
 use crate::geometry::Reach;
 use crate::level::{LevelMatrix, Scales};
+use crate::observer::StopToken;
 use crate::order::Order;
 use crate::order::cost::tally::{RowTally, Totals};
 use crate::order::slots::program::Program;
@@ -89,13 +90,14 @@ impl<'a> Emitter<'a> {
         &self.counters[Order::Optimal as usize]
     }
 
-    /// Counts a layer in all orders, and writes the chosen one's frames.
+    /// Counts a layer in all orders, and writes the chosen one's frames; some of them, after a stop.
     pub fn layer<W: Write>(
         &mut self,
         layer: usize,
         levels: &LevelMatrix,
         segment: &Segment,
         writers: &mut [ScheduleWriter<W>],
+        stop: &StopToken<'_>,
     ) -> io::Result<()> {
         let (info, cores) = (&self.network.layers()[layer], writers.len());
         let order = |order| OrderSlots::new(segment.slots(order), segment.index(layer), cores);
@@ -114,6 +116,9 @@ impl<'a> Emitter<'a> {
         // A few stages at a time: their records are written before the next are made.
         let batch = (BATCH_WEIGHTS / (self.options.all_rows() * levels.cols)).max(1);
         for first in (0..work.stages()).step_by(batch) {
+            if !stop.go_on() {
+                return Ok(());
+            }
             let some = first..(first + batch).min(work.stages());
             let [natural, sorted, optimal] = self.counters.each_mut().map(Counters::rows);
             let rows = natural.into_par_iter().zip(sorted).zip(optimal).enumerate();

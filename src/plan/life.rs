@@ -7,7 +7,8 @@ use super::condition::{Condition, core_path};
 use super::error::PlanError;
 use super::options::PlanOptions;
 use super::outcome::Outcome;
-use super::pipeline::plan;
+use super::output::Drafts;
+use super::pipeline::draft;
 use super::rotation::{self, Rotation};
 use crate::core_state::CoreState;
 use crate::geometry::Reach;
@@ -32,6 +33,8 @@ pub struct LifePlan {
     pub outcome: Outcome,
     /// All plans of a rotation, in the order in which they run; none where the plan sits where it was arranged.
     pub rotation: Vec<RotatedPlan>,
+    /// The schedules, not under their names yet.
+    pub drafts: Drafts,
 }
 
 /// One plan of a rotation.
@@ -69,7 +72,7 @@ pub fn rotation_path(output: &Path, number: usize, count: usize) -> PathBuf {
 /// rotation but the first starts from what the one before it has left.
 ///
 /// # Errors
-/// Those of [`plan`], among them those of options with which a plan cannot be rotated.
+/// Those of [`plan`](super::plan), among them those of options with which a plan cannot be rotated.
 pub fn plan_for_life(
     network: &Network,
     options: &PlanOptions,
@@ -80,10 +83,11 @@ pub fn plan_for_life(
 ) -> Result<LifePlan, PlanError> {
     let spares = wear.budget.is_some() && options.condition.from.is_none() && may_rotate(options);
     if wear.count == 1 && !spares {
-        return Ok(LifePlan { outcome: plan(network, options, output, stimuli, observer)?, rotation: Vec::new() });
+        let (outcome, drafts) = draft(network, options, output, stimuli, observer)?;
+        return Ok(LifePlan { outcome, rotation: Vec::new(), drafts });
     }
-    let rotation = plan_rotation(network, options, wear, output, stimuli, observer)?;
-    Ok(LifePlan { outcome: rotation[0].outcome.clone(), rotation })
+    let (rotation, drafts) = plan_rotation(network, options, wear, output, stimuli, observer)?;
+    Ok(LifePlan { outcome: rotation[0].outcome.clone(), rotation, drafts })
 }
 
 fn plan_rotation(
@@ -93,7 +97,7 @@ fn plan_rotation(
     output: &Path,
     stimuli: &[Stimulus],
     observer: &dyn Observer,
-) -> Result<Vec<RotatedPlan>, PlanError> {
+) -> Result<(Vec<RotatedPlan>, Drafts), PlanError> {
     let (cores, count) = (options.condition.cores, wear.count);
     let rotated = |rotation: Rotation, from: Option<Vec<CoreState>>| PlanOptions {
         condition: Condition { rotation: Some(rotation), from, ..options.condition.clone() },
@@ -101,7 +105,7 @@ fn plan_rotation(
     };
     let paths: Vec<PathBuf> = (0..count).map(|number| rotation_path(output, number, count)).collect();
     let first = rotated(Rotation::default(), options.condition.from.clone());
-    let unrotated = plan(network, &first, &paths[0], stimuli, observer)?;
+    let (unrotated, mut drafts) = draft(network, &first, &paths[0], stimuli, observer)?;
     let worn = |pairs: &[PairWear]| pairs.iter().map(|pair| pair.worn(&options.device.cost)).collect::<Vec<_>>();
     let own = worn(&unrotated.optimal.per_inference_wear);
     let even = vec![[1.0; 2]; own.len()];
@@ -112,7 +116,8 @@ fn plan_rotation(
         let from = match number.checked_sub(1) {
             None => first.condition.from.clone(),
             Some(before) => {
-                let state = (0..cores).map(|core| CoreState::read(&core_path(&paths[before], core, cores)));
+                let state =
+                    (0..cores).map(|core| CoreState::read(drafts.place(&core_path(&paths[before], core, cores))));
                 Some(state.collect::<Result<Vec<_>, _>>()?)
             }
         };
@@ -120,7 +125,9 @@ fn plan_rotation(
         let outcome = if number == 0 && rotation == Rotation::default() {
             unrotated.clone()
         } else {
-            plan(network, &options, path, stimuli, observer)?
+            let (outcome, own) = draft(network, &options, path, stimuli, observer)?;
+            drafts.append(own);
+            outcome
         };
         let wear = [worn(&outcome.optimal.per_inference_wear), worn(&outcome.optimal.first_load_wear)];
         let first_writes = outcome.optimal.costs.first_load.writes;
@@ -129,17 +136,17 @@ fn plan_rotation(
     // Round and round: the first one follows the last one, too.
     let (mut wear, mut writes) = (Vec::with_capacity(own.len()), 0);
     for core in 0..cores {
-        let state = CoreState::read(&core_path(&paths[count - 1], core, cores))?;
+        let state = CoreState::read(drafts.place(&core_path(&paths[count - 1], core, cores)))?;
         let ram = all[0].outcome.decoder_ram_bytes as usize;
         let schedule = core_path(&paths[0], core, cores);
-        let pairs =
-            replay::wear(&schedule, network, options.core, options.fanout, &options.device, state.levels(), ram)?;
+        let place = drafts.place(&schedule);
+        let pairs = replay::wear(place, network, options.core, options.fanout, &options.device, state.levels(), ram)?;
         writes += pairs.iter().map(|pair| pair.up[0] + pair.up[1] + pair.down[0] + pair.down[1]).sum::<u64>();
         wear.extend(worn(&pairs));
     }
     all[0].wear[1] = wear;
     all[0].first_writes = writes;
-    Ok(all)
+    Ok((all, drafts))
 }
 
 /// What cells bear over their life.

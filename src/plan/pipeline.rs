@@ -11,10 +11,10 @@ use super::error::PlanError;
 use super::layers::Layers;
 use super::options::PlanOptions;
 use super::outcome::{CoreOutcome, FaultOutcome, Outcome};
-use super::output::OutputFile;
+use super::output::{Drafts, OutputFile};
 use super::segment::{self, Segment};
 use crate::faults::Loss;
-use crate::observer::Observer;
+use crate::observer::{Observer, StopToken};
 use crate::order::families;
 use crate::schedule::writer::{ScheduleSpec, ScheduleWriter};
 use crate::stimulus::Stimulus;
@@ -35,6 +35,22 @@ pub fn plan(
     stimuli: &[Stimulus],
     observer: &dyn Observer,
 ) -> Result<Outcome, PlanError> {
+    let (outcome, mut drafts) = draft(network, options, output, stimuli, observer)?;
+    drafts.keep()?;
+    Ok(outcome)
+}
+
+/// As [`plan`], but the schedules get their names only when the drafts are kept: when a replay has shown that they are right.
+///
+/// # Errors
+/// As [`plan`].
+pub fn draft(
+    network: &Network,
+    options: &PlanOptions,
+    output: &Path,
+    stimuli: &[Stimulus],
+    observer: &dyn Observer,
+) -> Result<(Outcome, Drafts), PlanError> {
     let begun = Instant::now();
     compatibility::check(network, options)?;
     let spec = schedule_spec(network, options);
@@ -60,7 +76,11 @@ pub fn plan(
         observer.begin("writing", layers.weights(range.clone()));
         for layer in range.clone() {
             let levels = layers.again(layer)?;
-            emitter.layer(layer, &levels, &segment, &mut writers).map_err(|e| PlanError::output(output, e))?;
+            let stop = StopToken::new(observer);
+            emitter.layer(layer, &levels, &segment, &mut writers, &stop).map_err(|e| PlanError::output(output, e))?;
+            if stop.stopped() {
+                return Err(PlanError::Interrupted);
+            }
             layers.done(layer)?;
         }
         layer_outcomes.extend(segment.layers);
@@ -73,10 +93,11 @@ pub fn plan(
         let (_, bytes, frames) = writer.end(end).map_err(|e| PlanError::output(path, e))?;
         core_outcomes.push(CoreOutcome { path: path.clone(), end, bytes, frames, totals });
     }
-    OutputFile::keep_all(files, &paths)?;
+    let mut drafts = Drafts::default();
+    drafts.add(paths.into_iter().zip(files));
     let [natural, sorted, optimal] = emitted.orders;
     let bound = family.bound();
-    Ok(Outcome {
+    let outcome = Outcome {
         faults: options.condition.faults.is_some().then(|| FaultOutcome {
             loss,
             intact_writes: family.intact_writes(),
@@ -95,7 +116,8 @@ pub fn plan(
         cores: core_outcomes,
         decoder_ram_bytes: spec.header().ram,
         seconds: begun.elapsed().as_secs_f64(),
-    })
+    };
+    Ok((outcome, drafts))
 }
 
 fn schedule_spec(network: &Network, options: &PlanOptions) -> ScheduleSpec {

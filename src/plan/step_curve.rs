@@ -6,7 +6,7 @@ use super::compatibility;
 use super::error::PlanError;
 use super::layers::Layers;
 use super::options::PlanOptions;
-use crate::observer::Observer;
+use crate::observer::{Observer, StopToken};
 use crate::order::bound::rows::RowBound;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::extra_steps::ExtraSteps;
@@ -49,19 +49,19 @@ pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) 
         reader.done(layer)?;
     }
     observer.begin("sweeping", PERCENTS.len() as u64 + 2);
-    let mut points = vec![arranged(&layers, options, None)];
+    let stop = StopToken::new(observer);
+    let mut points = vec![arranged(&layers, options, None, &stop)];
     let mut tried = |extra| -> Result<bool, PlanError> {
-        if observer.interrupted() {
+        if !stop.advance(1) {
             return Err(PlanError::Interrupted);
         }
-        observer.advance(1);
         let percent = match extra {
             ExtraSteps::Percent(percent) => Some(percent),
             ExtraSteps::FixedLevels => None,
         };
-        let fixed = match relax(&layers, options.all_rows(), options.core.cols, extra) {
+        let fixed = match relax(&layers, options.all_rows(), options.core.cols, extra, &stop) {
             Ok(Relaxed::Layers(relaxed)) => {
-                points.push(arranged(&relaxed, options, percent));
+                points.push(arranged(&relaxed, options, percent, &stop));
                 false
             }
             Ok(Relaxed::Fixed(fixed)) => {
@@ -78,7 +78,7 @@ pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) 
             // Fixed levels do not fit the core.
             Err(_) => false,
         };
-        Ok(fixed)
+        if stop.stopped() { Err(PlanError::Interrupted) } else { Ok(fixed) }
     };
     for percent in PERCENTS {
         // Nothing is left to save behind a plan with fixed levels.
@@ -90,9 +90,10 @@ pub fn sweep(network: &Network, options: &PlanOptions, observer: &dyn Observer) 
     Ok(points)
 }
 
-fn arranged(layers: &[Profiles], options: &PlanOptions, percent: Option<f64>) -> SweepPoint {
+fn arranged(layers: &[Profiles], options: &PlanOptions, percent: Option<f64>, stop: &StopToken<'_>) -> SweepPoint {
     let (core_rows, cells) = (options.all_rows(), options.core.cols);
-    let arrangement = quantile::arrange(layers, core_rows, cells, &CoreBoundary::Cyclic, options.effort, options.seed);
+    let arrangement =
+        quantile::arrange(layers, core_rows, cells, &CoreBoundary::Cyclic, options.effort, options.seed, stop);
     let mut bound = RowBound::new(core_rows, cells, options.device.top_level());
     for layer in layers {
         bound.add(layer);

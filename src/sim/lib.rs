@@ -1,10 +1,7 @@
 //! What the core will do: a network's accuracy when every planned layer is computed as the schedule programs it.
 //!
 //! ```text
-//! schedule bytes -> recording (which weight sits in which cell at which write and step)
-//!                       |  noise, faults, seed
-//!                       v
-//!                   programmed (the weights that the core really multiplies with)
+//! elight::cells: recording -> programmed (the weights that the core really multiplies with)
 //!                       |                               stepped: the firmware's decoder and core, step by step
 //!                       v                                  |  the same outputs, on a sample in every run
 //!                   on_core (ordinary products, or step by step through the ADC) -> networks -> run -> report
@@ -12,10 +9,6 @@
 //!
 //! Everything that is not on the core (batch norm, activations, pooling, biases, layers that were not planned) is computed digitally, in
 //! floating point. `docs/simulation.md` has the models with their units and sources.
-
-pub mod recording;
-
-pub mod programmed;
 
 pub mod converter;
 pub mod on_core;

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use clap::{Parser, ValueEnum};
+use elight::cells::noise::NoiseModel;
 use elight::cli::{self, exit};
 use elight::level::Reparam;
 use elight_sim::{Settings, Simulation, Watch, report};
 use elight_train::data::Normalization;
 use elight_train::eval::Recipe;
-use elight_train::noise::NoiseModel;
 use indicatif::ProgressBar;
 
 /// Runs a network with every planned layer computed by the core as the schedule programs it, and compares: floating point, quantized, on the
@@ -46,7 +46,7 @@ struct Args {
     noise: Option<String>,
 
     /// Seconds that have passed since the cells were written.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, allow_negative_numbers = true, value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, allow_negative_numbers = true, value_parser = cli::seconds)]
     drift: f64,
 
     /// Stuck and dead cells of the core (docs/cores.md); a schedule may have been planned around them or not.
@@ -119,12 +119,6 @@ enum ReparamArg {
     Tanh,
 }
 
-/// A time that has passed.
-fn seconds(text: &str) -> std::result::Result<f64, String> {
-    let wrong = || "expected seconds, 0 or above".to_owned();
-    text.parse().ok().filter(|t: &f64| t.is_finite() && *t >= 0.0).ok_or_else(wrong)
-}
-
 fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::finish(run(args), |_| exit::FAILED)
@@ -138,9 +132,7 @@ fn run(args: Args) -> Result<()> {
             .map_err(|e| anyhow!("cannot start the threads: {e}"))?;
     }
     let noise = args.noise.as_deref().map(NoiseModel::load).transpose()?;
-    if args.drift > 0.0 && noise.as_ref().is_none_or(|n| n.drift.is_none() && n.read.is_none()) {
-        bail!("--drift needs a noise model that says how cells drift: give one with a [drift] section by --noise");
-    }
+    NoiseModel::ages(noise.as_ref(), args.drift)?;
     let normalization = match (args.mean, args.std) {
         (Some(mean), Some(std)) => Some(Normalization::given(mean, std)?),
         _ => None,

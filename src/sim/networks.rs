@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::on_core::OnCore;
 use super::outcome::Score;
-use super::recording::{Recording, plain};
+use elight::cells::recording::{Recording, plain};
 use elight_train::data::{Dataset, Normalization, Split};
 use elight_train::eval::evaluate;
 use elight_train::nn::product::Multiplier;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use elight_train::noise::NoiseModel;
+use elight::cells::noise::NoiseModel;
 
 /// Top-1 of some images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

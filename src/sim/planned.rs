@@ -1,20 +1,20 @@
 //! Schedule, weights, model and data: opened, and proved to belong together.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::error::SimError;
 use super::networks::Networks;
-use super::programmed::{Cells, Stuck, StuckCell};
-use super::recording::{LayerRecord, Recording, ScheduleFile, plain};
-use elight::faults::{FaultFile, Kind, Side};
-use elight::geometry::CoreSize;
+use elight::cells::CellsError;
+use elight::cells::belongs::{device, same_weights, stuck_cells};
+use elight::cells::noise::NoiseModel;
+use elight::cells::programmed::{Cells, Stuck, StuckCell};
+use elight::cells::recording::{Recording, ScheduleFile, plain};
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use elight_train::TrainError;
 use elight_train::eval::{self, Opened, Recipe};
 use elight_train::nn::model::build_for_core;
 use elight_train::nn::product::Extent;
-use elight_train::noise::{Draw, NoiseModel};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -76,10 +76,7 @@ pub(super) struct Planned {
 impl Planned {
     /// The core's cells for a noise and a seed.
     pub fn cells<'a>(&'a self, stuck: &'a Stuck, noise: Option<&'a NoiseModel>, seed: u64) -> Cells<'a> {
-        let t = self.device.transmissions();
-        let floor = -t[0] / (t[t.len() - 1] - t[0]);
-        let draw = Draw::new(noise, seed, self.settings.age_seconds, floor);
-        Cells { states: self.quantizer.unit_values(), draw, stuck }
+        Cells::new(&self.device, &self.quantizer, stuck, noise, self.settings.age_seconds, seed)
     }
 }
 
@@ -91,7 +88,7 @@ impl Planned {
     pub fn open(settings: Settings) -> Result<(Self, Networks), SimError> {
         let opened = eval::open(&settings.weights, &settings.recipe, settings.data.as_deref())?;
         let of = opened.model_and_data();
-        let Opened { file: weights, mut spec, set, norm, pcm } = opened;
+        let Opened { file: weights, mut spec, set, norm, pcm, .. } = opened;
         let trained_input_bits = spec.pcm.as_ref().and_then(|p| p.input_bits);
         let mut network = build_for_core(&spec).map_err(TrainError::from)?;
         weights.load_into(&mut network).map_err(|e| TrainError::from(e.of(&of)))?;
@@ -101,7 +98,8 @@ impl Planned {
         again.load_into(&mut float).map_err(TrainError::from)?;
 
         let schedule = ScheduleFile::open(&settings.schedule)?;
-        let device = device(&settings, &schedule, pcm.as_ref().map(|p| p.device.as_str()))?;
+        let device =
+            device(&schedule, &settings.schedule, settings.device.as_deref(), pcm.as_ref().map(|p| p.device.as_str()))?;
         let reparam = match (settings.reparam, &pcm) {
             (Some(r), _) => r,
             (None, Some(p)) if p.reparam == "tanh" => Reparam::Tanh,
@@ -125,14 +123,14 @@ impl Planned {
             let name = plain(&layer.name);
             let (Some(extent), Some(target)) = (shapes.get(name), targets.remove(name)) else {
                 let problem = format!("layer `{name}` comes twice");
-                return Err(SimError::Schedule { path: settings.schedule.clone(), problem });
+                return Err(CellsError::schedule(&settings.schedule, problem).into());
             };
             if layer.groups != extent.groups() {
                 let (layer, planned) = (name.to_owned(), layer.groups);
                 let schedule = settings.schedule.clone();
                 return Err(SimError::Groups { schedule, layer, planned, model: extent.groups() });
             }
-            same_weights(&settings, layer, &quantizer, &target)?;
+            same_weights((&settings.schedule, &settings.weights), layer, &quantizer, &target)?;
             extents.push(*extent);
             planned.push(target);
         }
@@ -156,85 +154,4 @@ impl Planned {
         };
         Ok((planned, Networks { float, network, model: spec.name, set, norm, batch }))
     }
-}
-
-/// The device: named, or else the schedule's, or else the weights'; its identity has to be the schedule's.
-fn device(settings: &Settings, schedule: &ScheduleFile, trained: Option<&str>) -> Result<DeviceProfile, SimError> {
-    let bits = schedule.identity.bits;
-    let preset = DeviceProfile::presets().any(|p| p == schedule.device);
-    let name = match (&settings.device, preset, trained) {
-        (Some(name), _, _) => name.as_str(),
-        (None, true, _) => schedule.device.as_str(),
-        (None, false, Some(trained)) => trained,
-        (None, false, None) => {
-            let problem =
-                format!("was planned for device `{}`, which is no preset: give --device FILE.toml", schedule.device);
-            return Err(SimError::Schedule { path: settings.schedule.clone(), problem });
-        }
-    };
-    let device = DeviceProfile::load(name, Some(bits))?;
-    let given_crc = device.identity_crc();
-    if given_crc != schedule.identity.device_crc {
-        return Err(SimError::Device {
-            schedule: settings.schedule.clone(),
-            planned: schedule.device.clone(),
-            bits,
-            planned_crc: schedule.identity.device_crc,
-            given: name.to_owned(),
-            given_crc,
-        });
-    }
-    Ok(device)
-}
-
-/// Every weight has the level of the schedule at the schedule's scale; half-way between two levels, either will do.
-fn same_weights(
-    settings: &Settings,
-    layer: &LayerRecord,
-    quantizer: &Quantizer,
-    target: &[f32],
-) -> Result<(), SimError> {
-    const TIE: f64 = 1e-6;
-    let cuts: Vec<f64> = quantizer.relative_thresholds().collect();
-    for (i, (p, t)) in layer.placements.iter().zip(target).enumerate() {
-        let scale = layer.scales[i / layer.cols];
-        let u = if scale == 0.0 { 0.0 } else { f64::from(t.abs()) / f64::from(scale) };
-        let magnitude = usize::from(p.level.unsigned_abs());
-        let above = magnitude.checked_sub(1).is_none_or(|k| cuts.get(k).is_some_and(|c| u >= c * (1.0 - TIE)));
-        let below = cuts.get(magnitude).is_none_or(|c| u < c * (1.0 + TIE));
-        if above && below && (magnitude == 0 || (p.level < 0) == t.is_sign_negative()) {
-            continue;
-        }
-        let level = cuts.partition_point(|c| u >= *c) as i16;
-        return Err(SimError::OtherWeights {
-            schedule: settings.schedule.clone(),
-            weights: settings.weights.clone(),
-            layer: layer.name.clone(),
-            row: i / layer.cols,
-            col: i % layer.cols,
-            level: p.level,
-            weight: *t,
-            scale,
-            expected: if t.is_sign_negative() { -level } else { level },
-        });
-    }
-    Ok(())
-}
-
-/// The PCM cells that no write moves. A dead cell lets no more light through than level 0; a weak one still works.
-fn stuck_cells(path: &Path, recording: &Recording, device: &DeviceProfile) -> Result<Vec<StuckCell>, SimError> {
-    let core = CoreSize { rows: recording.core_rows, cols: recording.core_cols };
-    let file = FaultFile::read(path)?;
-    // Proves that the faults are of this core and device, and that every cell and level is there.
-    file.faults(path, core, device)?;
-    let mut out = Vec::new();
-    for fault in file.faults.iter().filter(|f| f.kind != Kind::Weak) {
-        for minus in [false, true] {
-            if fault.side != if minus { Side::Plus } else { Side::Minus } {
-                let level = fault.level.unwrap_or(0) as u16;
-                out.push(StuckCell { row: fault.row as u16, col: fault.col as u16, minus, level });
-            }
-        }
-    }
-    Ok(out)
 }

@@ -10,9 +10,10 @@ use super::error::SimError;
 use super::networks::{Multipliers, Networks, front};
 use super::outcome::Proof;
 use super::planned::Planned;
-use super::programmed::Cells;
-use super::recording::LayerRecord;
 use super::stepped::{Stepped, Work};
+use elight::cells::CellsError;
+use elight::cells::programmed::Cells;
+use elight::cells::recording::LayerRecord;
 use elight::replay::SimBuffers;
 use elight_train::data::Split;
 use elight_train::nn::Tensor;
@@ -65,10 +66,7 @@ pub(super) fn prove(
     let Identity { rows, cols, fanout, bits, .. } = *identity;
     let outputs = planned.recording.layers.iter().map(|l| l.rows).sum();
     let mut buffers = SimBuffers::erased(rows, cols, outputs);
-    let refused = |e: Fault| SimError::Schedule {
-        path: planned.settings.schedule.clone(),
-        problem: format!("the simulated core: {e}"),
-    };
+    let refused = |e: Fault| CellsError::schedule(&planned.settings.schedule, format!("the simulated core: {e}"));
     let sim = buffers.core(SimConfig { rows, cols, fanout, bits, cost: None }, &values, &inputs).map_err(refused)?;
     let stepped = Stepped::new(sim, identity, cells, &work);
     let (stepped, integers) = planned.file.carry_out(&planned.settings.schedule, stepped)?.into_outputs();

@@ -1,11 +1,11 @@
 //! A simulation's figures as a person reads them.
 
 use super::outcome::{Outcome, Score};
+use elight::cells::noise::NoiseModel;
 use elight::show::names::printable;
 use elight::show::screen::{Screen, Tone};
 use elight::show::table::Table;
 use elight::show::{count, thousands};
-use elight_train::noise::NoiseModel;
 
 /// Layers of the table of losses, unless all are asked for.
 const WORST: usize = 8;

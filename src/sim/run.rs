@@ -8,10 +8,11 @@ use super::networks::{Kind, Multipliers, Networks, Watch, front};
 use super::on_core::{OnCore, Ranging};
 use super::outcome::{LayerOutcome, Outcome, Proof, Score};
 use super::planned::{Planned, Settings};
-use super::programmed::{Cells, Stuck};
 use super::prove::prove;
-use super::recording::LayerRecord;
 use super::steps::StepProgram;
+use elight::cells::effective::relative_error;
+use elight::cells::programmed::{Cells, Stuck};
+use elight::cells::recording::LayerRecord;
 use elight_train::nn::input_quant::InputQuantizer;
 use elight_train::nn::product::Multiplier;
 
@@ -113,7 +114,7 @@ impl Simulation {
 /// Ordinary products with what the cells hold; no converters.
 fn multipliers(planned: &Planned, cells: &Cells<'_>) -> Multipliers {
     let layers = planned.recording.layers.iter();
-    layers.map(|l| Arc::new(OnCore { weights: scaled(l, cells), steps: None, dac: None })).collect()
+    layers.map(|l| Arc::new(OnCore { weights: cells.scaled(l), steps: None, dac: None })).collect()
 }
 
 /// The core with its converters.
@@ -122,7 +123,7 @@ fn put_on_core(planned: &Planned, cells: &Cells<'_>, converters: &[Converters]) 
     layers
         .map(|(layer, c)| {
             let steps = c.adc.map(|adc| (StepProgram::new(layer, &cells.layer(layer), cells.compensation(layer)), adc));
-            let weights = if steps.is_some() { Vec::new() } else { scaled(layer, cells) };
+            let weights = if steps.is_some() { Vec::new() } else { cells.scaled(layer) };
             let dac = c.dac.map(|(bits, min, max)| InputQuantizer::with_range(bits, min, max));
             Arc::new(OnCore { weights, steps, dac })
         })
@@ -183,24 +184,4 @@ fn layers(
         });
     }
     (out, float)
-}
-
-/// The weights that the core multiplies with, scaled.
-fn scaled(layer: &LayerRecord, cells: &Cells<'_>) -> Vec<f32> {
-    let gain = f64::from(cells.compensation(layer));
-    let mut out = Vec::with_capacity(layer.placements.len());
-    for (unit, scale) in cells.layer(layer).chunks(layer.cols.max(1)).zip(&layer.scales) {
-        out.extend(unit.iter().map(|u| (u * f64::from(*scale) * gain) as f32));
-    }
-    out
-}
-
-/// `||q - t|| / ||t||`.
-fn relative_error(t: &[f32], q: &[f32]) -> f64 {
-    let (mut error, mut norm) = (0.0, 0.0);
-    for (t, q) in t.iter().zip(q) {
-        error += (f64::from(*t) - f64::from(*q)).powi(2);
-        norm += f64::from(*t).powi(2);
-    }
-    if norm == 0.0 { 0.0 } else { (error / norm).sqrt() }
 }

@@ -9,8 +9,8 @@ use firmware_model::sim::{DARK, Fault, SimCore};
 use firmware_model::wire::Layer;
 
 use super::converter::Adc;
-use super::programmed::Cells;
-use super::recording::Placement;
+use elight::cells::programmed::Cells;
+use elight::cells::recording::Placement;
 
 /// A layer's work.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::converter::Adc;
-use super::recording::{LayerRecord, UNPLACED};
+use elight::cells::recording::{LayerRecord, UNPLACED};
 use elight_train::nn::par::simd;
 use elight_train::nn::product::Extent;
 use elight_train::nn::{Ctx, Tensor};

@@ -9,7 +9,7 @@ use super::schedule::Course;
 use super::write_loss::{Core, Method};
 use crate::nn::loss::Criterion;
 use crate::nn::pcm::{CellNoise, PcmSettings};
-use crate::noise::{NoiseError, NoiseModel};
+use elight::cells::noise::{NoiseError, NoiseModel};
 use elight::level::{DeviceError, DeviceProfile, Reparam, ScaleMode};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -5,8 +5,9 @@ use super::config::{ConfigError, PcmConfig};
 use super::data::{Augment, Batches, Dataset, Normalization, Order, Split};
 use super::error::TrainError;
 use crate::nn::loss::{Score, cross_entropy};
-use crate::nn::model::{ModelSpec, build};
+use crate::nn::model::{ModelSpec, build, build_for_core};
 use crate::nn::{Ctx, Layer, Mode, Sequential};
+use elight::cells::effective::PROGRAMMED_KEY;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -74,6 +75,8 @@ pub struct Opened {
     pub norm: Normalization,
     /// Quantization.
     pub pcm: Option<PcmConfig>,
+    /// Whose cells hold these weights, as `elight-plan weights` writes it: they are not quantized any more, but inputs are.
+    pub programmed: Option<String>,
 }
 
 impl Opened {
@@ -118,13 +121,17 @@ pub fn open(path: &Path, recipe: &Recipe, data: Option<&Path>) -> Result<Opened,
     let set = Dataset::open(&dataset, data)?;
 
     let pcm = trained_for(meta)?.or_else(|| recipe.quantized.clone());
+    let programmed = meta.get(PROGRAMMED_KEY).filter(|_| pcm.is_none()).cloned();
+    // Of the quantization, only the inputs' is left.
+    let inputs = PcmConfig { input_bits: number(meta, "elight.input_bits")?.unwrap_or(0), ..PcmConfig::default() };
+    let quantized = pcm.as_ref().or(programmed.as_ref().map(|_| &inputs));
     let spec = ModelSpec {
         name: model,
         input: set.train.shape,
         classes: set.classes,
         hidden: numbers(meta, "elight.hidden")?.unwrap_or_default(),
         dropout: 0.0,
-        pcm: pcm.as_ref().map(PcmConfig::settings).transpose()?,
+        pcm: quantized.map(PcmConfig::settings).transpose()?,
     };
     let norm = match (&recipe.normalization, numbers(meta, "elight.mean")?, numbers(meta, "elight.std")?) {
         (Some(n), _, _) => n.clone(),
@@ -136,7 +143,7 @@ pub fn open(path: &Path, recipe: &Recipe, data: Option<&Path>) -> Result<Opened,
         let problem = format!("has {} channels, the images have {channels}", norm.mean.len());
         return Err(missing("normalization", &problem).into());
     }
-    Ok(Opened { file, spec, set, norm, pcm })
+    Ok(Opened { file, spec, set, norm, pcm, programmed })
 }
 
 /// Evaluates a weights file on a test set; `progress` is called with images done and images in all.
@@ -152,13 +159,14 @@ pub fn evaluate_file(
 ) -> Result<Evaluation, TrainError> {
     let opened = open(path, recipe, data)?;
     let of = opened.model_and_data();
-    let Opened { file, spec, set, norm, pcm } = opened;
-    let mut network = build(&spec)?;
+    let Opened { file, spec, set, norm, pcm, programmed } = opened;
+    let mut network = if programmed.is_some() { build_for_core(&spec)? } else { build(&spec)? };
     let report = file.load_into(&mut network).map_err(|e| e.of(&of))?;
-    let precision = match &pcm {
-        None => "floating point".to_owned(),
-        Some(p) if p.input_bits == 0 => format!("{}-bit weights, floating-point inputs", p.bits),
-        Some(p) => format!("{}-bit weights, {}-bit inputs", p.bits, p.input_bits),
+    let precision = match (&pcm, programmed) {
+        (None, Some(core)) => format!("weights as the core holds them ({core})"),
+        (None, None) => "floating point".to_owned(),
+        (Some(p), _) if p.input_bits == 0 => format!("{}-bit weights, floating-point inputs", p.bits),
+        (Some(p), _) => format!("{}-bit weights, {}-bit inputs", p.bits, p.input_bits),
     };
     let all = set.test.len();
     let score = evaluate(&mut network, &set.test, &norm, batch.max(1), |done| progress(done, all));

@@ -15,8 +15,6 @@
 
 pub mod nn;
 
-pub mod noise;
-
 pub mod config;
 
 pub mod data;

@@ -6,6 +6,7 @@
 
 use super::write_loss::Core;
 use elight::level::LevelMatrix;
+use elight::observer::{StopToken, Unobserved};
 use elight::order::Effort;
 use elight::order::chain::boundary::CoreBoundary;
 use elight::order::families::sorted_rows::quantile;
@@ -31,7 +32,9 @@ pub struct Writes {
 /// Counts the writes of layers, given in the order in which they run; `top` is the highest level.
 pub fn count(layers: &[&LevelMatrix], core: Core, top: i16) -> Writes {
     let profiles: Vec<Profiles> = layers.iter().map(|m| Profiles::of(&m.levels, m.rows, m.cols, top)).collect();
-    let optimal = quantile::arrange(&profiles, core.rows, core.columns, &CoreBoundary::Cyclic, Effort::Good, 0).writes;
+    let never = StopToken::new(&Unobserved);
+    let optimal =
+        quantile::arrange(&profiles, core.rows, core.columns, &CoreBoundary::Cyclic, Effort::Good, 0, &never).writes;
     let (elight_natural, natural) = both(layers, core, false);
     let (elight_sorted, sorted) = both(layers, core, true);
     Writes { elight_natural, elight_sorted, natural, sorted, optimal }

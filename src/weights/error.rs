@@ -177,6 +177,14 @@ pub enum WeightsError {
         /// What is wrong, where, and what to do.
         problem: String,
     },
+    /// An archive of NumPy's arrays cannot be read.
+    #[error("{}: not a readable .npz archive: {problem}", path.display())]
+    Npz {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong, where, and what to do.
+        problem: String,
+    },
     /// Weights in a form that is not read.
     #[error("{}: the tensor `{tensor}`{} is stored as {format}, which cannot be planned: {cure}", path.display(), if *others > 0 { format!(", with {others} more,") } else { String::new() })]
     Packed {

@@ -16,7 +16,8 @@ pub(super) fn weights(folder: &Path) -> Result<PathBuf, WeightsError> {
         std::fs::read_dir(folder).map_err(io)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     names.sort();
     let of = |ending: &str| names.iter().filter(|name| name.ends_with(ending)).cloned().collect::<Vec<_>>();
-    match (&of(".safetensors.index.json")[..], &of(".safetensors")[..], &of(".onnx")[..]) {
+    let others: Vec<String> = [".onnx", ".npz"].into_iter().flat_map(of).collect();
+    match (&of(".safetensors.index.json")[..], &of(".safetensors")[..], &others[..]) {
         ([only], ..) | ([], [only], _) | ([], [], [only]) => Ok(folder.join(only)),
         ([], [], []) => {
             let shown = folder.display();
@@ -24,12 +25,12 @@ pub(super) fn weights(folder: &Path) -> Result<PathBuf, WeightsError> {
             let pickles = !of(".bin").is_empty() || !of(".pt").is_empty() || !of(".pth").is_empty();
             Err(refuse(match pickles {
                 true => format!("its weights are pickles: {cure}"),
-                false => "there are no weights in it (.safetensors, .onnx)".into(),
+                false => "there are no weights in it (.safetensors, .onnx, .npz)".into(),
             }))
         }
-        (indices, files, models) => {
+        (indices, files, others) => {
             let all: Vec<_> =
-                indices.iter().chain(files).chain(models).map(|name| name.escape_debug().to_string()).collect();
+                indices.iter().chain(files).chain(others).map(|name| name.escape_debug().to_string()).collect();
             Err(refuse(format!("several weights files are in it, name one: {}", all.join(", "))))
         }
     }

@@ -6,6 +6,8 @@ use std::path::{Component, Path};
 
 use super::WeightsError;
 use super::file::{MAX_HEADER, WeightsFile};
+use super::layer::Skipped;
+use super::shown::{escaped, shown};
 
 /// What is used of the index; its `metadata` (a total size) is not.
 #[derive(serde::Deserialize)]
@@ -13,15 +15,9 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// A tensor in a shard that the index does not take from there.
-pub(super) struct Unlisted {
-    pub name: String,
-    pub shard: String,
-}
-
 /// Opens every shard that the index names, in natural order of their file names. Each holds the tensors that the index
 /// takes from it; the others are returned apart.
-pub(super) fn open(path: &Path) -> Result<(Vec<WeightsFile>, Vec<Unlisted>), WeightsError> {
+pub(super) fn open(path: &Path) -> Result<(Vec<WeightsFile>, Vec<Skipped>), WeightsError> {
     let index = read(path)?;
     let mut shards: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
     for (tensor, shard) in &index.weight_map {
@@ -37,7 +33,9 @@ pub(super) fn open(path: &Path) -> Result<(Vec<WeightsFile>, Vec<Unlisted>), Wei
         let (kept, others): (Vec<_>, Vec<_>) =
             file.tensors.into_iter().partition(|tensor| wanted.contains(tensor.name.as_str()));
         file.tensors = kept;
-        unlisted.extend(others.into_iter().map(|tensor| Unlisted { name: tensor.name, shard: shard.to_owned() }));
+        let reason = format!("the index does not take it from the shard `{}`", shown(shard));
+        unlisted
+            .extend(others.into_iter().map(|tensor| Skipped { name: escaped(&tensor.name), reason: reason.clone() }));
         all_there(path, shard, &wanted, &file)?;
         files.push(file);
     }
@@ -74,13 +72,14 @@ fn open_shard(index: &Path, shard: &str) -> Result<WeightsFile, WeightsError> {
     let mut parts = Path::new(shard).components();
     let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(name)), None) if name == shard);
     if !plain || shard.contains(['\\', '\0']) {
-        let problem = format!("the shard name `{shard}` is not a plain file name; shards must lie beside the index");
+        let problem =
+            format!("the shard name `{}` is not a plain file name; shards must lie beside the index", shown(shard));
         return Err(WeightsError::Index { path: index.to_owned(), problem });
     }
     let path = index.with_file_name(shard);
     match WeightsFile::open(&path) {
         Err(WeightsError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            Err(WeightsError::MissingShard { index: index.to_owned(), shard: shard.to_owned() })
+            Err(WeightsError::MissingShard { index: index.to_owned(), shard: shown(shard) })
         }
         other => other,
     }
@@ -90,10 +89,8 @@ fn all_there(index: &Path, shard: &str, wanted: &HashSet<&str>, file: &WeightsFi
     let found: HashSet<&str> = file.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
     match wanted.difference(&found).min() {
         None => Ok(()),
-        Some(tensor) => Err(WeightsError::MissingTensor {
-            index: index.to_owned(),
-            shard: shard.to_owned(),
-            tensor: (*tensor).to_owned(),
-        }),
+        Some(tensor) => {
+            Err(WeightsError::MissingTensor { index: index.to_owned(), shard: shown(shard), tensor: shown(tensor) })
+        }
     }
 }

@@ -97,6 +97,15 @@ pub struct LayerInfo {
     pub file: PathBuf,
 }
 
+/// A tensor that is no layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The tensor's name.
+    pub name: String,
+    /// Why, as half a sentence: `it is 1-dimensional, no matrix`.
+    pub reason: String,
+}
+
 impl LayerInfo {
     /// Number of weights, `rows * cols`.
     pub fn weights(&self) -> usize {

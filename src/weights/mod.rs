@@ -3,6 +3,7 @@
 //! ```text
 //! folder.rs           a model's folder -> the weights in it
 //! file.rs, index.rs   bytes, checked once: names, types, shapes, byte ranges
+//! npz/                archives of NumPy's arrays
 //! onnx/               models with a graph, which says what the network is
 //! order.rs            tensors in the order in which the network runs them
 //! description/        what the network is: a table of layers, as a file or recognised
@@ -10,9 +11,15 @@
 //! view.rs             a described layer -> where the weight of each row and column lies
 //! layer.rs            what the rest of the program sees of a layer
 //! filter.rs           what the user wants of them
+//! reading.rs          how all of it is to be read
 //! convert.rs          bytes -> finite f32
 //! scaling.rs          8-bit numbers and scales -> weights
+//! place.rs            where a layer's weights are in the files
+//! metadata.rs         the keys of ours in a file's metadata
+//! settle.rs           which description holds, and what is asked for
 //! network.rs          all of it behind `Network`: open, list, read one layer
+//! rewrite.rs          the same tensors with other weights
+//! shown.rs            names as they are shown
 //! ```
 //!
 //! Shapes: a layer's matrix is `rows x cols`, rows are outputs, row-major. `cols` counts the inputs *of one row*; row
@@ -26,6 +33,7 @@ mod folder;
 mod foreign;
 mod header;
 mod index;
+mod npz;
 mod onnx;
 
 mod order;
@@ -43,7 +51,13 @@ mod filter;
 mod convert;
 mod scaling;
 
+mod metadata;
 mod network;
+mod place;
+mod reading;
+mod rewrite;
+mod settle;
+mod shown;
 
 mod error;
 
@@ -51,6 +65,9 @@ pub use convert::WeightType;
 pub use description::{Certainty, Description};
 pub use error::WeightsError;
 pub use filter::Filter;
-pub use layer::{LayerInfo, LayerKind};
+pub use layer::{LayerInfo, LayerKind, Skipped};
 pub use layout::Layout;
-pub use network::{DESCRIPTION_KEY, Limits, Matrix, Network, Reading, Skipped};
+pub use metadata::DESCRIPTION_KEY;
+pub use network::{Limits, Matrix, Network};
+pub use reading::Reading;
+pub use rewrite::RewriteError;

@@ -3,24 +3,17 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::OnceLock;
 
-use super::convert::{self, BadValue};
-use super::description::{Axis, Certainty, Description, Layer, LeftOut, OrderSource};
+use super::convert::BadValue;
+use super::description::{Description, LeftOut};
 use super::file::{Bytes, Tensor, WeightsFile};
 use super::filter::Verdict;
-use super::scaling::{self, Scaling};
-use super::view::View;
-use super::{Filter, LayerInfo, LayerKind, Layout, WeightType, WeightsError, folder, index, onnx, order, recognise};
-
-/// A tensor that is no layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skipped {
-    /// The tensor's name.
-    pub name: String,
-    /// Why, as half a sentence: `it is 1-dimensional, no matrix`.
-    pub reason: String,
-}
+use super::metadata::{check_names, known_keys};
+use super::place::Place;
+use super::reading::Reading;
+use super::settle::{describe, with_graph};
+use super::shown::{escaped, reasons, shown};
+use super::{Filter, LayerInfo, Layout, Skipped, WeightType, WeightsError, folder, index, npz, onnx, order};
 
 /// A layer's weights: `rows x cols`, row-major, all finite.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,49 +26,20 @@ pub struct Matrix {
     pub data: Vec<f32>,
 }
 
-/// How a weights file is to be read.
-#[derive(Debug, Clone, Default)]
-pub struct Reading {
-    /// How tensors become matrices where nobody has described the network.
-    pub layout: Layout,
-    /// Which tensors.
-    pub filter: Filter,
-    /// The description of the network; none: that of the metadata, or recognised.
-    pub description: Option<Description>,
-    /// Takes the most likely reading of layers that are unknown, too.
-    pub assume: bool,
-}
-
 /// A network on disk, opened. It holds maps of the files and their checked headers; no weights until they are read.
 /// Can be shared by threads.
 pub struct Network {
-    files: Vec<WeightsFile>,
+    pub(super) files: Vec<WeightsFile>,
+    /// File and place of each tensor, in the model's order.
+    pub(super) tensors: Vec<(usize, Tensor)>,
     layers: Vec<LayerInfo>,
     /// Where each layer's weights are.
-    places: Vec<Place>,
+    pub(super) places: Vec<Place>,
     skipped: Vec<Skipped>,
     metadata: BTreeMap<String, String>,
     description: Description,
     /// Where weights are cut off, by layer; none: nowhere.
     limits: Vec<Limits>,
-}
-
-/// Where a layer's weights are, all of it valid.
-struct Place {
-    file: usize,
-    /// The tensor's bytes.
-    bytes: Range<usize>,
-    view: View,
-    scaling: Option<Scaling>,
-    /// The lengths of weight normalization; their scaling is made when it is first needed.
-    weight_norm: Option<WeightNorm>,
-}
-
-/// Weight normalization, `w = g v / |v|`.
-struct WeightNorm {
-    lengths: Vec<f32>,
-    dims: Vec<(usize, usize)>,
-    scaling: OnceLock<Scaling>,
 }
 
 /// Where a layer's weights are cut off.
@@ -101,7 +65,7 @@ impl std::fmt::Debug for Network {
 }
 
 impl Network {
-    /// Opens one `.safetensors` file, a sharded set by its index (a path that ends in `.json`), an `.onnx` model, or the folder
+    /// Opens one `.safetensors` file, a sharded set by its index (a path that ends in `.json`), an `.npz` archive, an `.onnx` model, or the folder
     /// of a model, and recognises its layers. Reads headers only. Fails on any header that does not fit its file, on an index that does not fit its
     /// shards, on an include pattern that matches nothing, and when no layer is left.
     pub fn open(path: &Path, layout: Layout, filter: &Filter) -> Result<Network, WeightsError> {
@@ -117,17 +81,17 @@ impl Network {
             let (files, description) = onnx::open(path)?;
             return Network::from_files(path, files, &with_graph(reading, description));
         }
+        if npz::is_npz(path) {
+            let (file, skipped) = npz::open(path)?;
+            return Network::from_files(path, vec![file], reading).map(|network| network.and_skipped(skipped));
+        }
         let is_index = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let (files, unlisted) = match is_index {
             true => index::open(path)?,
             false => (vec![WeightsFile::open(path)?], Vec::new()),
         };
-        let mut network = Network::from_files(path, files, reading)?;
-        network.skipped.extend(unlisted.into_iter().map(|tensor| {
-            let reason = format!("the index does not take it from the shard `{}`", tensor.shard);
-            Skipped { name: tensor.name, reason }
-        }));
-        Ok(network)
+        let network = Network::from_files(path, files, reading)?;
+        Ok(network.and_skipped(unlisted))
     }
 
     /// As [`Network::open`], from the bytes of one `.safetensors` file. `name` stands for the path in errors.
@@ -141,6 +105,10 @@ impl Network {
         if onnx::is_onnx(path) {
             let (files, description) = onnx::from_bytes(path, bytes)?;
             return Network::from_files(path, files, &with_graph(reading, description));
+        }
+        if npz::is_npz(path) {
+            let (file, skipped) = npz::from_bytes(path, bytes)?;
+            return Network::from_files(path, vec![file], reading).map(|network| network.and_skipped(skipped));
         }
         Network::from_files(path, vec![WeightsFile::check(path, Bytes::Owned(bytes))?], reading)
     }
@@ -221,6 +189,12 @@ impl Network {
         self.limits.get(layer)
     }
 
+    /// With more that is no layer.
+    fn and_skipped(mut self, more: Vec<Skipped>) -> Network {
+        self.skipped.extend(more);
+        self
+    }
+
     fn info(&self, layer: usize) -> Result<&LayerInfo, WeightsError> {
         self.layers.get(layer).ok_or(WeightsError::NoSuchLayer { layer, count: self.layers.len() })
     }
@@ -242,9 +216,9 @@ impl Network {
         let source = order::sort_to_model_order(&mut tensors);
         check_names(path, &reading.filter, &metadata, &tensors)?;
         let description = describe(path, &tensors, &metadata, reading, source)?;
-        let mut network =
-            Network { files, layers: vec![], places: vec![], skipped: vec![], metadata, description, limits: vec![] };
-        network.resolve(path, &tensors, &reading.filter)?;
+        let (layers, places, skipped, limits) = (vec![], vec![], vec![], vec![]);
+        let mut network = Network { files, tensors, layers, places, skipped, metadata, description, limits };
+        network.resolve(path, &reading.filter)?;
         match network.layers.is_empty() {
             true => Err(WeightsError::NoLayers {
                 path: path.to_owned(),
@@ -256,8 +230,9 @@ impl Network {
     }
 
     /// Finds the weights of every layer that is described and wanted.
-    fn resolve(&mut self, path: &Path, tensors: &[(usize, Tensor)], filter: &Filter) -> Result<(), WeightsError> {
-        let by_name: BTreeMap<&str, &(usize, Tensor)> = tensors.iter().map(|t| (t.1.name.as_str(), t)).collect();
+    fn resolve(&mut self, path: &Path, filter: &Filter) -> Result<(), WeightsError> {
+        let numbered = self.tensors.iter().enumerate();
+        let by_name: BTreeMap<&str, _> = numbered.map(|(number, t)| (t.1.name.as_str(), (number, t))).collect();
         let described = std::mem::take(&mut self.description);
         let mut named: std::collections::HashSet<&str> = described.left_out.iter().map(|l| l.tensor.as_str()).collect();
         let mut kept = Vec::with_capacity(described.layers.len());
@@ -269,12 +244,12 @@ impl Network {
                 left_out.push(LeftOut { tensor: layer.name.clone(), reason });
                 continue;
             }
-            let (info, place) = self.locate(path, layer, &by_name)?;
+            let (info, place) = Place::find(path, &self.files, layer, &by_name)?;
             self.layers.push(info);
             self.places.push(place);
             kept.push(layer.clone());
         }
-        let forgotten = tensors.iter().filter(|(_, tensor)| !named.contains(tensor.name.as_str()));
+        let forgotten = self.tensors.iter().filter(|(_, tensor)| !named.contains(tensor.name.as_str()));
         left_out.extend(forgotten.map(|(_, tensor)| LeftOut {
             tensor: tensor.name.clone(),
             reason: "the description of the network does not name it".into(),
@@ -283,340 +258,5 @@ impl Network {
         self.skipped = left_out.iter().map(skipped).collect();
         self.description = Description { layers: kept, left_out, ..described };
         Ok(())
-    }
-
-    fn locate(
-        &self,
-        path: &Path,
-        layer: &Layer,
-        tensors: &BTreeMap<&str, &(usize, Tensor)>,
-    ) -> Result<(LayerInfo, Place), WeightsError> {
-        let refuse =
-            |problem: String| WeightsError::Layer { path: path.to_owned(), layer: shown(&layer.name), problem };
-        let find = |name: &str| {
-            let found = tensors.get(name).copied();
-            found.ok_or_else(|| refuse(format!("there is no tensor `{}`", name.escape_debug())))
-        };
-        let (file, tensor) = find(layer.tensor())?;
-        let Some(dtype) = WeightType::of(tensor.dtype) else {
-            return Err(refuse(format!("{} is no type of weights", tensor.dtype)));
-        };
-        let view = View::new(layer, &tensor.shape).map_err(refuse)?;
-        let values = |name: &String| -> Result<(Vec<usize>, Vec<f32>), WeightsError> {
-            let (file, tensor) = find(name)?;
-            let dtype = WeightType::of(tensor.dtype);
-            let dtype = dtype.ok_or_else(|| refuse(format!("{} is no type of scales (`{name}`)", tensor.dtype)))?;
-            let mut values = vec![0.0; tensor.shape.iter().product()];
-            convert::convert(dtype, &self.files[*file].bytes[tensor.range.clone()], &mut values)
-                .map_err(|bad| refuse(format!("its scale `{}` is {}", name.escape_debug(), bad.value)))?;
-            Ok((tensor.shape.clone(), values))
-        };
-        let blocks = |shape: &[usize]| {
-            let axes = layer.axes();
-            let blocks = scaling::blocks(&tensor.shape, shape, &axes, &layer.block).map_err(refuse)?;
-            // Rows and columns share no dimension, so that numbers of scales add up; groups of a transposed layer split one.
-            let split = view.groups > 1 && layer.kind.is_transposed();
-            let cut = |dim: usize, block: usize| block > 1 && block < tensor.shape[dim];
-            match split && blocks.iter().enumerate().any(|(dim, (block, _))| cut(dim, *block)) {
-                true => Err(refuse("its blocks of scales cut through its groups".into())),
-                false => Ok(blocks),
-            }
-        };
-        let scaling = match &layer.scale {
-            None if dtype.needs_scale() => return Err(refuse(format!("{dtype} weights need a `scale`"))),
-            None => None,
-            Some(name) => {
-                let (shape, scales) = values(name)?;
-                let zero_points = layer.zero_point.as_ref().map(values).transpose()?.map_or(Vec::new(), |(_, z)| z);
-                if !matches!(zero_points.len(), 0 | 1) && zero_points.len() != scales.len() {
-                    let (zeros, scales) = (zero_points.len(), scales.len());
-                    return Err(refuse(format!("it has {scales} scales, but {zeros} zero points")));
-                }
-                Some(Scaling::new(tensor.shape.clone(), blocks(&shape)?, scales, zero_points))
-            }
-        };
-        let weight_norm = match &layer.weight_norm {
-            None => None,
-            Some(name) => {
-                let (shape, lengths) = values(name)?;
-                Some(WeightNorm { lengths, dims: blocks(&shape)?, scaling: OnceLock::new() })
-            }
-        };
-        let axes = layer.axes();
-        let info = LayerInfo {
-            name: escaped(&layer.name),
-            kind: LayerKind::of(layer, &tensor.shape, view.groups),
-            rows: view.row_count,
-            cols: view.col_count,
-            groups: view.groups,
-            taps: axes.size(Axis::Tap, &tensor.shape),
-            vectors: layer.vectors,
-            certainty: layer.certainty,
-            shape: tensor.shape.clone(),
-            dtype,
-            file: self.files[*file].path.clone(),
-        };
-        Ok((info, Place { file: *file, bytes: tensor.range.clone(), view, scaling, weight_norm }))
-    }
-}
-
-impl Place {
-    /// Some rows as they are stored, but in the order of the matrix.
-    fn convert(&self, stored: &Bytes, dtype: WeightType, rows: Range<usize>, data: &mut [f32]) -> Result<(), BadValue> {
-        let (size, cols) = (dtype.bytes(), self.view.col_count);
-        let tensor = &stored[self.bytes.clone()];
-        if self.view.plain {
-            let start = self.view.row(rows.start) * size;
-            let end = start + rows.len() * cols * size;
-            convert::convert(dtype, &tensor[start..end], data)?;
-            stored.release(self.bytes.start + start..self.bytes.start + end);
-            return Ok(());
-        }
-        // Weights of a column lie together where a matrix is stored the other way round: so column by column.
-        let starts: Vec<usize> = rows.clone().map(|row| self.view.row(row) * size).collect();
-        let mut gathered = vec![0; data.len() * size];
-        for col in 0..cols {
-            let from = self.view.col(col) * size;
-            for (row, start) in starts.iter().enumerate() {
-                let to = (row * cols + col) * size;
-                gathered[to..to + size].copy_from_slice(&tensor[start + from..start + from + size]);
-            }
-        }
-        convert::convert(dtype, &gathered, data)?;
-        if rows.end == self.view.row_count {
-            stored.release(self.bytes.clone());
-        }
-        Ok(())
-    }
-
-    /// The error for a value, counted in the matrix.
-    fn bad_value(&self, info: &LayerInfo, bad: BadValue) -> WeightsError {
-        let flat = self.view.row(bad.at / info.cols) + self.view.col(bad.at % info.cols);
-        let (path, tensor, value) = (info.file.clone(), info.name.clone(), bad.value);
-        let index = multi_index(flat, &info.shape);
-        match value.is_finite() {
-            true => WeightsError::TooLarge { path, tensor, flat, index, value },
-            false => WeightsError::NotFinite { path, tensor, flat, index, value },
-        }
-    }
-
-    /// A tensor of doubles may not vanish as a whole when it is rounded.
-    fn not_too_small(&self, stored: &Bytes, info: &LayerInfo) -> Result<(), WeightsError> {
-        let weights =
-            stored[self.bytes.clone()].as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes).abs());
-        let largest = weights.fold(0.0, f64::max);
-        if largest > 0.0 && largest < f64::from(f32::MIN_POSITIVE) {
-            let (path, tensor) = (info.file.clone(), info.name.clone());
-            return Err(WeightsError::TooSmall { path, tensor, largest });
-        }
-        Ok(())
-    }
-}
-
-impl WeightNorm {
-    /// `g / |v|`; the lengths of v are taken over all the weights that share a g.
-    fn scaling(&self, place: &Place, stored: &Bytes, info: &LayerInfo) -> Result<&Scaling, WeightsError> {
-        if let Some(scaling) = self.scaling.get() {
-            return Ok(scaling);
-        }
-        let mut data = Vec::new();
-        let numbers = Scaling::new(info.shape.clone(), self.dims.clone(), self.lengths.clone(), Vec::new());
-        let mut squares = vec![0.0f64; self.lengths.len()];
-        let cols: Vec<usize> = (0..info.cols).map(|col| numbers.number(place.view.col(col))).collect();
-        for row in 0..info.rows {
-            data.resize(info.cols, 0.0);
-            place
-                .convert(stored, info.dtype, row..row + 1, &mut data)
-                .map_err(|bad| place.bad_value(info, BadValue { at: bad.at + row * info.cols, ..bad }))?;
-            let row = numbers.number(place.view.row(row));
-            for (weight, col) in data.iter().zip(&cols) {
-                squares[row + col] += f64::from(*weight).powi(2);
-            }
-        }
-        let scales = self.lengths.iter().zip(squares).map(|(g, square)| (f64::from(*g) / square.sqrt()) as f32);
-        let scaling = Scaling::new(info.shape.clone(), self.dims.clone(), scales.collect(), Vec::new());
-        Ok(self.scaling.get_or_init(|| scaling))
-    }
-}
-
-/// A model's graph describes it, unless the user does, or wants it read in another way.
-fn with_graph(reading: &Reading, graph: Description) -> Reading {
-    let mut reading = reading.clone();
-    if reading.layout == Layout::Auto {
-        reading.description.get_or_insert(graph);
-    }
-    reading
-}
-
-/// The description that these tensors are read by.
-fn describe(
-    path: &Path,
-    tensors: &[(usize, Tensor)],
-    metadata: &BTreeMap<String, String>,
-    reading: &Reading,
-    order: OrderSource,
-) -> Result<Description, WeightsError> {
-    match (&reading.description, metadata.get(DESCRIPTION_KEY)) {
-        (Some(description), _) => Ok(description.clone()),
-        (None, Some(json)) if reading.layout == Layout::Auto => {
-            Description::from_json(&format!("metadata `{DESCRIPTION_KEY}`"), json)
-        }
-        _ => {
-            let Reading { layout, filter, assume, .. } = reading;
-            let request = recognise::Request { layout: *layout, filter, metadata, order, path };
-            let mut description = recognise::recognise(tensors, &request)?;
-            settle(path, tensors, &mut description, filter, *assume)?;
-            Ok(description)
-        }
-    }
-}
-
-/// A network with layers that are unknown is refused, unless the user takes the most likely reading, has named the tensor in full, or
-/// leaves it out.
-fn settle(
-    path: &Path,
-    tensors: &[(usize, Tensor)],
-    description: &mut Description,
-    filter: &Filter,
-    assume: bool,
-) -> Result<(), WeightsError> {
-    let wanted = |layer: &&mut Layer| !matches!(filter.verdict(layer.tensor()), Verdict::Unwanted(_));
-    let unknown = description.layers.iter_mut().filter(|layer| layer.certainty == Certainty::Unknown).filter(wanted);
-    let mut questions: Vec<String> = Vec::new();
-    let mut asked = std::collections::HashSet::new();
-    for layer in unknown {
-        if filter.verdict(layer.tensor()) == Verdict::Named {
-            layer.certainty = Certainty::Assumed;
-        } else if !assume && asked.insert(layer.tensor().to_owned()) {
-            let shape = tensors.iter().find(|(_, tensor)| tensor.name == layer.tensor());
-            let shape = shape.map(|(_, tensor)| tensor.shape.clone()).unwrap_or_default();
-            let note = layer.note.as_deref().unwrap_or_default();
-            questions.push(format!("`{}` {shape:?}: {note}", shown(layer.tensor())));
-        }
-    }
-    if questions.is_empty() {
-        return Ok(());
-    }
-    const SHOWN: usize = 8;
-    let count = questions.len();
-    questions.truncate(SHOWN);
-    if count > SHOWN {
-        questions.push(format!("and {} more", count - SHOWN));
-    }
-    Err(WeightsError::Unknown { path: path.to_owned(), count, questions: questions.join("\n  ") })
-}
-
-/// A name with everything escaped that a terminal or a page would act upon: control characters, and those that turn the direction of
-/// text. Two names stay two.
-fn escaped(name: &str) -> String {
-    let escape = |c: char| match c {
-        '"' | '\'' => c.to_string(),
-        _ => c.escape_debug().to_string(),
-    };
-    name.chars().map(escape).collect()
-}
-
-/// A name as it is shown: escaped, and not for pages on end.
-fn shown(name: &str) -> String {
-    const MOST: usize = 120;
-    let mut text = escaped(&name.chars().take(MOST).collect::<String>());
-    if name.chars().count() > MOST {
-        text.push_str("...");
-    }
-    text
-}
-
-/// The metadata key that holds a description.
-pub const DESCRIPTION_KEY: &str = "elight.network";
-
-/// A key of ours that nobody knows is most likely misspelt, and what it says would be lost.
-fn known_keys(path: &Path, metadata: &BTreeMap<String, String>) -> Result<(), WeightsError> {
-    const KEYS: [&str; 19] = [
-        "network",
-        "bits",
-        "device",
-        "scale",
-        "reparam",
-        "tile",
-        "format",
-        "model",
-        "input",
-        "classes",
-        "hidden",
-        "input_bits",
-        "mean",
-        "std",
-        "dataset",
-        "seed",
-        "epoch",
-        "accuracy",
-        "calibrated",
-    ];
-    let ours = metadata.keys().filter_map(|key| key.strip_prefix("elight."));
-    match ours.into_iter().find(|key| !KEYS.contains(key) && !key.starts_with("groups.")) {
-        Some(key) => {
-            let (path, known) = (path.to_owned(), KEYS.join(", "));
-            Err(WeightsError::UnknownKey { path, key: shown(key), known })
-        }
-        None => Ok(()),
-    }
-}
-
-/// Every include pattern, and every tensor that the metadata names, must exist.
-fn check_names(
-    path: &Path,
-    filter: &Filter,
-    metadata: &BTreeMap<String, String>,
-    tensors: &[(usize, Tensor)],
-) -> Result<(), WeightsError> {
-    let path = path.to_owned();
-    let names = tensors.iter().map(|(_, tensor)| tensor.name.as_str());
-    if let Some(glob) = filter.idle_include(names.clone()) {
-        let examples = names.take(5).map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
-        return Err(WeightsError::NoMatch { glob: glob.to_owned(), path, examples });
-    }
-    match recognise::groups_of_nothing(metadata, names) {
-        Some(tensor) => Err(WeightsError::GroupsOfNothing { path, tensor: tensor.escape_debug().to_string() }),
-        None => Ok(()),
-    }
-}
-
-/// The first few skipped tensors with their reasons.
-fn reasons(skipped: &[Skipped]) -> String {
-    const SHOWN: usize = 5;
-    if skipped.is_empty() {
-        return "the file has no tensors".into();
-    }
-    let shown: Vec<_> =
-        skipped.iter().take(SHOWN).map(|s| format!("`{}`: {}", s.name.escape_debug(), s.reason)).collect();
-    let more = skipped.len() - shown.len();
-    shown.join("; ") + &if more > 0 { format!("; and {more} more") } else { String::new() }
-}
-
-/// One index per dimension for a position in row-major order; no dimension is 0.
-fn multi_index(flat: usize, shape: &[usize]) -> Vec<usize> {
-    let mut rest = flat;
-    let mut index: Vec<usize> = shape
-        .iter()
-        .rev()
-        .map(|dim| {
-            let at = rest % dim;
-            rest /= dim;
-            at
-        })
-        .collect();
-    index.reverse();
-    index
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn multi_indices() {
-        assert_eq!(multi_index(0, &[2, 3, 4]), [0, 0, 0]);
-        assert_eq!(multi_index(23, &[2, 3, 4]), [1, 2, 3]);
-        assert_eq!(multi_index(17, &[2, 3, 4]), [1, 1, 1]);
     }
 }

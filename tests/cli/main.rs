@@ -22,3 +22,4 @@ mod report;
 mod screens;
 mod trade;
 mod wear;
+mod weights;

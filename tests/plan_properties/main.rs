@@ -12,3 +12,4 @@ mod objectives;
 mod random;
 mod segments;
 mod small;
+mod stop;

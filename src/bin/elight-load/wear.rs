@@ -45,10 +45,7 @@ impl<'p> Output<'p> {
     /// Writes the file, whole or not at all.
     pub fn write(mut self, loaded: &Loaded, identity: Identity) -> anyhow::Result<()> {
         let text = file(loaded, identity).to_toml()?;
-        self.file
-            .temporary()
-            .write_all(text.as_bytes())
-            .map_err(|source| PlanError::Output { path: self.path.to_owned(), source })?;
-        Ok(OutputFile::keep_all(vec![self.file], &[self.path.to_owned()])?)
+        let written = self.file.temporary().write_all(text.as_bytes()).and_then(|()| self.file.keep(self.path));
+        Ok(written.map_err(|source| PlanError::Output { path: self.path.to_owned(), source })?)
     }
 }

@@ -43,6 +43,8 @@ pub enum Command {
     Merge(MergeArgs),
     /// Say what a weights file is taken for: layers, shapes, orientation, groups, and how sure that is.
     Layers(LayersArgs),
+    /// Write the weights as the core holds them, with its noise and faults, for other programs to evaluate (docs/simulation.md).
+    Weights(WeightsArgs),
     /// List the device presets, or print one as the TOML file that it is.
     Devices(DevicesArgs),
 }
@@ -71,6 +73,45 @@ pub struct LayersArgs {
     /// What tensors are read.
     #[command(flatten)]
     pub tensors: TensorArgs,
+}
+
+/// Options of the weights as the core holds them.
+#[derive(Debug, Args)]
+pub struct WeightsArgs {
+    /// The schedule; of several cores, all of their schedules.
+    #[arg(required = true)]
+    pub schedules: Vec<PathBuf>,
+
+    /// The weights that it was planned for.
+    pub weights: PathBuf,
+
+    /// Where they go: a `.safetensors` file with the names, shapes and types of the weights.
+    #[arg(short, long, value_name = "FILE.safetensors", required = true)]
+    pub output: PathBuf,
+
+    /// How the weights are read; as the plan was told.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+
+    /// Noise of the cells: a preset (electrical-pcm, optical-pcm) or a TOML file [default: none].
+    #[arg(long, value_name = "PRESET|FILE.toml")]
+    pub noise: Option<String>,
+
+    /// Seconds that have passed since the cells were written.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, allow_negative_numbers = true, value_parser = elight::cli::seconds)]
+    pub drift: f64,
+
+    /// Stuck and dead cells of the core (docs/cores.md); once for each schedule.
+    #[arg(long, value_name = "FILE.toml")]
+    pub faults: Vec<PathBuf>,
+
+    /// Seed of the noise; each further core has the next.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Print nothing but errors.
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// Options of the comparison.

@@ -14,6 +14,7 @@ mod options;
 mod pages;
 mod plan;
 mod progress;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Some(Command::Explore(args)) => explore::run(args),
         Some(Command::Merge(args)) => explore::merge(args),
         Some(Command::Layers(args)) => layers::run(args),
+        Some(Command::Weights(args)) => weights::run(args),
         None => plan::run(&cli.plan),
     };
     cli::finish(done, |error| {

@@ -37,8 +37,8 @@ pub fn kind(path: &Path) -> Option<Kind> {
     }
 }
 
-/// The arguments of `check`: schedules first, then the weights.
-pub fn of_check(schedules: &[PathBuf], weights: &Path) -> anyhow::Result<()> {
+/// The arguments of `check` and `weights`: schedules first, then the weights.
+pub fn of_check(command: &str, schedules: &[PathBuf], weights: &Path) -> anyhow::Result<()> {
     let is = |path: &Path, wanted| kind(path) == Some(wanted);
     let given = || schedules.iter().map(PathBuf::as_path).chain([weights]);
     let of = |wanted| given().filter(move |path| is(path, wanted)).map(|path| path.display().to_string());
@@ -49,16 +49,16 @@ pub fn of_check(schedules: &[PathBuf], weights: &Path) -> anyhow::Result<()> {
         (Some(_), true) => {
             let (schedules, weights) =
                 (of(Kind::Schedule).collect::<Vec<_>>().join(" "), of(Kind::Weights).collect::<Vec<_>>().join(" "));
-            anyhow::bail!("the schedule comes first, then its weights: elight-plan check {schedules} {weights}")
+            anyhow::bail!("the schedule comes first, then its weights: elight-plan {command} {schedules} {weights}")
         }
         (Some(path), false) => anyhow::bail!(
-            "{} is a weights file, and a schedule comes first: elight-plan check {} {}",
+            "{} is a weights file, and a schedule comes first: elight-plan {command} {} {}",
             path.display(),
             path.with_extension("elight").display(),
             path.display()
         ),
         (None, true) => anyhow::bail!(
-            "{} is a schedule, and the weights that it was planned for come last: elight-plan check {} WEIGHTS",
+            "{} is a schedule, and the weights that it was planned for come last: elight-plan {command} {} WEIGHTS",
             weights.display(),
             given().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
         ),

@@ -53,8 +53,6 @@ impl Pages<'_> {
 /// Writes a file that appears whole or not at all.
 pub fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut file = OutputFile::create(path)?;
-    file.temporary()
-        .write_all(text.as_bytes())
-        .map_err(|e| anyhow::anyhow!("cannot write {}: {e}; nothing was left behind", path.display()))?;
-    Ok(OutputFile::keep_all(vec![file], &[path.to_owned()])?)
+    let written = file.temporary().write_all(text.as_bytes()).and_then(|()| file.keep(path));
+    written.map_err(|e| anyhow::anyhow!("cannot write {}: {e}; nothing was left behind", path.display()))
 }

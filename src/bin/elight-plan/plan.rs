@@ -9,7 +9,7 @@ use elight::core_state::CoreState;
 use elight::explore::OtherWiring;
 use elight::level::{DeviceProfile, Quantizer};
 use elight::plan::{
-    self, Condition, CoreSize, LifePlan, Observer, Outcome, PlanOptions, SEGMENT_BYTES, Stimulus, Trade, Wear,
+    self, Condition, CoreSize, Drafts, LifePlan, Outcome, PlanError, PlanOptions, SEGMENT_BYTES, Stimulus, Trade, Wear,
 };
 use elight::replay::{self, Promise, Replay};
 use elight::report::{self, Detail, Report};
@@ -21,7 +21,7 @@ use crate::mistakes;
 use crate::pages::{Pages, write_whole};
 use crate::progress::Bars;
 
-/// Plans, writes, replays and reports; false when the replay does not match.
+/// Plans, replays, writes and reports; an error when the replay does not match.
 pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().context("--threads")?;
@@ -75,23 +75,32 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     let quantizer = Quantizer::new(&options.device, quantization.reparam, quantization.scale);
     let stimuli = if args.no_verify { Vec::new() } else { replay::stimuli(&quantizer, &network, args.seed) };
     let wear = Wear { budget: budget.as_deref(), count: rotations };
-    let LifePlan { outcome, rotation } = plan::plan_for_life(&network, &options, &wear, &output, &stimuli, &bars)?;
-    let mut replay = if rotation.is_empty() { prove(&outcome, &options, &stimuli, &bars)? } else { None };
+    let LifePlan { outcome, rotation, mut drafts } =
+        plan::plan_for_life(&network, &options, &wear, &output, &stimuli, &bars)?;
+    let mut replay = if rotation.is_empty() { prove(&outcome, &options, &drafts, &stimuli, &bars)? } else { None };
     // The whole rotation: each plan on the core as the one before has left it.
     for plan in &rotation {
-        let own = prove(&plan.outcome, &plan.options, &stimuli, &bars)?;
+        let own = prove(&plan.outcome, &plan.options, &drafts, &stimuli, &bars)?;
         replay = own.map(|own| own.and(replay));
     }
+    anyhow::ensure!(
+        replay.is_none_or(|replay| replay.writes_match && replay.outputs_match),
+        "the replay does not match the plan, so {} was not written: report this as a bug",
+        output.display()
+    );
+    // A schedule has its name only now: whole, and proved unless the user wants no proof.
+    drafts.keep()?;
+    let stands = |error| stands(error, &output, replay.is_some());
     let sweep = match &args.sweep {
         None => Vec::new(),
         Some(file) => {
-            let points = plan::sweep(&network, &options, &bars)?;
+            let points = plan::sweep(&network, &options, &bars).map_err(stands)?;
             write_whole(file, &report::chart::trade(&points).file())?;
             points
         }
     };
     let other = OtherWiring::of(&options).filter(|_| !args.no_compare);
-    let other_wiring = other.map(|other| other.planned(&network, &options, &bars)).transpose()?;
+    let other_wiring = other.map(|other| other.planned(&network, &options, &bars)).transpose().map_err(stands)?;
     bars.finish();
 
     let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
@@ -124,18 +133,28 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
         }
         cli::print(&text)?;
     }
-    anyhow::ensure!(
-        report.verified.is_none_or(|v| v.writes_match && v.outputs_match),
-        "the replay does not match the plan: do not use {}, and report this as a bug",
+    Ok(())
+}
+
+/// An error after the schedule has its name; an interruption says what stands there.
+fn stands(error: PlanError, output: &Path, verified: bool) -> anyhow::Error {
+    let interrupted = matches!(error, PlanError::Interrupted);
+    let error = anyhow::Error::from(error);
+    if !interrupted {
+        return error;
+    }
+    let proof = if verified { "and verified" } else { "but not replayed" };
+    error.context(format!(
+        "interrupted: the schedule {} is written, whole {proof}; there is no report",
         output.display()
-    );
-    if bars.interrupted() { Err(plan::PlanError::Interrupted.into()) } else { Ok(()) }
+    ))
 }
 
 /// Replays all schedules of a plan, unless there is nothing to replay them with.
 fn prove(
     outcome: &Outcome,
     options: &PlanOptions,
+    drafts: &Drafts,
     stimuli: &[Stimulus],
     bars: &Bars,
 ) -> anyhow::Result<Option<Replay>> {
@@ -155,11 +174,18 @@ fn prove(
             ram: outcome.decoder_ram_bytes as usize,
             outputs: &[],
         };
-        (core.path.as_path(), promise)
+        (drafts.place(&core.path), promise)
     });
     let promises: Vec<_> = promises.collect();
     let outputs = &outcome.expected_outputs;
-    Ok(Some(replay::replay_cores(&promises, options.core, &options.device, stimuli, outputs, bars)?))
+    let replayed = replay::replay_cores(&promises, options.core, &options.device, stimuli, outputs, bars);
+    // What a draft is called until then is nobody's business.
+    Ok(Some(replayed.map_err(|error| {
+        error.of(|place| {
+            let named = outcome.cores.iter().find(|core| drafts.place(&core.path) == place);
+            named.map_or(place.to_owned(), |core| core.path.clone())
+        })
+    })?))
 }
 
 /// What the `[plus, minus]` cell of each weight cell can still bear.
@@ -194,7 +220,7 @@ fn condition(
 }
 
 /// The output must be no file of the network, however its path is spelled.
-fn refuse_to_overwrite(weights: &Path, network: &Network, output: &Path) -> anyhow::Result<()> {
+pub fn refuse_to_overwrite(weights: &Path, network: &Network, output: &Path) -> anyhow::Result<()> {
     let same = |file: &Path| match (file.canonicalize(), output.canonicalize()) {
         (Ok(file), Ok(output)) => file == output,
         _ => false, // the output is not there yet

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use elight::cli::{self, exit};
 use elight::plan::Observer;
@@ -12,6 +13,18 @@ use indicatif::ProgressBar;
 /// A phase that is counted, and one of which nobody knows how long it takes.
 const COUNTED: &str = "{prefix:>14} {wide_bar} {human_pos} of {human_len} {msg}, {eta} left";
 const UNCOUNTED: &str = "{prefix:>14} {spinner} {elapsed}";
+
+/// How long a program may take to end by itself after Ctrl-C.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// Ends the program; what is not whole goes.
+fn end(leftover: &Mutex<Vec<PathBuf>>) -> ! {
+    for path in leftover.lock().into_iter().flat_map(|mut paths| std::mem::take(&mut *paths)) {
+        // Gone already if it became a schedule.
+        let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    }
+    std::process::exit(i32::from(exit::INTERRUPTED));
+}
 
 /// Paints progress when stderr is a terminal, and remembers that the user wants to stop.
 pub struct Bars {
@@ -26,14 +39,18 @@ impl Bars {
         let stop = Arc::new(AtomicBool::new(false));
         let temporary = Arc::new(Mutex::new(Vec::new()));
         let (flag, leftover) = (Arc::clone(&stop), Arc::clone(&temporary));
-        // A second Ctrl-C ends the program at once. (This runs in a thread of its own, not in a signal handler.)
+        // The first Ctrl-C is honoured wherever the program is: what asks the observer ends by itself, with a message; for what does not (a slow disk, work that
+        // nobody thought would be long) there is a deadline. A second one ends the program at once. (This runs in a thread of its own, not in a signal handler.)
         let _ = ctrlc::set_handler(move || {
             if flag.swap(true, Ordering::SeqCst) {
-                for path in leftover.lock().into_iter().flat_map(|mut paths| std::mem::take(&mut *paths)) {
-                    let _ = std::fs::remove_file::<PathBuf>(path); // gone already if it became a schedule
-                }
-                std::process::exit(i32::from(exit::INTERRUPTED));
+                end(&leftover);
             }
+            let leftover = Arc::clone(&leftover);
+            std::thread::spawn(move || {
+                std::thread::sleep(PATIENCE);
+                cli::complain(&"interrupted");
+                end(&leftover);
+            });
         });
         let bar = cli::bar(quiet, COUNTED);
         let phase = Phase { bar, name: "", again: 0 };

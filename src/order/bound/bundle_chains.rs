@@ -6,12 +6,20 @@ use rayon::prelude::*;
 
 use super::held_karp::{self, Bound, Chains, SCALE, Tree, least};
 use super::seams::{in_common, nearest};
+use crate::observer::StopToken;
 use crate::order::bundles::layer::Stage;
 use crate::order::tour::iterated_local_search::Effort;
 use crate::order::tour::nodes::{Nodes, distance};
 
 /// The bound of one row group: its tile rows, in the order in which they run; `cycle`: inference after inference. `chains`: the best that are known.
-pub fn writes(stages: &[Stage<'_>], cells: usize, cycle: bool, chains: &[Vec<Vec<u32>>], effort: Effort) -> u64 {
+pub fn writes(
+    stages: &[Stage<'_>],
+    cells: usize,
+    cycle: bool,
+    chains: &[Vec<Vec<u32>>],
+    effort: Effort,
+    stop: &StopToken<'_>,
+) -> u64 {
     let count = stages.len();
     let cells = usable(stages, cells);
     let steps: Vec<usize> = stages.iter().map(|stage| stage.steps).collect();
@@ -25,13 +33,15 @@ pub fn writes(stages: &[Stage<'_>], cells: usize, cycle: bool, chains: &[Vec<Vec
     let before = |stage: usize| Some((stage + count - 1) % count).filter(|&before| next(before) == Some(stage));
     let arrivals: Vec<Vec<i32>> = (0..count)
         .into_par_iter()
-        .map(|stage| if before(stage).is_none() { arrivals(&stages, stage, cycle, all_lanes) } else { Vec::new() })
+        .map(
+            |stage| if before(stage).is_none() { arrivals(&stages, stage, cycle, all_lanes, stop) } else { Vec::new() },
+        )
         .collect();
     let none = |stage: &&Nodes| Bound { multipliers: vec![0; stage.len()], forest: 0, total: 0 };
     let mut bounds: Vec<Bound> = stages.iter().map(none).collect();
     let ascend = |stage: usize, bounds: &[Bound], trees: usize| {
         let nodes = stages[stage];
-        let way = |other: Option<usize>| Some(nearest(nodes, stages[other?], &bounds[other?].multipliers));
+        let way = |other: Option<usize>| Some(nearest(nodes, stages[other?], &bounds[other?].multipliers, stop));
         let from = way(before(stage)).unwrap_or_else(|| arrivals[stage].clone());
         let to = way(next(stage)).unwrap_or_else(|| vec![0; nodes.len()]);
         let cost = |chain: &Vec<u32>| {
@@ -46,7 +56,7 @@ pub fn writes(stages: &[Stage<'_>], cells: usize, cycle: bool, chains: &[Vec<Vec
             closed: false,
             upper: chains[stage].iter().map(cost).sum(),
         };
-        held_karp::ascend(nodes, chains, bounds[stage].multipliers.clone(), trees)
+        held_karp::ascend(nodes, chains, bounds[stage].multipliers.clone(), trees, stop)
     };
     let mut best = 0;
     let all = effort.trees().iter().sum::<usize>() + effort.joint_trees();
@@ -65,14 +75,14 @@ pub fn writes(stages: &[Stage<'_>], cells: usize, cycle: bool, chains: &[Vec<Vec
         }
         let seams = (0..count).into_par_iter().filter_map(|stage| {
             let next = next(stage)?;
-            Some(seam([stages[stage], stages[next]], [&bounds[stage], &bounds[next]], cells))
+            Some(seam([stages[stage], stages[next]], [&bounds[stage], &bounds[next]], cells, stop))
         });
         let mut sum: i64 = seams.sum();
         for (stage, bound) in bounds.iter().enumerate() {
             let multipliers = &bound.multipliers;
             if !all_lanes(stage) {
                 let lanes = stages[stage].len().div_ceil(steps[stage])..=cells.min(stages[stage].len());
-                sum += some_lanes(stages[stage], lanes, &arrivals[stage], multipliers);
+                sum += some_lanes(stages[stage], lanes, &arrivals[stage], multipliers, stop);
                 continue;
             }
             sum += bound.forest;
@@ -114,7 +124,13 @@ const WAYS: usize = 16;
 
 /// For each node of a stage the cheapest step to it from what its lane held before, in parts of a level step. That is a node of the last stage that used all lanes, or of
 /// one between; nothing is known where there may be none, or where it may be the stage itself, an inference earlier.
-fn arrivals(stages: &[&Nodes], stage: usize, cycle: bool, all_lanes: impl Fn(usize) -> bool) -> Vec<i32> {
+fn arrivals(
+    stages: &[&Nodes],
+    stage: usize,
+    cycle: bool,
+    all_lanes: impl Fn(usize) -> bool,
+    stop: &StopToken<'_>,
+) -> Vec<i32> {
     let (count, nodes) = (stages.len(), stages[stage]);
     let mut arrivals = vec![i32::MAX; nodes.len()];
     for back in 1..=WAYS.min(count - 1) {
@@ -122,7 +138,7 @@ fn arrivals(stages: &[&Nodes], stage: usize, cycle: bool, all_lanes: impl Fn(usi
             break;
         }
         let earlier = (stage + count - back) % count;
-        let ways = nearest(nodes, stages[earlier], &vec![0; stages[earlier].len()]);
+        let ways = nearest(nodes, stages[earlier], &vec![0; stages[earlier].len()], stop);
         arrivals.iter_mut().zip(ways).for_each(|(least, way)| *least = (*least).min(way));
         if all_lanes(earlier) {
             return arrivals;
@@ -134,10 +150,16 @@ fn arrivals(stages: &[&Nodes], stage: usize, cycle: bool, all_lanes: impl Fn(usi
 /// The least that a stage costs which may leave lanes out, with the ways to it (theorem 9, iii); `lanes`: how many it may use.
 ///
 /// With k chains there are n - k steps inside, a forest, k ways in and k ways out: each node has two neighbours.
-fn some_lanes(nodes: &Nodes, lanes: RangeInclusive<usize>, arrivals: &[i32], multipliers: &[i32]) -> i64 {
+fn some_lanes(
+    nodes: &Nodes,
+    lanes: RangeInclusive<usize>,
+    arrivals: &[i32],
+    multipliers: &[i32],
+    stop: &StopToken<'_>,
+) -> i64 {
     let n = nodes.len();
     let under = |multipliers: &[i32]| {
-        let edges = Tree::default().edges(nodes, multipliers);
+        let edges = Tree::default().edges(nodes, multipliers, &mut stop.meter());
         let mut ins: Vec<i64> =
             arrivals.iter().zip(multipliers).map(|(way, m)| i64::from(*way) + i64::from(*m)).collect();
         let mut outs: Vec<i64> = multipliers.iter().map(|&m| i64::from(m)).collect();
@@ -155,11 +177,14 @@ fn total(costs: Vec<(i64, usize)>) -> i64 {
 }
 
 /// The cheapest way of all lanes from one stage to the next: each leaves a node of its own, and comes to one of its own.
-fn seam([a, b]: [&Nodes; 2], [own, theirs]: [&Bound; 2], cells: usize) -> i64 {
+fn seam([a, b]: [&Nodes; 2], [own, theirs]: [&Bound; 2], cells: usize, stop: &StopToken<'_>) -> i64 {
     in_common(a, b, |a, b| {
         let side = |a: &Nodes, own: &Bound, b: &Nodes, theirs: &Bound| {
             let to = |i: usize| {
                 let (node, mut least) = (a.node(i), i64::MAX);
+                if i.is_multiple_of(64) && !stop.go_on() || stop.stopped() {
+                    return 0;
+                }
                 for j in 0..b.len() {
                     let steps = SCALE * i64::from(distance(node, b.node(j)));
                     least = least.min(steps + i64::from(theirs.multipliers[j]));
@@ -176,6 +201,7 @@ fn seam([a, b]: [&Nodes; 2], [own, theirs]: [&Bound; 2], cells: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::Unobserved;
     use crate::order::bundles::recount;
     use crate::order::bundles::recount::Levels;
     use crate::order::bundles::row::Group;
@@ -255,10 +281,10 @@ mod tests {
         let columns: Vec<Nodes> = stages.iter().map(|s| nodes(s)).collect();
         let columns = of_fewest_steps(&columns, lanes);
         let boundaries = vec![Boundary::Cyclic; lanes];
-        let group = Group::solve(&columns, lanes, &boundaries, effort, seed, &|_| true);
+        let group = Group::solve(&columns, lanes, &boundaries, effort, seed, &StopToken::new(&Unobserved));
         let planned = group.writes();
         let chains = group.into_chains();
-        let bound = writes(&columns, lanes, true, &chains, effort);
+        let bound = writes(&columns, lanes, true, &chains, effort, &StopToken::new(&Unobserved));
         (planned, bound, chains)
     }
 
@@ -320,10 +346,10 @@ mod tests {
                 sides.iter().map(|[start, end]| Boundary::Open { start: state(start), end: state(end) }).collect();
             let columns: Vec<Nodes> = stages.iter().map(|s| nodes(s)).collect();
             let columns = of_fewest_steps(&columns, sides.len());
-            let group = Group::solve(&columns, sides.len(), &boundaries, Effort::Fast, seed, &|_| true);
+            let group = Group::solve(&columns, sides.len(), &boundaries, Effort::Fast, seed, &StopToken::new(&Unobserved));
             let planned = group.writes();
             let chains = group.into_chains();
-            let bound = writes(&columns, sides.len(), false, &chains, Effort::Fast);
+            let bound = writes(&columns, sides.len(), false, &chains, Effort::Fast, &StopToken::new(&Unobserved));
             let optimum = brute_force(&stages, sides.len(), |chains| count_between(&stages, chains, &sides));
             prop_assert_eq!(planned, count_between(&stages, &chains.iter().collect::<Vec<_>>(), &sides));
             prop_assert!(planned >= optimum);

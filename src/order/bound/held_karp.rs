@@ -6,6 +6,7 @@
 //!
 //! All numbers are integers, `SCALE` to a level step: the bound is exact whatever the ascent does.
 
+use crate::observer::{Meter, StopToken};
 use crate::order::tour::nodes::{Matrix, Metric, Nodes};
 
 /// Fixed point: parts of a level step.
@@ -74,8 +75,15 @@ pub struct Tree {
 
 impl Tree {
     /// What a cheapest forest costs, that is the tree without its `left_out` dearest edges, less twice the multipliers' sum; counts each node's neighbours in it.
-    pub fn forest(&mut self, metric: &impl Rows, multipliers: &[i32], left_out: usize, degree: &mut [i32]) -> i64 {
-        pulp_dispatch(|| self.grow(metric, multipliers));
+    pub fn forest(
+        &mut self,
+        metric: &impl Rows,
+        multipliers: &[i32],
+        left_out: usize,
+        degree: &mut [i32],
+        meter: &mut Meter<'_>,
+    ) -> i64 {
+        pulp_dispatch(|| self.grow(metric, multipliers, meter));
         if left_out > 0 {
             self.edges.sort_unstable();
             self.edges.truncate(metric.nodes() - 1 - left_out);
@@ -90,16 +98,16 @@ impl Tree {
     }
 
     /// What the edges of a cheapest tree cost under the multipliers, ascending.
-    pub fn edges(&mut self, metric: &impl Rows, multipliers: &[i32]) -> Vec<i64> {
-        pulp_dispatch(|| self.grow(metric, multipliers));
+    pub fn edges(&mut self, metric: &impl Rows, multipliers: &[i32], meter: &mut Meter<'_>) -> Vec<i64> {
+        pulp_dispatch(|| self.grow(metric, multipliers, meter));
         let mut costs: Vec<i64> = self.edges.iter().map(|edge| i64::from(edge.0)).collect();
         costs.sort_unstable();
         costs
     }
 
-    /// Finds a cheapest spanning tree, Prim's way.
+    /// Finds a cheapest spanning tree, Prim's way; after a stop, some edges of no use.
     #[inline(always)]
-    fn grow(&mut self, metric: &impl Rows, multipliers: &[i32]) {
+    fn grow(&mut self, metric: &impl Rows, multipliers: &[i32], meter: &mut Meter<'_>) {
         let n = metric.nodes();
         self.key.clear();
         self.key.resize(n, DONE);
@@ -110,6 +118,10 @@ impl Tree {
         self.edges.clear();
         let mut at = 0;
         for _ in 1..n {
+            if !meter.work(n as u64) {
+                self.edges.resize(n - 1, (0, 0, 0));
+                return;
+            }
             (self.key[at], self.floor[at]) = (DONE, DONE);
             metric.lower(at, multipliers, &self.floor, &mut self.key, &mut self.parent);
             // The first of the cheapest: the same on every machine.
@@ -146,20 +158,32 @@ pub struct Bound {
 }
 
 /// Looks for better multipliers than those given, `iterations` forests long.
-pub fn ascend(nodes: &Nodes, chains: Chains<'_>, multipliers: Vec<i32>, iterations: usize) -> Bound {
+pub fn ascend(
+    nodes: &Nodes,
+    chains: Chains<'_>,
+    multipliers: Vec<i32>,
+    iterations: usize,
+    stop: &StopToken<'_>,
+) -> Bound {
     let work = nodes.len() * nodes.len();
     if nodes.len() > MATRIX {
         // Few trees of many nodes take as long as many of few.
-        ascend_on(nodes, chains, multipliers, (1_000_000_000 / work).clamp(2, iterations))
+        ascend_on(nodes, chains, multipliers, (1_000_000_000 / work).clamp(2, iterations), stop)
     } else if nodes.farthest() <= i16::MAX as usize {
-        ascend_on(&Matrix::<i16>::of(nodes), chains, multipliers, iterations)
+        ascend_on(&Matrix::<i16>::of(nodes, stop), chains, multipliers, iterations, stop)
     } else {
-        ascend_on(&Matrix::<i32>::of(nodes), chains, multipliers, iterations)
+        ascend_on(&Matrix::<i32>::of(nodes, stop), chains, multipliers, iterations, stop)
     }
 }
 
-fn ascend_on(metric: &impl Rows, chains: Chains<'_>, multipliers: Vec<i32>, iterations: usize) -> Bound {
-    let n = metric.nodes();
+fn ascend_on(
+    metric: &impl Rows,
+    chains: Chains<'_>,
+    multipliers: Vec<i32>,
+    iterations: usize,
+    stop: &StopToken<'_>,
+) -> Bound {
+    let (n, mut meter) = (metric.nodes(), stop.meter());
     let (mut forest, mut degree) = (0, vec![0i32; n]);
     let mut ascent = Ascent::new(multipliers, !chains.exact);
     let mut tree = Tree::default();
@@ -167,7 +191,10 @@ fn ascend_on(metric: &impl Rows, chains: Chains<'_>, multipliers: Vec<i32>, iter
         let multipliers = &ascent.multipliers;
         let left_out = chains.count.min(n) - 1;
         degree.fill(-2);
-        let inside = tree.forest(metric, multipliers, left_out, &mut degree);
+        let inside = tree.forest(metric, multipliers, left_out, &mut degree, &mut meter);
+        if stop.stopped() {
+            break;
+        }
         let mut total = inside;
         if chains.exact {
             let take = |way: &[i32], count| least(n, count, |i| i64::from(way[i]) + i64::from(multipliers[i]));
@@ -270,4 +297,75 @@ pub fn least(n: usize, count: usize, cost: impl Fn(usize) -> i64) -> Vec<(i64, u
         all.truncate(count);
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::observer::{Observer, STRIDE};
+
+    /// Distances, counted a row at a time.
+    struct Counted<'a> {
+        nodes: &'a Nodes,
+        looked: &'a AtomicU64,
+    }
+
+    impl Rows for Counted<'_> {
+        fn lower(&self, i: usize, multipliers: &[i32], floor: &[i32], key: &mut [i32], parent: &mut [u32]) {
+            self.looked.fetch_add(key.len() as u64, Ordering::Relaxed);
+            self.nodes.lower(i, multipliers, floor, key, parent);
+        }
+
+        fn nodes(&self) -> usize {
+            self.nodes.len()
+        }
+    }
+
+    /// Notes the most distances between two questions; says stop after some.
+    struct Gaps<'a> {
+        looked: &'a AtomicU64,
+        last: AtomicU64,
+        widest: AtomicU64,
+        asked: AtomicU64,
+        stop_after: u64,
+    }
+
+    impl Observer for Gaps<'_> {
+        fn begin(&self, _: &'static str, _: u64) {}
+        fn advance(&self, _: u64) {}
+        fn interrupted(&self) -> bool {
+            let now = self.looked.load(Ordering::Relaxed);
+            self.widest.fetch_max(now - self.last.swap(now, Ordering::Relaxed), Ordering::Relaxed);
+            self.asked.fetch_add(1, Ordering::Relaxed) >= self.stop_after
+        }
+    }
+
+    #[test]
+    fn an_ascent_asks_at_bounded_work_and_stops_within_a_tree() {
+        let levels: Vec<i16> = (0..900).map(|i| (i * 17 % 31) as i16 - 15).collect();
+        let nodes = Nodes::of(&[&levels, &levels.iter().rev().copied().collect::<Vec<_>>()], 900, 15);
+        let free = vec![0; 900];
+        let chains = Chains { count: 1, exact: true, ways: [&free, &free], closed: false, upper: i64::MAX / 2 };
+        for stop_after in [u64::MAX, 0, 1, 3] {
+            let looked = AtomicU64::new(0);
+            let gaps = Gaps {
+                looked: &looked,
+                last: AtomicU64::new(0),
+                widest: AtomicU64::new(0),
+                asked: AtomicU64::new(0),
+                stop_after,
+            };
+            let metric = Counted { nodes: &nodes, looked: &looked };
+            ascend_on(&metric, chains, vec![0; 900], 6, &StopToken::new(&gaps));
+            let (all, widest) = (looked.load(Ordering::Relaxed), gaps.widest.into_inner());
+            assert!(widest < 2 * STRIDE, "{widest} of {all}");
+            if stop_after == u64::MAX {
+                assert!(all > 8 * STRIDE, "{all} distances are too few to tell");
+            } else {
+                assert!(all <= (stop_after + 1) * STRIDE, "{all} after {stop_after} questions");
+            }
+        }
+    }
 }

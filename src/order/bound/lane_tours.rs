@@ -2,6 +2,7 @@
 
 use super::held_karp::{Ascent, Chains, SCALE, Tree, ascend};
 use super::seams::{Seam, nearest};
+use crate::observer::StopToken;
 use crate::order::tour::iterated_local_search::Effort;
 use crate::order::tour::nodes::{Distance, Matrix, Nodes, State};
 
@@ -10,11 +11,11 @@ const MATRIX: usize = 1 << 24;
 
 /// The bound of one lane: its clusters in the order in which they run; `cycle`: inference after inference; else the ways to and from other segments are free.
 /// `orders`: good ones, from which the ascent has its steps.
-pub fn bound(clusters: &[Nodes], cycle: bool, orders: &[Vec<u32>], effort: Effort) -> LaneBound {
+pub fn bound(clusters: &[Nodes], cycle: bool, orders: &[Vec<u32>], effort: Effort, stop: &StopToken<'_>) -> LaneBound {
     let (parts, seams) = match clusters {
         [] => (0, Vec::new()),
-        [only] if cycle => (closed(only, &orders[0], effort), Vec::new()),
-        _ => Ascending { clusters, cycle, orders, sides: sides(clusters, cycle) }.ascend(effort),
+        [only] if cycle => (closed(only, &orders[0], effort, stop), Vec::new()),
+        _ => Ascending { clusters, cycle, orders, sides: sides(clusters, cycle, stop), stop }.ascend(effort),
     };
     LaneBound { writes: (parts + SCALE - 1).div_euclid(SCALE).max(0) as u64, seams }
 }
@@ -28,17 +29,17 @@ pub struct LaneBound {
 }
 
 /// A single cluster, inference after inference: the closed tour is cut open at its first node, which is then both ends.
-fn closed(nodes: &Nodes, order: &[u32], effort: Effort) -> i64 {
+fn closed(nodes: &Nodes, order: &[u32], effort: Effort, stop: &StopToken<'_>) -> i64 {
     if nodes.len() < 2 {
         return 0;
     }
     let rest = nodes.every(1, 1);
-    let ways = nearest(&rest, &nodes.pick(&[0]), &[0]);
+    let ways = nearest(&rest, &nodes.pick(&[0]), &[0], stop);
     let back = order.last().map_or(0, |&last| i64::from(nodes.distance(last as usize, order[0] as usize)));
     let upper = SCALE * (nodes.along(order) + back);
     let chains = Chains { count: 1, exact: true, ways: [&ways, &ways], closed: true, upper };
     let trees = effort.trees().iter().sum::<usize>() + effort.joint_trees();
-    ascend(&rest, chains, vec![0; rest.len()], trees).total
+    ascend(&rest, chains, vec![0; rest.len()], trees, stop).total
 }
 
 struct Ascending<'a> {
@@ -47,6 +48,7 @@ struct Ascending<'a> {
     orders: &'a [Vec<u32>],
     /// For each node what its rows pay, in parts of a level step, that go on to a later cluster than the next.
     sides: Vec<Vec<i32>>,
+    stop: &'a StopToken<'a>,
 }
 
 impl Ascending<'_> {
@@ -59,17 +61,17 @@ impl Ascending<'_> {
             for (k, nodes) in self.clusters.iter().enumerate() {
                 let from = match (k + count - 1) % count {
                     _ if k == 0 && !self.cycle => vec![0; nodes.len()],
-                    m => nearest(nodes, &self.clusters[m], &sum(&multipliers[m], &self.sides[m])),
+                    m => nearest(nodes, &self.clusters[m], &sum(&multipliers[m], &self.sides[m]), self.stop),
                 };
                 let to = match (k + 1) % count {
                     _ if k + 1 == count && !self.cycle => vec![0; nodes.len()],
-                    m => sum(&nearest(nodes, &self.clusters[m], &multipliers[m]), &self.sides[k]),
+                    m => sum(&nearest(nodes, &self.clusters[m], &multipliers[m], self.stop), &self.sides[k]),
                 };
                 let end = |ways: &[i32], node: Option<&u32>| node.map_or(0, |&i| i64::from(ways[i as usize]));
                 let ends = end(&from, self.orders[k].first()) + end(&to, self.orders[k].last());
                 let upper = SCALE * nodes.along(&self.orders[k]) + ends;
                 let chains = Chains { count: 1, exact: true, ways: [&from, &to], closed: false, upper };
-                let own = ascend(nodes, chains, std::mem::take(&mut multipliers[k]), trees);
+                let own = ascend(nodes, chains, std::mem::take(&mut multipliers[k]), trees, self.stop);
                 (forests[k], multipliers[k]) = (own.forest, own.multipliers);
             }
         }
@@ -96,7 +98,7 @@ impl Ascending<'_> {
         let seam = |(k, next): (usize, usize)| {
             let (own, theirs) = (&multipliers[k], &multipliers[next]);
             let least = |own: &Nodes, costs: &[i32], other: &Nodes, ends: &[i32]| {
-                let ways = nearest(own, other, ends);
+                let ways = nearest(own, other, ends, self.stop);
                 ways.iter().zip(costs).enumerate().map(|(i, (way, cost))| (way + cost, i)).min().unwrap_or((0, 0))
             };
             let (a, b, out) = (&self.clusters[k], &self.clusters[next], sum(own, &self.sides[k]));
@@ -112,7 +114,7 @@ impl Ascending<'_> {
 
     /// An ascent with the multipliers of all clusters at once: at a seam two of them have to agree on an edge.
     fn together<T: Distance>(&self, multipliers: &[Vec<i32>], rounds: usize) -> (i64, Vec<(u32, u32)>) {
-        let matrices: Vec<Matrix<T>> = self.clusters.iter().map(Matrix::of).collect();
+        let matrices: Vec<Matrix<T>> = self.clusters.iter().map(|nodes| Matrix::of(nodes, self.stop)).collect();
         let tables: Vec<Seam> =
             self.pairs().map(|(k, next)| Seam::new(&self.clusters[k], &self.clusters[next], &self.sides[k])).collect();
         let starts: Vec<usize> =
@@ -120,16 +122,20 @@ impl Ascending<'_> {
         let range = |k: usize| starts[k]..starts[k] + self.clusters[k].len();
         let mut ascent = Ascent::new(multipliers.concat(), false);
         let upper = self.upper(&tables);
-        let (mut tree, mut degree) = (Tree::default(), Vec::new());
+        let (mut tree, mut degree, mut meter) = (Tree::default(), Vec::new(), self.stop.meter());
         let mut best = (i64::MIN, Vec::new());
         for _ in 0..rounds.max(1) {
             degree.clear();
             degree.resize(ascent.multipliers.len(), -2);
             let (mut total, mut seams) = (0, Vec::with_capacity(tables.len()));
             for (k, matrix) in matrices.iter().enumerate() {
-                total += tree.forest(matrix, &ascent.multipliers[range(k)], 0, &mut degree[range(k)]);
+                total += tree.forest(matrix, &ascent.multipliers[range(k)], 0, &mut degree[range(k)], &mut meter);
+            }
+            if self.stop.stopped() {
+                break;
             }
             for ((k, next), table) in self.pairs().zip(&tables) {
+                meter.work((self.clusters[k].len() * self.clusters[next].len()) as u64);
                 let (cost, i, j) = table.cheapest(&ascent.multipliers[range(k)], &ascent.multipliers[range(next)]);
                 degree[starts[k] + i] += 1;
                 degree[starts[next] + j] += 1;
@@ -164,7 +170,7 @@ impl Ascending<'_> {
 }
 
 /// Rows that the next cluster does not use move on to a later one: for each node, the cheapest way that they can, in parts of a level step.
-fn sides(clusters: &[Nodes], cycle: bool) -> Vec<Vec<i32>> {
+fn sides(clusters: &[Nodes], cycle: bool, stop: &StopToken<'_>) -> Vec<Vec<i32>> {
     let count = clusters.len();
     let side = |(k, own): (usize, &Nodes)| {
         let mut sides = vec![0; own.len()];
@@ -173,7 +179,11 @@ fn sides(clusters: &[Nodes], cycle: bool) -> Vec<Vec<i32>> {
             let other = &clusters[m % count];
             let rows = known..own.rows().min(other.rows());
             if !rows.is_empty() {
+                let mut meter = stop.meter();
                 for (i, side) in sides.iter_mut().enumerate() {
+                    if !meter.work(other.len() as u64) {
+                        break;
+                    }
                     let mut state = State::unknown(other.rows());
                     rows.clone().for_each(|j| state.0[j] = Some(own.level(i, j)));
                     let least = (0..other.len()).map(|y| other.to_state(y, &state)).min();

@@ -432,7 +432,7 @@ mod tests {
             let steps: Vec<usize> = layers.iter().map(steps).collect();
             let optimum = u64::from(optimum_in(&bare, &steps, core_rows, cells, 2));
             prop_assert!(bound.writes() <= optimum, "bound {}, optimum {optimum}", bound.writes());
-            let planned = crate::order::families::sorted_rows::quantile::arrange(&relaxed, core_rows, cells, &crate::order::chain::boundary::CoreBoundary::Cyclic, crate::order::Effort::Best, 1);
+            let planned = crate::order::families::sorted_rows::quantile::arrange(&relaxed, core_rows, cells, &crate::order::chain::boundary::CoreBoundary::Cyclic, crate::order::Effort::Best, 1, &crate::observer::StopToken::new(&crate::observer::Unobserved));
             prop_assert!(planned.writes >= optimum, "planned {}, optimum {optimum}", planned.writes);
             let level_runs = crate::order::slots::level_runs::LevelRuns::of(&planned, &relaxed);
             prop_assert_eq!(level_runs.writes(), planned.writes);

@@ -1,6 +1,7 @@
 //! Steps between the clusters of two tile rows, as bounds need them.
 
 use super::held_karp::SCALE;
+use crate::observer::StopToken;
 use crate::order::tour::nodes::{Nodes, distance};
 
 /// Calls `f` with two clusters, cut to the rows that both use.
@@ -13,10 +14,14 @@ pub fn in_common<T>(a: &Nodes, b: &Nodes, f: impl FnOnce(&Nodes, &Nodes) -> T) -
 }
 
 /// For each node of `a` the cheapest step to `b`, under the multipliers of b's nodes, in parts of a level step.
-pub fn nearest(a: &Nodes, b: &Nodes, multipliers: &[i32]) -> Vec<i32> {
+pub fn nearest(a: &Nodes, b: &Nodes, multipliers: &[i32], stop: &StopToken<'_>) -> Vec<i32> {
     in_common(a, b, |a, b| {
         let mut nearest = vec![0; a.len()];
+        let mut meter = stop.meter();
         for (i, nearest) in nearest.iter_mut().enumerate() {
+            if !meter.work(b.len() as u64) {
+                break;
+            }
             let (node, mut least) = (a.node(i), i32::MAX);
             for (j, multiplier) in multipliers.iter().enumerate() {
                 least = least.min(SCALE as i32 * distance(node, b.node(j)) + multiplier);

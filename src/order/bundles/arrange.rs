@@ -7,9 +7,10 @@ use super::lane_matching::LaneMatching;
 use super::layer::{Columns, SharedLayer, Stage};
 use super::row::Group;
 use crate::geometry::{Bundles, DARK, Reach, Wiring};
+use crate::observer::StopToken;
 use crate::order::bound::bundle_chains;
 use crate::order::chain::boundary::{Boundary, CoreBoundary};
-use crate::order::tour::iterated_local_search::{Advance, Effort};
+use crate::order::tour::iterated_local_search::Effort;
 use crate::order::tour::nodes::{Nodes, State};
 
 /// Which column lights which lane at which step, for all layers of a segment.
@@ -69,7 +70,7 @@ impl SharedArrangement {
     }
 }
 
-/// Orders all columns. When `advance` says no, what comes back is of no use.
+/// Orders all columns; after a stop, what comes back is of no use.
 #[must_use]
 pub fn arrange(
     layers: &[SharedLayer],
@@ -78,7 +79,7 @@ pub fn arrange(
     boundary: &CoreBoundary,
     effort: Effort,
     seed: u64,
-    advance: Advance<'_>,
+    stop: &StopToken<'_>,
 ) -> SharedArrangement {
     let cells = wiring.cells;
     let mut arranged: Vec<ArrangedLayer> = layers.iter().map(|layer| ArrangedLayer::of(layer, wiring)).collect();
@@ -91,11 +92,11 @@ pub fn arrange(
                 (0..cells).map(|lane| of_lane(boundary, wiring, group, lane)).collect();
             let seed = seed ^ (group as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let plan = match reach {
-                Reach::Lane => by_lane(layers, cells, &stages, &boundaries, effort, seed, advance),
+                Reach::Lane => by_lane(layers, cells, &stages, &boundaries, effort, seed, stop),
                 Reach::Row | Reach::Core => {
                     let steps: Vec<usize> =
                         stages.iter().map(|&(layer, i)| arranged[layer].columns[i].len() / cells).collect();
-                    by_row(layers, cells, &stages, &steps, &boundaries, effort, seed, advance)
+                    by_row(layers, cells, &stages, &steps, &boundaries, effort, seed, stop)
                 }
             };
             (stages, plan)
@@ -138,7 +139,7 @@ fn by_lane(
     boundaries: &[Boundary<State>],
     effort: Effort,
     seed: u64,
-    advance: Advance<'_>,
+    stop: &StopToken<'_>,
 ) -> (u64, u64, Orders) {
     let columns = |stage: usize| -> &Columns {
         let (layer, bundle) = stages[stage];
@@ -152,13 +153,13 @@ fn by_lane(
                 .map(|stage| (stage, columns(stage).of_lane(lane, cells)))
                 .filter(|(_, nodes)| !nodes.is_empty())
                 .collect();
-            if !advance(0) {
+            if !stop.go_on() {
                 return (used, LanePlan::default());
             }
             let clusters: Vec<Nodes> = used.iter().map(|(stage, nodes)| columns(*stage).nodes.pick(nodes)).collect();
             let seed = seed ^ (lane as u64 + 1).wrapping_mul(0xd1b5_4a32_d192_ed03);
-            let plan = Lane::new(&clusters, &boundaries[lane]).solve(effort, seed);
-            advance(clusters.iter().map(|nodes| (nodes.len() * nodes.rows()) as u64).sum());
+            let plan = Lane::new(&clusters, &boundaries[lane]).solve(effort, seed, stop);
+            stop.advance(clusters.iter().map(|nodes| (nodes.len() * nodes.rows()) as u64).sum());
             (used, plan)
         })
         .collect();
@@ -182,21 +183,21 @@ fn by_row(
     boundaries: &[Boundary<State>],
     effort: Effort,
     seed: u64,
-    advance: Advance<'_>,
+    stop: &StopToken<'_>,
 ) -> (u64, u64, Orders) {
     let stage = |(&(layer, bundle), &steps): (&(usize, usize), &usize)| {
         let columns = &layers[layer].columns[bundle];
         Stage { nodes: &columns.nodes, allowed_lanes: columns.allowed_lanes.as_ref(), steps }
     };
     let stages: Vec<Stage<'_>> = stages.iter().zip(steps).map(stage).collect();
-    let group = Group::solve(&stages, cells, boundaries, effort, seed, advance);
+    let group = Group::solve(&stages, cells, boundaries, effort, seed, stop);
     let writes = group.writes();
     let chains = group.into_chains();
-    if !advance(0) {
+    if !stop.go_on() {
         return (writes, 0, chains);
     }
     let cycle = boundaries.iter().all(|boundary| *boundary == Boundary::Cyclic);
-    let bound = bundle_chains::writes(&stages, cells, cycle, &chains, effort);
+    let bound = bundle_chains::writes(&stages, cells, cycle, &chains, effort, stop);
     (writes, bound, chains)
 }
 
@@ -228,6 +229,7 @@ mod tests {
     use super::*;
     use crate::geometry::{CellRange, Damage, IDLE};
     use crate::level::{LevelMatrix, Scales};
+    use crate::observer::Unobserved;
     use proptest::prelude::*;
 
     const CELLS: usize = 2;
@@ -329,7 +331,7 @@ mod tests {
                 None => CoreBoundary::Cyclic,
                 Some((start, end)) => CoreBoundary::Open { start: levels(start), end: levels(end) },
             };
-            let plan = arrange(&shared, wiring, reach, &boundary, Effort::Fast, seed, &|_| true);
+            let plan = arrange(&shared, wiring, reach, &boundary, Effort::Fast, seed, &StopToken::new(&Unobserved));
             let (mut optimum, mut writes) = (0, 0);
             for group in 0..wiring.row_groups() {
                 let stages = stages(&shared, wiring, group);
@@ -392,7 +394,7 @@ mod tests {
             let layers: Vec<LevelMatrix> = layers.iter().map(held).collect();
             let shared: Vec<SharedLayer> =
                 layers.iter().map(|matrix| SharedLayer::of(matrix, 1, wiring, reach, Some(&damage))).collect();
-            let plan = arrange(&shared, wiring, reach, &CoreBoundary::Cyclic, Effort::Good, seed, &|_| true);
+            let plan = arrange(&shared, wiring, reach, &CoreBoundary::Cyclic, Effort::Good, seed, &StopToken::new(&Unobserved));
             let (mut optimum, mut writes) = (0, 0);
             for group in 0..wiring.row_groups() {
                 let stages = stages(&shared, wiring, group);

@@ -4,6 +4,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::observer::StopToken;
 use crate::order::bound::lane_tours;
 use crate::order::chain::boundary::Boundary;
 use crate::order::tour::iterated_local_search::{Effort, Ends, shortest};
@@ -39,38 +40,38 @@ impl<'a> Lane<'a> {
     }
 
     /// Orders all columns and bounds what any order costs.
-    pub fn solve(&self, effort: Effort, seed: u64) -> LanePlan {
+    pub fn solve(&self, effort: Effort, seed: u64, stop: &StopToken<'_>) -> LanePlan {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut orders: Vec<Vec<u32>> = vec![Vec::new(); self.clusters.len()];
         let cycle = matches!(self.boundary, Boundary::Cyclic);
         if effort == Effort::Quick {
             for k in 0..orders.len() {
                 let kicks = effort.kicks(self.clusters[k].len());
-                self.path(k, &mut orders, &[], kicks, effort, rng.next_u64());
+                self.path(k, &mut orders, &[], kicks, effort, rng.next_u64(), stop);
             }
             return LanePlan { writes: self.writes(&orders) as u64, orders, bound: 0 };
         }
         if let ([only], true) = (self.clusters, cycle) {
-            orders[0] = closed(only, effort, rng.next_u64());
-            let bound = lane_tours::bound(self.clusters, cycle, &orders, effort).writes;
+            orders[0] = closed(only, effort, rng.next_u64(), stop);
+            let bound = lane_tours::bound(self.clusters, cycle, &orders, effort, stop).writes;
             return LanePlan { writes: self.writes(&orders) as u64, orders, bound };
         }
         for k in 0..orders.len() {
-            self.path(k, &mut orders, &[], 0, effort, rng.next_u64());
+            self.path(k, &mut orders, &[], 0, effort, rng.next_u64(), stop);
         }
         let mut best = (self.writes(&orders), orders.clone());
         let mut found = None;
         for pass in 0..3 {
             // What the paths cost by themselves tells where seams are best.
             let fixed = if pass == 1 {
-                let bound = lane_tours::bound(self.clusters, cycle, &orders, effort);
+                let bound = lane_tours::bound(self.clusters, cycle, &orders, effort, stop);
                 found.insert(bound).seams.as_slice()
             } else {
                 &[]
             };
             for k in 0..orders.len() {
                 let kicks = effort.kicks(self.clusters[k].len()) / 3;
-                self.path(k, &mut orders, fixed, kicks, effort, rng.next_u64());
+                self.path(k, &mut orders, fixed, kicks, effort, rng.next_u64(), stop);
             }
             // Rows that no other tile row uses meet their own ends, which have moved: then the sum may have risen.
             let writes = self.writes(&orders);
@@ -82,7 +83,22 @@ impl<'a> Lane<'a> {
     }
 
     /// Orders the columns of one cluster between what lies before and after it now; `seams`: where to begin and end, if not empty.
-    fn path(&self, k: usize, orders: &mut [Vec<u32>], seams: &[(u32, u32)], kicks: usize, effort: Effort, seed: u64) {
+    #[allow(clippy::too_many_arguments)] // order_chain's, and where it is
+    fn path(
+        &self,
+        k: usize,
+        orders: &mut [Vec<u32>],
+        seams: &[(u32, u32)],
+        kicks: usize,
+        effort: Effort,
+        seed: u64,
+        stop: &StopToken<'_>,
+    ) {
+        if stop.stopped() {
+            // A path through all nodes all the same.
+            orders[k] = (0..self.clusters[k].len() as u32).collect();
+            return;
+        }
         let nodes = &self.clusters[k];
         let costs = |state: &State| (0..nodes.len()).map(|i| nodes.to_state(i, state)).collect::<Vec<_>>();
         let (mut from, mut to) = (costs(&self.before(k, orders)), costs(&self.after(k, orders)));
@@ -100,7 +116,7 @@ impl<'a> Lane<'a> {
             fix(&mut to, last);
         }
         let ends = Ends { from: &from, to: &to };
-        order_chain(nodes, ends, &mut orders[k], kicks, effort, seed);
+        order_chain(nodes, ends, &mut orders[k], kicks, effort, seed, stop);
     }
 
     /// The levels that the rows of cluster k are left with by those that run before it.
@@ -182,28 +198,37 @@ impl<'a> Lane<'a> {
 }
 
 /// Finds a short path, on whatever distances there is room for.
-pub fn order_chain(nodes: &Nodes, ends: Ends<'_>, order: &mut Vec<u32>, kicks: usize, effort: Effort, seed: u64) {
+pub fn order_chain(
+    nodes: &Nodes,
+    ends: Ends<'_>,
+    order: &mut Vec<u32>,
+    kicks: usize,
+    effort: Effort,
+    seed: u64,
+    stop: &StopToken<'_>,
+) {
     if nodes.len() > MATRIX {
-        shortest(nodes, ends, order, kicks, effort, seed);
+        shortest(nodes, ends, order, kicks, effort, seed, stop);
     } else if nodes.farthest() <= i16::MAX as usize {
-        shortest(&Matrix::<i16>::of(nodes), ends, order, kicks, effort, seed);
+        shortest(&Matrix::<i16>::of(nodes, stop), ends, order, kicks, effort, seed, stop);
     } else {
-        shortest(&Matrix::<i32>::of(nodes), ends, order, kicks, effort, seed);
+        shortest(&Matrix::<i32>::of(nodes, stop), ends, order, kicks, effort, seed, stop);
     }
 }
 
 /// A single cluster, inference after inference: a closed tour, cut open at its first node.
-fn closed(nodes: &Nodes, effort: Effort, seed: u64) -> Vec<u32> {
+fn closed(nodes: &Nodes, effort: Effort, seed: u64, stop: &StopToken<'_>) -> Vec<u32> {
     let rest = nodes.every(1, 1);
     let ends: Vec<i32> = (1..nodes.len()).map(|i| nodes.distance(0, i)).collect();
     let mut path = Vec::new();
-    order_chain(&rest, Ends { from: &ends, to: &ends }, &mut path, effort.kicks(rest.len()), effort, seed);
+    order_chain(&rest, Ends { from: &ends, to: &ends }, &mut path, effort.kicks(rest.len()), effort, seed, stop);
     std::iter::once(0).chain(path.into_iter().map(|i| i + 1)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::Unobserved;
     use crate::order::bundles::recount;
     use crate::order::bundles::recount::Levels;
     use proptest::prelude::*;
@@ -280,7 +305,7 @@ mod tests {
         fn between_the_bound_and_the_optimum(clusters in prop::collection::vec(cluster(1..4), 1..4), seed in any::<u64>()) {
             let optimum = brute_force(&clusters, |orders| count(&clusters, orders));
             let columns: Vec<Nodes> = clusters.iter().map(|c| nodes(c)).collect();
-            let plan = Lane::new(&columns, &Boundary::Cyclic).solve(Effort::Good, seed);
+            let plan = Lane::new(&columns, &Boundary::Cyclic).solve(Effort::Good, seed, &StopToken::new(&Unobserved));
             prop_assert_eq!(plan.writes, count(&clusters, &plan.orders));
             prop_assert!(plan.writes >= optimum);
             prop_assert!(plan.bound <= optimum, "bound {} optimum {}", plan.bound, optimum);
@@ -303,7 +328,7 @@ mod tests {
             let optimum = brute_force(&clusters, cost);
             let columns: Vec<Nodes> = clusters.iter().map(|c| nodes(c)).collect();
             let boundary = Boundary::Open { start: state(&start), end: state(&end) };
-            let plan = Lane::new(&columns, &boundary).solve(Effort::Fast, seed);
+            let plan = Lane::new(&columns, &boundary).solve(Effort::Fast, seed, &StopToken::new(&Unobserved));
             prop_assert!(plan.writes >= optimum);
             prop_assert!(plan.bound <= optimum, "bound {} optimum {}", plan.bound, optimum);
             prop_assert_eq!(plan.writes, cost(&plan.orders));
@@ -313,7 +338,7 @@ mod tests {
         fn one_cluster_alone_is_exact(cluster in cluster(1..7), seed in any::<u64>()) {
             let clusters = [cluster];
             let columns = [nodes(&clusters[0])];
-            let plan = Lane::new(&columns, &Boundary::Cyclic).solve(Effort::Fast, seed);
+            let plan = Lane::new(&columns, &Boundary::Cyclic).solve(Effort::Fast, seed, &StopToken::new(&Unobserved));
             prop_assert_eq!(plan.writes, brute_force(&clusters, |orders| count(&clusters, orders)));
             prop_assert!(plan.bound <= plan.writes);
         }
@@ -324,7 +349,7 @@ mod tests {
         fn longer_lanes_keep_their_promises(clusters in prop::collection::vec(cluster(1..25), 1..5), seed in any::<u64>()) {
             let columns: Vec<Nodes> = clusters.iter().map(|c| nodes(c)).collect();
             for effort in [Effort::Quick, Effort::Fast, Effort::Good] {
-                let plan = Lane::new(&columns, &Boundary::Cyclic).solve(effort, seed);
+                let plan = Lane::new(&columns, &Boundary::Cyclic).solve(effort, seed, &StopToken::new(&Unobserved));
                 prop_assert_eq!(plan.writes, count(&clusters, &plan.orders));
                 prop_assert!(plan.bound <= plan.writes);
             }

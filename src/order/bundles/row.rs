@@ -13,9 +13,10 @@ use super::lane::order_chain;
 use super::lane_matching::LaneMatching;
 use super::layer::Stage;
 use super::swap;
+use crate::observer::StopToken;
 use crate::order::chain::boundary::Boundary;
-use crate::order::tour::assignment::assign;
-use crate::order::tour::iterated_local_search::{Advance, Effort, Ends, shortest};
+use crate::order::tour::assignment::assign_while;
+use crate::order::tour::iterated_local_search::{Effort, Ends, shortest};
 use crate::order::tour::nodes::{Nodes, State};
 
 /// The lanes of one row group.
@@ -43,19 +44,19 @@ impl<'a> Group<'a> {
         boundaries: &'a [Boundary<State>],
         effort: Effort,
         seed: u64,
-        advance: Advance<'_>,
+        stop: &StopToken<'_>,
     ) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let seeds: Vec<u64> = stages.iter().map(|_| rng.next_u64()).collect();
         let chains = stages.par_iter().zip(seeds).map(|(stage, seed)| {
-            if !advance(0) {
+            if !stop.go_on() {
                 return vec![Vec::new(); cells];
             }
             let chains = match stage.allowed_lanes {
-                None => cut(stage.nodes, cells, effort, seed),
-                Some(allowed_lanes) => cut_around(stage.nodes, allowed_lanes, effort, seed),
+                None => cut(stage.nodes, cells, effort, seed, stop),
+                Some(allowed_lanes) => cut_around(stage.nodes, allowed_lanes, effort, seed, stop),
             };
-            advance((stage.nodes.len() * stage.nodes.rows()) as u64);
+            stop.advance((stage.nodes.len() * stage.nodes.rows()) as u64);
             chains
         });
         let chains = chains.collect();
@@ -63,12 +64,12 @@ impl<'a> Group<'a> {
         let mut best = None;
         for pass in 0..=PASSES {
             for stage in 0..stages.len() {
-                if !advance(0) {
+                if !stop.go_on() {
                     return group;
                 }
-                group.seat(stage);
+                group.seat(stage, stop);
                 if pass > 0 {
-                    group.polish(stage, effort, rng.next_u64());
+                    group.polish(stage, effort, rng.next_u64(), stop);
                 }
             }
             let writes = group.writes();
@@ -88,7 +89,7 @@ impl<'a> Group<'a> {
     }
 
     /// Seats the chains of a stage: which lane, and which way round.
-    fn seat(&mut self, stage: usize) {
+    fn seat(&mut self, stage: usize, stop: &StopToken<'_>) {
         let Stage { nodes, allowed_lanes, .. } = self.stages[stage];
         let chains: Vec<Vec<u32>> =
             self.chains[stage].iter_mut().map(std::mem::take).filter(|c| !c.is_empty()).collect();
@@ -109,10 +110,13 @@ impl<'a> Group<'a> {
             allowed_lanes.is_none_or(|allowed_lanes| chain.iter().all(|&node| allowed_lanes.may(node, lane)))
         };
         let may: Vec<bool> = chains.iter().flat_map(|c| (0..self.cells).map(move |lane| may(c, lane))).collect();
-        let lanes = assign(chains.len(), self.cells, |c, l| {
+        let mut meter = stop.meter();
+        let go_on = |looks: usize| meter.work(looks as u64);
+        let cost_of = |c: usize, l: usize| {
             let forbidden = if may[c * self.cells + l] { 0 } else { FORBIDDEN };
             cost(c, l)[0].min(cost(c, l)[1]) - past[l] + forbidden
-        });
+        };
+        let lanes = assign_while(chains.len(), self.cells, cost_of, go_on);
         for (i, (mut chain, lane)) in chains.into_iter().zip(lanes).enumerate() {
             let [as_it_is, turned] = [0, 1].map(|way| costs[i * self.cells + lane][way]);
             if turned < as_it_is {
@@ -123,12 +127,12 @@ impl<'a> Group<'a> {
     }
 
     /// Exchanges between the chains of a stage, then each chain by itself.
-    fn polish(&mut self, stage: usize, effort: Effort, seed: u64) {
+    fn polish(&mut self, stage: usize, effort: Effort, seed: u64, stop: &StopToken<'_>) {
         let nodes = self.stages[stage].nodes;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let sides = (0..self.cells).map(|lane| [self.before(stage, lane), self.after(stage, lane)]);
         let sides: Vec<[State; 2]> = sides.collect();
-        swap::improve(self.stages[stage], &mut self.chains[stage], &sides, effort);
+        swap::improve(self.stages[stage], &mut self.chains[stage], &sides, effort, stop);
         let seeds: Vec<u64> = sides.iter().map(|_| rng.next_u64()).collect();
         let chains = self.chains[stage].par_iter_mut().zip(&sides).zip(seeds);
         chains.for_each(|((chain, [before, after]), seed)| {
@@ -137,7 +141,7 @@ impl<'a> Group<'a> {
             let (from, to) = (costs(before), costs(after));
             let mut order: Vec<u32> = (0..chain.len() as u32).collect();
             let kicks = effort.kicks(chain.len()) / 2;
-            order_chain(&own, Ends { from: &from, to: &to }, &mut order, kicks, effort, seed);
+            order_chain(&own, Ends { from: &from, to: &to }, &mut order, kicks, effort, seed, stop);
             *chain = order.iter().map(|&i| chain[i as usize]).collect();
         });
     }
@@ -217,13 +221,13 @@ impl<'a> Group<'a> {
 }
 
 /// A short path through all nodes, cut into at most `cells` chains of at most `ceil(n / cells)` nodes.
-fn cut(nodes: &Nodes, cells: usize, effort: Effort, seed: u64) -> Vec<Vec<u32>> {
+fn cut(nodes: &Nodes, cells: usize, effort: Effort, seed: u64, stop: &StopToken<'_>) -> Vec<Vec<u32>> {
     let n = nodes.len();
     let longest = n.div_ceil(cells);
     let mut path = Vec::new();
     if longest > 1 {
         let free = vec![0; n];
-        shortest(nodes, Ends { from: &free, to: &free }, &mut path, effort.kicks(n), effort, seed);
+        shortest(nodes, Ends { from: &free, to: &free }, &mut path, effort.kicks(n), effort, seed, stop);
     } else {
         path.extend(0..n as u32);
     }
@@ -234,8 +238,12 @@ fn cut(nodes: &Nodes, cells: usize, effort: Effort, seed: u64) -> Vec<Vec<u32>> 
     };
     let mut best = vec![vec![(i64::MIN, 0); idle + 1]; cells + 1];
     best[0][0] = (0, 0);
+    let mut meter = stop.meter();
     for chain in 1..=cells {
         for left in 0..=idle {
+            if !meter.work(left.min(longest) as u64 + 1) {
+                return in_turn(n, cells);
+            }
             let end = (chain * longest).checked_sub(left).filter(|&end| end <= n);
             let Some(end) = end else { continue };
             let gain = step(end);
@@ -255,14 +263,25 @@ fn cut(nodes: &Nodes, cells: usize, effort: Effort, seed: u64) -> Vec<Vec<u32>> 
     chains
 }
 
+/// The nodes dealt out to chains as they come.
+fn in_turn(n: usize, cells: usize) -> Vec<Vec<u32>> {
+    (0..cells).map(|lane| (lane as u32..n as u32).step_by(cells).collect()).collect()
+}
+
 /// The same around faulty cells: lanes that suit all nodes are cut from one path, the others keep the nodes that make the steps the fewest.
-fn cut_around(nodes: &Nodes, allowed_lanes: &LaneMatching, effort: Effort, seed: u64) -> Vec<Vec<u32>> {
+fn cut_around(
+    nodes: &Nodes,
+    allowed_lanes: &LaneMatching,
+    effort: Effort,
+    seed: u64,
+    stop: &StopToken<'_>,
+) -> Vec<Vec<u32>> {
     let mut chains = allowed_lanes.shares();
     let open: Vec<usize> =
         allowed_lanes.open().iter().enumerate().filter(|(_, open)| **open).map(|(lane, _)| lane).collect();
     let rest: Vec<u32> = open.iter().flat_map(|&lane| std::mem::take(&mut chains[lane])).collect();
     if !rest.is_empty() {
-        for (lane, chain) in open.iter().zip(cut(&nodes.pick(&rest), open.len(), effort, seed)) {
+        for (lane, chain) in open.iter().zip(cut(&nodes.pick(&rest), open.len(), effort, seed, stop)) {
             chains[*lane] = chain.into_iter().map(|i| rest[i as usize]).collect();
         }
     }

@@ -1,6 +1,7 @@
 //! Exchanges of single columns between chains: the lengths of chains stay as they are.
 
 use super::layer::Stage;
+use crate::observer::StopToken;
 use crate::order::tour::array::Neighbours;
 use crate::order::tour::iterated_local_search::Effort;
 use crate::order::tour::local_search::Queue;
@@ -14,11 +15,11 @@ struct Place {
 }
 
 /// Exchanges nodes while that makes the chains shorter, each with its ends: what its lane holds before, and after. Chains are those of the lanes.
-pub fn improve(stage: Stage<'_>, chains: &mut [Vec<u32>], sides: &[[State; 2]], effort: Effort) {
+pub fn improve(stage: Stage<'_>, chains: &mut [Vec<u32>], sides: &[[State; 2]], effort: Effort, stop: &StopToken<'_>) {
     let nodes = stage.nodes;
     let n = nodes.len();
     let free = vec![0; n];
-    let neighbours = Neighbours::of(nodes, &free, &free, effort.neighbours());
+    let neighbours = Neighbours::of(nodes, &free, &free, effort.neighbours(), stop);
     let mut places = vec![Place::default(); n];
     let mut queue = Queue::new(n);
     for (chain, order) in chains.iter().enumerate() {
@@ -27,8 +28,12 @@ pub fn improve(stage: Stage<'_>, chains: &mut [Vec<u32>], sides: &[[State; 2]], 
             queue.push(node as usize);
         }
     }
+    let (mut meter, looks) = (stop.meter(), 6 * effort.neighbours() as u64);
     while let Some(node) = queue.pop() {
-        while exchange(stage, chains, sides, &neighbours, &mut places, node, &mut queue) {}
+        while meter.work(looks) && exchange(stage, chains, sides, &neighbours, &mut places, node, &mut queue) {}
+        if stop.stopped() {
+            return;
+        }
     }
 }
 

@@ -1,10 +1,8 @@
 //! Reach `core`: outputs visit the core rows that hold what they need, and cells keep their levels for ever or for long (docs/trade.md, section 10).
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use crate::geometry::Reach;
 use crate::level::LevelMatrix;
-use crate::observer::Observer;
+use crate::observer::{Observer, StopToken};
 use crate::order::chain::boundary::{Boundary, CoreBoundary};
 use crate::order::extra_steps::ExtraSteps;
 use crate::order::families::family::{Arranged, Bound, Family, OrderError, Problem};
@@ -41,10 +39,10 @@ impl<'a> AnyCell<'a> {
     }
 
     /// The plan in which weights keep their core row, with as many steps: a plan of this family, too.
-    fn by_rows(&self, layers: &[Profiles], extra: ExtraSteps) -> Result<Proposal, OrderError> {
+    fn by_rows(&self, layers: &[Profiles], extra: ExtraSteps, stop: &StopToken<'_>) -> Result<Proposal, OrderError> {
         let (problem, wiring) = (self.problem, self.problem.wiring);
         let rows = layers.iter().map(Profiles::rows);
-        let runs = match relax(layers, wiring.core_rows, wiring.cells, extra)? {
+        let runs = match relax(layers, wiring.core_rows, wiring.cells, extra, stop)? {
             Relaxed::Fixed(fixed) => fixed.level_runs,
             Relaxed::Layers(relaxed) => {
                 let arrangement = quantile::arrange(
@@ -54,6 +52,7 @@ impl<'a> AnyCell<'a> {
                     &Boundary::Cyclic,
                     problem.effort,
                     problem.seed,
+                    stop,
                 );
                 LevelRuns::of(&arrangement, &relaxed)
             }
@@ -69,7 +68,7 @@ impl<'a> AnyCell<'a> {
         core: &reach_core::Problem,
         fixed: Option<FixedPlan>,
         percent: f64,
-        watch: &reach_core::Watch<'_>,
+        stop: &StopToken<'_>,
     ) -> Result<Proposal, OrderError> {
         let wiring = self.problem.wiring;
         let steps = |layer: &Profiles| layer.rows().div_ceil(wiring.core_rows) * layer.cols().div_ceil(wiring.cells);
@@ -78,13 +77,13 @@ impl<'a> AnyCell<'a> {
         let slots = |covers: &[_], cells| -> Box<dyn Slots> {
             Box::new(CoreSlots::new(&core.layers, covers, cells, core.levels.clone(), wiring.top))
         };
-        let by_rows = self.by_rows(layers, ExtraSteps::Percent(percent))?;
+        let by_rows = self.by_rows(layers, ExtraSteps::Percent(percent), stop)?;
         let Some(fixed) = fixed else { return Ok(by_rows) };
         if fixed.steps() <= budget {
             return Ok(Proposal { slots: slots(&fixed.covers, fixed.cells), writes: 0 });
         }
         let work = Work::of(self.problem.effort, weights(layers)).joint;
-        let phased = phases::few_writes(core, &fixed, budget, self.problem.seed, work, watch);
+        let phased = phases::few_writes(core, &fixed, budget, self.problem.seed, work, &|_| stop.go_on());
         Ok(match phased {
             Some(plan) if plan.writes < by_rows.writes => {
                 Proposal { slots: slots(&plan.covers, plan.cells), writes: plan.writes }
@@ -120,25 +119,20 @@ impl Family for AnyCell<'_> {
         let core = of_profiles(&layers, problem);
         let work = Work::of(problem.effort, weights(&layers));
         observer.begin("ordering", 0);
-        let stopped = AtomicBool::new(false);
-        let watch = |_| {
-            let stop = observer.interrupted();
-            stopped.fetch_or(stop, Ordering::Relaxed);
-            !stop
-        };
-        let fixed = fixed::solve(&core, problem.seed, work, &watch);
+        let stop = StopToken::new(observer);
+        let fixed = fixed::solve(&core, problem.seed, work, &|_| stop.go_on());
         let proposal = match (problem.extra_steps, fixed) {
-            (Some(ExtraSteps::Percent(percent)), fixed) => self.within(&layers, &core, fixed, percent, &watch),
+            (Some(ExtraSteps::Percent(percent)), fixed) => self.within(&layers, &core, fixed, percent, &stop),
             (_, Some(plan)) => {
                 let slots =
                     CoreSlots::new(&core.layers, &plan.covers, plan.cells, core.levels.clone(), problem.wiring.top);
                 Ok(Proposal { slots: Box::new(slots), writes: 0 })
             }
             // Nothing but zeros.
-            (_, None) if core.levels.is_empty() => self.by_rows(&layers, ExtraSteps::FixedLevels),
+            (_, None) if core.levels.is_empty() => self.by_rows(&layers, ExtraSteps::FixedLevels, &stop),
             (_, None) => Err(OrderError::TooFewCells { needed: core.levels.len() }),
         };
-        if stopped.into_inner() {
+        if stop.stopped() {
             return Err(OrderError::Interrupted);
         }
         let Proposal { slots, writes } = proposal?;

@@ -3,7 +3,7 @@
 use super::family::{Arranged, Bound, Family, OrderError, Problem};
 use crate::geometry::Wiring;
 use crate::level::LevelMatrix;
-use crate::observer::Observer;
+use crate::observer::{Observer, StopToken};
 use crate::order::bundles;
 use crate::order::bundles::{SharedArrangement, SharedLayer};
 use crate::order::chain::boundary::CoreBoundary;
@@ -41,13 +41,10 @@ impl Family for Bundled<'_> {
     fn arrange(&mut self, boundary: &CoreBoundary, observer: &dyn Observer) -> Result<Arranged, OrderError> {
         let (problem, layers) = (self.problem, std::mem::take(&mut self.layers));
         observer.begin("ordering", layers.iter().map(SharedLayer::weights).sum());
-        let advance = |weights| {
-            observer.advance(weights);
-            !observer.interrupted()
-        };
+        let stop = StopToken::new(observer);
         let Problem { wiring, reach, effort, seed, .. } = *problem;
-        let arrangement = bundles::arrange(&layers, wiring, reach, boundary, effort, seed, &advance);
-        if observer.interrupted() {
+        let arrangement = bundles::arrange(&layers, wiring, reach, boundary, effort, seed, &stop);
+        if stop.stopped() {
             return Err(OrderError::Interrupted);
         }
         self.writes += arrangement.bound;

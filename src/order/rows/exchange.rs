@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::path::Path;
 use crate::geometry::EMPTY;
+use crate::observer::StopToken;
 use crate::order::chain::timeline::Timeline;
 
 /// One layer's part of a timeline.
@@ -43,7 +44,14 @@ pub fn tries_per_row(cols: usize) -> usize {
 ///
 /// In each round every layer searches for itself, between the neighbours' frontiers as they were when the round began: layers can then
 /// be searched side by side, and the result does not depend on how many are. The timeline's frontiers are stale afterwards.
-pub fn improve(timeline: &mut Timeline, spans: &[Span], paths: &[Path], budgets: &[usize], seed: u64) {
+pub fn improve(
+    timeline: &mut Timeline,
+    spans: &[Span],
+    paths: &[Path],
+    budgets: &[usize],
+    seed: u64,
+    stop: &StopToken<'_>,
+) {
     let mut searches: Vec<LayerSearch> =
         spans.iter().enumerate().map(|(layer, span)| LayerSearch::new(timeline, span, seed, layer as u64)).collect();
     for round in 0..ROUNDS {
@@ -51,7 +59,11 @@ pub fn improve(timeline: &mut Timeline, spans: &[Span], paths: &[Path], budgets:
         let heat = START_HEAT * (ROUNDS - 1 - round) / (ROUNDS - 1);
         searches.par_iter_mut().zip(paths.par_iter().zip(budgets)).with_max_len(1).for_each(
             |(search, (path, budget))| {
+                let (mut meter, operations) = (stop.meter(), search.operations());
                 for _ in 0..budget / ROUNDS {
+                    if !meter.work(operations) {
+                        return;
+                    }
                     search.try_one(path, heat as i64);
                 }
             },
@@ -100,6 +112,11 @@ impl LayerSearch {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(layer);
         Self { span: span.clone(), part, place, rng }
+    }
+
+    /// Steps of cells that one try looks at, about.
+    fn operations(&self) -> u64 {
+        4 * self.part.cells() as u64
     }
 
     fn try_one(&mut self, path: &Path, heat: i64) {

@@ -4,6 +4,7 @@
 //! layer are put on a short path through their quantile vectors; the path is cut into chains, one for each core row.
 
 use super::profile::Profiles;
+use crate::observer::{Meter, StopToken};
 use crate::simd::simd;
 
 /// The quantile vectors of a layer's rows, as bytes: distances are then a handful of instructions.
@@ -72,23 +73,25 @@ const NEAR: usize = 8;
 impl Path {
     /// The path through the rows of a layer on core rows of so many cells, with the vectors that it was made from.
     #[must_use]
-    pub fn of(layer: &Profiles, cells: usize) -> (Signatures, Self) {
+    pub fn of(layer: &Profiles, cells: usize, stop: &StopToken<'_>) -> (Signatures, Self) {
         let signatures = Signatures::new(layer, cells.min(64));
-        let path = Self::new(&signatures, layer.rows(), (4 * layer.cols()).clamp(256, 8192));
+        let path = Self::new(&signatures, layer.rows(), (4 * layer.cols()).clamp(256, 8192), stop);
         (signatures, path)
     }
 
     /// Nearest neighbour from row to row. Rows are first sorted by the sum of their quantiles and cut into blocks of at most
-    /// `block` rows, so that the time is O(rows * block * width) for a layer of any size.
+    /// `block` rows, so that the time is O(rows * block * width) for a layer of any size. After a stop
+    /// the path goes through all rows all the same.
     #[must_use]
-    pub fn new(signatures: &Signatures, rows: usize, block: usize) -> Self {
+    pub fn new(signatures: &Signatures, rows: usize, block: usize, stop: &StopToken<'_>) -> Self {
         let mut sorted: Vec<u32> = (0..rows as u32).collect();
         sorted.sort_by_cached_key(|&row| (signatures.of(row as usize).iter().map(|&b| u32::from(b)).sum::<u32>(), row));
         let mut path = Self { order: Vec::with_capacity(rows), near: vec![Vec::new(); rows] };
+        let mut meter = stop.meter();
         for members in sorted.chunks(block.max(2)) {
             simd(
                 #[inline(always)]
-                || path.visit(signatures, members),
+                || path.visit(signatures, members, &mut meter),
             );
         }
         path
@@ -96,7 +99,7 @@ impl Path {
 
     /// Appends a block of rows, beginning near where the path ends so far.
     #[inline(always)]
-    fn visit(&mut self, signatures: &Signatures, members: &[u32]) {
+    fn visit(&mut self, signatures: &Signatures, members: &[u32], meter: &mut Meter<'_>) {
         let mut left = members.to_vec();
         let mut at = match self.order.last() {
             None => 0,
@@ -108,7 +111,8 @@ impl Path {
         loop {
             let row = left.swap_remove(at);
             self.order.push(row);
-            if left.is_empty() {
+            if left.is_empty() || !meter.work(left.len() as u64) {
+                self.order.append(&mut left);
                 return;
             }
             // The rows still to come are what this one can be exchanged towards: keep the nearest of them.

@@ -8,17 +8,18 @@ use rayon::prelude::*;
 use super::exchange::{Span, improve};
 use super::path::{Path, Signatures, deal};
 use crate::geometry::EMPTY;
+use crate::observer::StopToken;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::chain::directions::{Arrangement, choose_directions};
 use crate::order::chain::timeline::{CoreRowTimeline, Timeline};
 
 /// Layers whose rows are in slots, each layer in tile rows behind those of the layer before.
-#[derive(Clone, Debug)]
 pub struct Placement<'a> {
     timeline: Timeline,
     spans: Vec<Span>,
     paths: Vec<Path>,
     boundary: &'a CoreBoundary,
+    stop: &'a StopToken<'a>,
 }
 
 /// A slot, and the row of its layer that it holds.
@@ -43,6 +44,7 @@ impl<'a> Placement<'a> {
         active: impl Fn(usize) -> &'r [usize],
         [core_rows, cells]: [usize; 2],
         boundary: &'a CoreBoundary,
+        stop: &'a StopToken<'a>,
     ) -> Self {
         let mut spans = Vec::with_capacity(paths.len());
         let mut first = 0;
@@ -64,7 +66,7 @@ impl<'a> Placement<'a> {
                 timeline.lines()[core_row].set_rows(spans[layer].first, &chain);
             }
         }
-        Self { timeline, spans, paths: paths.into_iter().map(|(_, path)| path).collect(), boundary }
+        Self { timeline, spans, paths: paths.into_iter().map(|(_, path)| path).collect(), boundary, stop }
     }
 
     /// The slots.
@@ -84,13 +86,21 @@ impl<'a> Placement<'a> {
         self.timeline.lines().iter_mut().for_each(|line| line.set_boundary(levels, levels));
     }
 
-    /// Cuts every row. `cut` sets the slot; its buffers serve one core row after the other's stages.
-    pub fn cut<B: Default>(&mut self, cut: impl Fn(&mut B, &mut CoreRowTimeline, Placed) + Sync) {
-        let spans = &self.spans;
+    /// Cuts every row. `cut` sets the slot; its buffers serve one core row after the other's stages. `operations`: of one cut in a layer, about.
+    pub fn cut<B: Default>(
+        &mut self,
+        operations: impl Fn(usize) -> u64 + Sync,
+        cut: impl Fn(&mut B, &mut CoreRowTimeline, Placed) + Sync,
+    ) {
+        let (spans, stop) = (&self.spans, self.stop);
         self.timeline.lines().par_iter_mut().enumerate().for_each(|(core_row, line)| {
-            let mut buffers = B::default();
+            let (mut buffers, mut meter) = (B::default(), stop.meter());
             for (layer, span) in spans.iter().enumerate() {
+                let operations = operations(layer);
                 for stage in span.stages() {
+                    if !meter.work(operations) {
+                        return;
+                    }
                     let row = line.row(stage);
                     if row != EMPTY {
                         cut(&mut buffers, line, Placed { core_row, layer, stage, row });
@@ -100,21 +110,25 @@ impl<'a> Placement<'a> {
         });
     }
 
-    /// Cuts every row of the layers that `choice` names again, stage by stage: what lies before a slot is known when it is cut.
+    /// Cuts every row again, stage by stage: what lies before a slot is known when it is cut. `operations`: of one cut in a layer, about;
+    /// none where its rows stay as they are.
     pub fn recut<B: Default>(
         &mut self,
-        choice: impl Fn(usize) -> bool + Sync,
+        operations: impl Fn(usize) -> Option<u64> + Sync,
         cut: impl Fn(&mut B, &mut CoreRowTimeline, Placed) + Sync,
     ) {
-        let spans = &self.spans;
+        let (spans, stop) = (&self.spans, self.stop);
         self.timeline.lines().par_iter_mut().enumerate().for_each(|(core_row, line)| {
-            let mut buffers = B::default();
+            let (mut buffers, mut meter) = (B::default(), stop.meter());
             for (layer, span) in spans.iter().enumerate() {
-                if !choice(layer) {
+                let Some(operations) = operations(layer) else {
                     line.refresh_past(span.first, span.first + span.tile_rows - 1);
                     continue;
-                }
+                };
                 for stage in span.stages() {
+                    if !meter.work(operations) {
+                        return;
+                    }
                     let row = line.row(stage);
                     if row != EMPTY {
                         cut(&mut buffers, line, Placed { core_row, layer, stage, row });
@@ -129,7 +143,7 @@ impl<'a> Placement<'a> {
     pub fn improve(&mut self, budget: impl Fn(usize) -> usize, seed: u64) {
         let layers = self.spans.iter().enumerate();
         let budgets: Vec<usize> = layers.map(|(layer, span)| if span.rows < 2 { 0 } else { budget(layer) }).collect();
-        improve(&mut self.timeline, &self.spans, &self.paths, &budgets, seed);
+        improve(&mut self.timeline, &self.spans, &self.paths, &budgets, seed, self.stop);
     }
 
     /// Chooses the directions of all cells for the present cuts; returns the writes.

@@ -5,6 +5,7 @@
 use rayon::prelude::*;
 
 use super::level_runs::LevelRuns;
+use crate::observer::StopToken;
 use crate::order::chain::boundary::{CellBoundary, CoreBoundary};
 use crate::order::chain::n_state::Chain;
 use crate::order::cost::pulse_cost::PulseCost;
@@ -18,10 +19,18 @@ pub struct Priced {
     pub least: i64,
 }
 
-/// Puts what each cell serves in each slot into the cheapest order, exactly.
-pub fn reorder(level_runs: &mut LevelRuns, pulse_cost: PulseCost, boundary: &CoreBoundary) -> Priced {
+/// Puts what each cell serves in each slot into the cheapest order, exactly. After a stop, cells keep theirs.
+pub fn reorder(
+    level_runs: &mut LevelRuns,
+    pulse_cost: PulseCost,
+    boundary: &CoreBoundary,
+    stop: &StopToken<'_>,
+) -> Priced {
     let (core_rows, cells) = (level_runs.core_rows(), level_runs.cells());
     let of_cell = |chain: &mut Chain, at: usize| {
+        if !stop.go_on() {
+            return (Priced::default(), Vec::new(), Vec::new());
+        }
         let (core_row, cell) = (at / cells, at % cells);
         let (mut sets, mut slots): (Vec<Vec<i16>>, Vec<usize>) = (Vec::new(), Vec::new());
         for stage in 0..level_runs.stages() {

@@ -9,6 +9,7 @@
 //! takes to go back.
 
 use super::nodes::Metric;
+use crate::observer::StopToken;
 
 /// A path and the distances that it lives on.
 pub struct Tour<'a, M> {
@@ -19,6 +20,8 @@ pub struct Tour<'a, M> {
     order: Vec<u32>,
     place: Vec<u32>,
     log: Vec<(u32, u32)>,
+    /// Nodes that reversals have moved since somebody asked.
+    moved: u64,
 }
 
 impl<'a, M: Metric> Tour<'a, M> {
@@ -30,7 +33,7 @@ impl<'a, M: Metric> Tour<'a, M> {
         for (at, &node) in order.iter().enumerate() {
             place[node as usize] = at as u32;
         }
-        Self { metric, from, to, n, order, place, log: Vec::new() }
+        Self { metric, from, to, n, order, place, log: Vec::new(), moved: 0 }
     }
 
     /// Number of nodes, without A and B.
@@ -77,6 +80,7 @@ impl<'a, M: Metric> Tour<'a, M> {
     }
 
     fn turn(&mut self, i: usize, j: usize) {
+        self.moved += (j + 1 - i) as u64;
         self.order[i..=j].reverse();
         for (at, &node) in self.order[i..=j].iter().enumerate() {
             self.place[node as usize] = (i + at) as u32;
@@ -93,6 +97,12 @@ impl<'a, M: Metric> Tour<'a, M> {
         if !turn_first {
             self.reverse(second, j);
         }
+    }
+
+    /// Nodes that reversals have moved since the last call.
+    #[inline]
+    pub fn take_moved(&mut self) -> u64 {
+        std::mem::take(&mut self.moved)
     }
 
     /// Keeps what was done so far.
@@ -120,13 +130,18 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
-    /// The `k` nearest nodes of each.
-    pub fn of<M: Metric>(metric: &M, from: &[i32], to: &[i32], k: usize) -> Self {
+    /// The `k` nearest nodes of each; of no use after a stop.
+    pub fn of<M: Metric>(metric: &M, from: &[i32], to: &[i32], k: usize, stop: &StopToken<'_>) -> Self {
         let n = metric.len();
         let k = k.min(n.saturating_sub(1));
         let mut list = Vec::with_capacity((n + 2) * k);
         let mut keys: Vec<u64> = Vec::with_capacity(n);
+        let mut meter = stop.meter();
         for i in 0..n + 2 {
+            if !meter.work(n as u64) {
+                list.resize((n + 2) * k, 0);
+                break;
+            }
             keys.clear();
             // Distance and number in one key: equal distances by number, and always in the same order.
             let key = |(j, d): (usize, i32)| (d as u64) << 32 | j as u64;

@@ -5,6 +5,16 @@
 
 /// Assigns each of `rows` rows a column of its own, of `cols >= rows`, so that the sum of `cost(row, column)` is least. Returns the column of each row.
 pub fn assign(rows: usize, cols: usize, cost: impl Fn(usize, usize) -> i64) -> Vec<usize> {
+    assign_while(rows, cols, cost, |_| true)
+}
+
+/// The same, as long as `go_on` says so, which is told how many columns are looked at next: after that, the columns in their order.
+pub fn assign_while(
+    rows: usize,
+    cols: usize,
+    cost: impl Fn(usize, usize) -> i64,
+    mut go_on: impl FnMut(usize) -> bool,
+) -> Vec<usize> {
     const FREE: usize = usize::MAX;
     // Potentials of rows and columns; the row of each column. The last column is the root of the search.
     let (mut u, mut v) = (vec![0i64; rows], vec![0i64; cols + 1]);
@@ -16,6 +26,9 @@ pub fn assign(rows: usize, cols: usize, cost: impl Fn(usize, usize) -> i64) -> V
         let mut done = vec![false; cols + 1];
         let mut at = cols;
         while row_of[at] != FREE {
+            if !go_on(cols) {
+                return (0..rows).collect();
+            }
             done[at] = true;
             let i = row_of[at];
             let (mut least, mut next) = (i64::MAX, cols);

@@ -7,9 +7,7 @@ use super::array::{Neighbours, Tour};
 use super::exact;
 use super::local_search::{Queue, improve};
 use super::nodes::Metric;
-
-/// Told of weights that are done, from any thread; answers whether to go on.
-pub type Advance<'a> = &'a (dyn Fn(u64) -> bool + Sync);
+use crate::observer::{Meter, StopToken};
 
 /// How much work goes into the search for an order: a budget of tries, never of time, so that results are the same everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -82,7 +80,7 @@ pub struct Ends<'a> {
 }
 
 /// Finds a short path through all nodes, over `order`: the one to begin with if it holds all nodes. Returns its cost, with the costs of its ends.
-/// Never dearer than the path that was given.
+/// Never dearer than the path that was given. After a stop it is a path through all nodes all the same.
 pub fn shortest<M: Metric>(
     metric: &M,
     ends: Ends<'_>,
@@ -90,14 +88,16 @@ pub fn shortest<M: Metric>(
     kicks: usize,
     effort: Effort,
     seed: u64,
+    stop: &StopToken<'_>,
 ) -> i64 {
     let n = metric.len();
     if n <= exact::MOST {
         return exact::path(metric, ends.from, ends.to, order);
     }
-    let neighbours = Neighbours::of(metric, ends.from, ends.to, effort.neighbours());
+    let neighbours = Neighbours::of(metric, ends.from, ends.to, effort.neighbours(), stop);
+    let mut meter = stop.meter();
     if order.len() != n {
-        nearest(metric, ends.from, &neighbours, order);
+        nearest(metric, ends.from, &neighbours, order, &mut meter);
     }
     let mut tour = Tour::new(metric, ends.from, ends.to, order);
     let mut queue = Queue::new(n + 2);
@@ -105,12 +105,15 @@ pub fn shortest<M: Metric>(
         queue.push(tour.at(place));
     }
     let mut cost = tour.total();
-    cost -= improve(&mut tour, &neighbours, &mut queue);
+    cost -= improve(&mut tour, &neighbours, &mut queue, &mut meter);
     tour.keep();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for _ in 0..kicks {
+        if stop.stopped() {
+            break;
+        }
         let worse = kick(&mut tour, &mut queue, &mut rng);
-        let gain = improve(&mut tour, &neighbours, &mut queue);
+        let gain = improve(&mut tour, &neighbours, &mut queue, &mut meter);
         if worse > gain {
             tour.undo();
         } else {
@@ -142,7 +145,7 @@ fn kick<M: Metric>(tour: &mut Tour<'_, M>, queue: &mut Queue, rng: &mut ChaCha8R
 }
 
 /// From the start always to the nearest node that is left.
-fn nearest<M: Metric>(metric: &M, from: &[i32], neighbours: &Neighbours, order: &mut Vec<u32>) {
+fn nearest<M: Metric>(metric: &M, from: &[i32], neighbours: &Neighbours, order: &mut Vec<u32>, meter: &mut Meter<'_>) {
     let n = metric.len();
     order.clear();
     // The nodes that are left, and where each of them is among these.
@@ -157,8 +160,15 @@ fn nearest<M: Metric>(metric: &M, from: &[i32], neighbours: &Neighbours, order: 
             place[moved as usize] = at as u32;
         }
         place[next] = u32::MAX;
+        if !meter.work(1) {
+            order.append(&mut left);
+            return;
+        }
         let near = neighbours.of_node(next).iter().find(|&&j| place[j as usize] != u32::MAX);
-        let any = || left.iter().min_by_key(|&&j| (metric.between(next, j as usize), j));
+        let any = || {
+            meter.work(left.len() as u64);
+            left.iter().min_by_key(|&&j| (metric.between(next, j as usize), j))
+        };
         let Some(&node) = near.or_else(any) else { return };
         next = node as usize;
     }
@@ -167,10 +177,17 @@ fn nearest<M: Metric>(metric: &M, from: &[i32], neighbours: &Neighbours, order: 
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
+    use crate::observer::tests::StopAfter;
+    use crate::observer::{Observer, STRIDE, Unobserved};
     use crate::order::tour::nodes::Nodes;
     use proptest::prelude::*;
+
+    fn never() -> StopToken<'static> {
+        StopToken::new(&Unobserved)
+    }
 
     fn nodes(levels: &[Vec<i16>]) -> Nodes {
         let rows: Vec<&[i16]> = levels.iter().map(Vec::as_slice).collect();
@@ -215,7 +232,7 @@ mod tests {
         fn few_nodes_are_exact((levels, from, to) in problem(1..8)) {
             let (nodes, ends) = (nodes(&levels), Ends { from: &from, to: &to });
             let mut order = Vec::new();
-            let found = shortest(&nodes, ends, &mut order, 0, Effort::Fast, 1);
+            let found = shortest(&nodes, ends, &mut order, 0, Effort::Fast, 1, &never());
             prop_assert_eq!(found, brute_force(&nodes, ends));
             prop_assert_eq!(found, cost(&nodes, ends, &order));
         }
@@ -226,8 +243,74 @@ mod tests {
         #[test]
         fn nine_nodes_are_exact((levels, from, to) in problem(9..10)) {
             let (nodes, ends) = (nodes(&levels), Ends { from: &from, to: &to });
-            let found = shortest(&nodes, ends, &mut Vec::new(), 0, Effort::Fast, 1);
+            let found = shortest(&nodes, ends, &mut Vec::new(), 0, Effort::Fast, 1, &never());
             prop_assert_eq!(found, brute_force(&nodes, ends));
+        }
+    }
+
+    /// Distances, counted; and an observer that notes the most of them between two questions.
+    struct Counted<'a> {
+        nodes: &'a Nodes,
+        looked: &'a AtomicU64,
+    }
+
+    impl Metric for Counted<'_> {
+        fn between(&self, i: usize, j: usize) -> i32 {
+            self.looked.fetch_add(1, Ordering::Relaxed);
+            self.nodes.distance(i, j)
+        }
+
+        fn len(&self) -> usize {
+            self.nodes.len()
+        }
+    }
+
+    struct Gaps<'a> {
+        looked: &'a AtomicU64,
+        last: AtomicU64,
+        widest: AtomicU64,
+    }
+
+    impl Observer for Gaps<'_> {
+        fn begin(&self, _: &'static str, _: u64) {}
+        fn advance(&self, _: u64) {}
+        fn interrupted(&self) -> bool {
+            let now = self.looked.load(Ordering::Relaxed);
+            self.widest.fetch_max(now - self.last.swap(now, Ordering::Relaxed), Ordering::Relaxed);
+            false
+        }
+    }
+
+    /// Long lists of neighbours, long searches: never more than a few strides of distances without a question.
+    #[test]
+    fn questions_come_at_bounded_work() {
+        for (n, kicks) in [(1500, 0), (120, 60_000)] {
+            let levels: Vec<Vec<i16>> = (0..4)
+                .map(|row| (0..n).map(|col| ((col * (37 + row * 11) + row) % 31) as i16 - 15).collect())
+                .collect();
+            let (nodes, looked, free) = (nodes(&levels), AtomicU64::new(0), vec![0; n]);
+            let gaps = Gaps { looked: &looked, last: AtomicU64::new(0), widest: AtomicU64::new(0) };
+            let ends = Ends { from: &free, to: &free };
+            let metric = Counted { nodes: &nodes, looked: &looked };
+            shortest(&metric, ends, &mut Vec::new(), kicks, Effort::Good, 1, &StopToken::new(&gaps));
+            let (all, widest) = (looked.load(Ordering::Relaxed), gaps.widest.into_inner());
+            assert!(all > 8 * STRIDE, "{all} distances are too few to tell");
+            assert!(widest < 4 * STRIDE, "{widest} of {all} distances without a question");
+        }
+    }
+
+    #[test]
+    fn a_stopped_search_is_a_path_all_the_same() {
+        let levels: Vec<Vec<i16>> = vec![(0..200).map(|i| (i * 7 % 31) as i16 - 15).collect()];
+        let (nodes, free) = (nodes(&levels), vec![0; 200]);
+        for questions in 0..6 {
+            let observer = StopAfter::new(questions);
+            let mut order = Vec::new();
+            let ends = Ends { from: &free, to: &free };
+            shortest(&nodes, ends, &mut order, 1_000_000, Effort::Best, 1, &StopToken::new(&observer));
+            assert!(observer.asked() <= questions + 2);
+            order.sort_unstable();
+            assert!(order.into_iter().eq(0..200));
         }
     }
 
@@ -253,7 +336,7 @@ mod tests {
         fn up_to_twelve_nodes_are_exact((levels, from, to) in problem(4..13)) {
             let (nodes, ends) = (nodes(&levels), Ends { from: &from, to: &to });
             let mut order = Vec::new();
-            let found = shortest(&nodes, ends, &mut order, 0, Effort::Fast, 1);
+            let found = shortest(&nodes, ends, &mut order, 0, Effort::Fast, 1, &never());
             let (all, mut known) = ((1 << nodes.len()) - 1, HashMap::new());
             let costs = (0..nodes.len()).map(|last| through(&nodes, ends, all, last, &mut known) + i64::from(to[last]));
             prop_assert_eq!(found, costs.min().unwrap());
@@ -268,7 +351,7 @@ mod tests {
             let mut order = Vec::new();
             let mut before = i64::MAX;
             for kicks in [0, 20, 200] {
-                let found = shortest(&nodes, ends, &mut order, kicks, Effort::Good, seed);
+                let found = shortest(&nodes, ends, &mut order, kicks, Effort::Good, seed, &never());
                 prop_assert_eq!(found, cost(&nodes, ends, &order));
                 let mut seen = order.clone();
                 seen.sort_unstable();
@@ -284,13 +367,13 @@ mod tests {
             let nodes = nodes(&levels);
             let mut order = Vec::new();
             let best = exact::path(&nodes, &from, &to, &mut order);
-            let neighbours = Neighbours::of(&nodes, &from, &to, 8);
-            nearest(&nodes, &from, &neighbours, &mut order);
+            let neighbours = Neighbours::of(&nodes, &from, &to, 8, &never());
+            nearest(&nodes, &from, &neighbours, &mut order, &mut never().meter());
             let mut tour = Tour::new(&nodes, &from, &to, &order);
             let mut queue = Queue::new(nodes.len() + 2);
             (0..nodes.len() + 2).for_each(|node| queue.push(node));
             let begun = tour.total();
-            let gained = improve(&mut tour, &neighbours, &mut queue);
+            let gained = improve(&mut tour, &neighbours, &mut queue, &mut never().meter());
             prop_assert_eq!(begun - gained, tour.total());
             prop_assert!(tour.total() >= best);
         }

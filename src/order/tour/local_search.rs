@@ -2,6 +2,7 @@
 
 use super::array::{Neighbours, Tour};
 use super::nodes::Metric;
+use crate::observer::Meter;
 
 /// Longest piece that Or-opt moves, nodes.
 const PIECE: usize = 3;
@@ -35,11 +36,24 @@ impl Queue {
     }
 }
 
-/// Improves the path until no move around the nodes of the queue does; returns by how much.
-pub fn improve<M: Metric>(tour: &mut Tour<'_, M>, neighbours: &Neighbours, queue: &mut Queue) -> i64 {
+/// Distances that are looked at around a node, about.
+const LOOKS: u64 = 32;
+/// Nodes that a reversal moves in the time of one distance.
+const MOVED: u64 = 4;
+
+/// Improves the path until no move around the nodes of the queue does, or the meter says stop; returns by how much.
+pub fn improve<M: Metric>(
+    tour: &mut Tour<'_, M>,
+    neighbours: &Neighbours,
+    queue: &mut Queue,
+    meter: &mut Meter<'_>,
+) -> i64 {
     let mut gained = 0;
     while let Some(node) = queue.pop() {
         loop {
+            if !meter.work(LOOKS + tour.take_moved() / MOVED) {
+                return gained;
+            }
             let gain = two_opt(tour, neighbours, node, queue);
             let gain = if gain > 0 { gain } else { or_opt(tour, neighbours, node, queue) };
             if gain == 0 {

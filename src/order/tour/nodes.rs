@@ -4,6 +4,8 @@
 //! the level steps, an L1 distance. A level takes one byte while there are few (shifted up by B), else two: those of its plus and its
 //! minus cell, whose steps add up to those of the pair.
 
+use crate::observer::StopToken;
+
 /// Nodes of one bundle of rows, column by column.
 #[derive(Clone, Debug)]
 pub struct Nodes {
@@ -217,12 +219,16 @@ pub struct Matrix<T> {
 }
 
 impl<T: Distance> Matrix<T> {
-    /// All distances between nodes.
+    /// All distances between nodes; of no use after a stop.
     #[must_use]
-    pub fn of(nodes: &Nodes) -> Self {
+    pub fn of(nodes: &Nodes, stop: &StopToken<'_>) -> Self {
         let n = nodes.len();
         let mut d = vec![T::default(); n * n];
+        let mut meter = stop.meter();
         for i in 0..n {
+            if !meter.work((n - i) as u64) {
+                break;
+            }
             for j in i + 1..n {
                 // The caller chooses a T that holds the farthest.
                 let x = T::try_from(nodes.distance(i, j)).unwrap_or_default();
@@ -267,7 +273,7 @@ mod tests {
             let levels: Vec<Vec<i16>> = levels.iter().map(|row| row.iter().map(|l| l % (top + 1)).collect()).collect();
             let rows: Vec<&[i16]> = levels.iter().map(Vec::as_slice).collect();
             let nodes = Nodes::of(&rows, 6, top);
-            let matrix = Matrix::<i32>::of(&nodes);
+            let matrix = Matrix::<i32>::of(&nodes, &StopToken::new(&crate::observer::Unobserved));
             for i in 0..6 {
                 let state = State(levels.iter().map(|row| Some(State::code(row[i], top))).collect());
                 for j in 0..6 {

@@ -84,7 +84,14 @@ pub fn calibrate(
 ) -> Result<Vec<LayerCalibration>, TrainError> {
     let opened = eval::open(weights, recipe, data)?;
     let of = opened.model_and_data();
-    let Opened { file, spec, set, norm, pcm } = opened;
+    let Opened { file, spec, set, norm, pcm, programmed } = opened;
+    if let Some(core) = programmed {
+        let problem = format!(
+            "of {} says that these are weights as a core holds them ({core}): calibrate those that it was planned from",
+            weights.display()
+        );
+        return Err(ConfigError::Value { key: "metadata", problem }.into());
+    }
     if let Some(pcm) = pcm {
         let problem = format!(
             "of {} says that it is for {} bits of device `{}` already: calibrate the floating-point weights",

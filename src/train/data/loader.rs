@@ -2,8 +2,8 @@
 
 use super::error::DataError;
 use super::split::Split;
-use crate::nn::ctx::mix;
 use crate::nn::{Shape, Tensor};
+use elight::seeds::mix;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! What a pass through the network shares: mode, random streams, recycled buffers, and the stopwatch.
 
 use super::tensor::{Shape, Tensor};
+use elight::seeds::mix;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::time::Duration;
@@ -78,12 +79,4 @@ impl Ctx {
     pub fn rng(&self, layer: u64) -> ChaCha8Rng {
         ChaCha8Rng::seed_from_u64(mix(mix(mix(self.seed) ^ self.step) ^ layer))
     }
-}
-
-/// SplitMix64's finaliser: spreads structured seeds over the whole range.
-pub fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
 }

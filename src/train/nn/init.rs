@@ -1,9 +1,9 @@
 //! First weights: normal with the variance `2 / fan_in` (He et al., 2015), the fan being that of the real layer
 //! (`in/groups * kh * kw`), not of a padded tile.
 
-use super::ctx::mix;
 use super::param::Role;
 use super::sequential::Sequential;
+use elight::seeds::mix;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

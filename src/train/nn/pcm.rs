@@ -9,12 +9,13 @@
 //! Unlike the reference implementation of ELight, the value that the forward pass uses is always that of the level (there,
 //! weights between the levels 0 and 1 are multiplied as level 1 although 0 is written).
 
-use super::ctx::{Ctx, mix};
+use super::ctx::Ctx;
 use super::par::{part_size, simd};
 use super::param::Param;
 use super::tanh::tanh;
-use crate::noise::{Draw, NoiseModel, WriteId};
+use elight::cells::noise::{Draw, NoiseModel, WriteId};
 use elight::level::{DeviceProfile, LevelMatrix, Quantizer, Reparam, ScaleMode, Scales, Transmission};
+use elight::seeds::mix;
 use rayon::prelude::*;
 use std::sync::Arc;
 

@@ -11,6 +11,7 @@
 use rayon::prelude::*;
 
 use crate::geometry::{CellRange, EMPTY};
+use crate::observer::{STRIDE, StopToken};
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::chain::directions::Arrangement;
 use crate::order::chain::timeline::{Chunks, CoreRowTimeline};
@@ -160,7 +161,7 @@ impl FaultyArrangement {
     }
 }
 
-/// Arranges layers around faults, with so many steps more in every tile row than are needed.
+/// Arranges layers around faults, with so many steps more in every tile row than are needed. After a stop, what comes back is of no use.
 ///
 /// # Errors
 /// The number of a layer that has a row for which no core row is fit.
@@ -170,27 +171,32 @@ pub fn arrange(
     boundary: &CoreBoundary,
     seed: u64,
     more_steps: usize,
+    stop: &StopToken<'_>,
 ) -> Result<FaultyArrangement, usize> {
     let all_rows = faulty.rows.len();
     let mut active_rows = Vec::with_capacity(layers.len());
     for (index, layer) in layers.iter().enumerate() {
         active_rows.push(ActiveRows::choose(layer, faulty).ok_or(index)?);
     }
-    let paths = layers.par_iter().with_max_len(1).map(|layer| Path::of(layer, faulty.cells)).collect();
-    let mut placement = Placement::deal(paths, |layer| &active_rows[layer].rows, [all_rows, faulty.cells], boundary);
+    let paths = layers.par_iter().with_max_len(1).map(|layer| Path::of(layer, faulty.cells, stop)).collect();
+    let mut placement =
+        Placement::deal(paths, |layer| &active_rows[layer].rows, [all_rows, faulty.cells], boundary, stop);
     // The search begins with the cuts of intact core rows.
-    placement.cut(|(cut, sorted): &mut (Cut, Vec<i16>), line, at| {
-        layers[at.layer].sorted_levels(at.row as usize, sorted);
-        cut.narrowest(sorted, faulty.cells, active_rows[at.layer].steps);
-        line.set(at.stage, at.row, cut.chunks());
-    });
+    placement.cut(
+        |layer| layers[layer].cols() as u64,
+        |(cut, sorted): &mut (Cut, Vec<i16>), line, at| {
+            layers[at.layer].sorted_levels(at.row as usize, sorted);
+            cut.narrowest(sorted, faulty.cells, active_rows[at.layer].steps);
+            line.set(at.stage, at.row, cut.chunks());
+        },
+    );
     placement.direct();
     placement.improve(|layer| layers[layer].rows() * tries_per_row(layers[layer].cols()), seed);
     let slots = SlotSteps::choose(layers, faulty, &placement, more_steps);
-    placement.cut(|(): &mut (), line, at| slots.cut(line, at));
+    placement.cut(|_| STRIDE, |(): &mut (), line, at| slots.cut(line, at));
     for _ in 0..RECUTS {
         placement.direct();
-        placement.recut(|_| true, |(): &mut (), line, at| slots.recut(line, at));
+        placement.recut(|_| Some(STRIDE), |(): &mut (), line, at| slots.recut(line, at));
     }
     let forced = slots.forced(placement.spans());
     let first_stage = placement.spans().iter().map(|span| span.first).chain([placement.timeline().stages()]).collect();

@@ -5,7 +5,7 @@ mod arrange;
 use self::arrange::{FaultyArrangement, FaultyRows, arrange};
 use crate::geometry::{EMPTY, Reach};
 use crate::level::LevelMatrix;
-use crate::observer::Observer;
+use crate::observer::{Observer, StopToken};
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::families::family::{Arranged, Bound, Family, OrderError, Problem, memory_of_sweeps};
 use crate::order::families::sorted_rows::quantile;
@@ -49,9 +49,13 @@ impl Family for AroundFaults<'_> {
         observer.begin("ordering", 0);
         let (problem, layers) = (self.problem, std::mem::take(&mut self.layers));
         let (core_rows, cells) = (problem.wiring.core_rows, problem.wiring.cells);
-        let intact = quantile::arrange(&layers, core_rows, cells, boundary, problem.effort, problem.seed).writes;
+        let stop = StopToken::new(observer);
+        let intact = quantile::arrange(&layers, core_rows, cells, boundary, problem.effort, problem.seed, &stop).writes;
         let with = |more| {
-            let found = arrange(&layers, &self.rows, boundary, problem.seed, more);
+            let found = arrange(&layers, &self.rows, boundary, problem.seed, more, &stop);
+            if !stop.go_on() {
+                return Err(OrderError::Interrupted);
+            }
             found.map_err(|layer| OrderError::NoCoreRow { layer })
         };
         let mut best = with(0)?;

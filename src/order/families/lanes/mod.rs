@@ -4,7 +4,7 @@ pub mod ranges;
 
 use self::ranges::{LaneBound, LaneRanges, RangeBound, arrange, arrange_freely};
 use crate::level::LevelMatrix;
-use crate::observer::Observer;
+use crate::observer::{Observer, StopToken};
 use crate::order::Rows;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::core_row_assignment;
@@ -65,10 +65,16 @@ impl Family for Lanes<'_> {
         observer.begin("ordering", 0);
         let (problem, layers) = (self.problem, std::mem::take(&mut self.layers));
         let wiring = problem.wiring;
+        let stop = StopToken::new(observer);
         let mut arrangement = match problem.rows {
             Rows::Stored => arrange(&layers, wiring.core_rows, wiring.cells, boundary),
-            Rows::Any => arrange_freely(&layers, wiring.core_rows, wiring.cells, wiring.top, boundary, problem.seed),
+            Rows::Any => {
+                arrange_freely(&layers, wiring.core_rows, wiring.cells, wiring.top, boundary, problem.seed, &stop)
+            }
         };
+        if !stop.go_on() {
+            return Err(OrderError::Interrupted);
+        }
         // Weights fitted to the cells of their places stay there.
         if let (Some(origin), true, None) = (&problem.origin, boundary.begins(), &problem.damage) {
             core_row_assignment::minimise_first_load(&mut arrangement, boundary, origin, problem.rows_of_a_core());

@@ -7,6 +7,7 @@
 use rayon::prelude::*;
 
 use crate::geometry::IDLE;
+use crate::observer::StopToken;
 use crate::order::chain::boundary::{CellBoundary, CoreBoundary};
 use crate::order::chain::directions::{Arrangement, choose_directions};
 use crate::order::chain::timeline::{Chunks, Timeline};
@@ -121,16 +122,20 @@ pub fn arrange_freely(
     top: i16,
     boundary: &CoreBoundary,
     seed: u64,
+    stop: &StopToken<'_>,
 ) -> Arrangement {
     let path = |layer: &LaneRanges| {
         let signatures = layer.signatures(top);
-        let path = Path::new(&signatures, layer.rows(), BLOCK);
+        let path = Path::new(&signatures, layer.rows(), BLOCK, stop);
         (signatures, path)
     };
     let all: Vec<usize> = (0..core_rows).collect();
     let paths = layers.par_iter().with_max_len(1).map(path).collect();
-    let mut placement = Placement::deal(paths, |_| &all, [core_rows, cells], boundary);
-    placement.cut(|(): &mut (), line, at| line.set(at.stage, at.row, layers[at.layer].chunks(at.row as usize)));
+    let mut placement = Placement::deal(paths, |_| &all, [core_rows, cells], boundary, stop);
+    placement.cut(
+        |_| cells as u64,
+        |(): &mut (), line, at| line.set(at.stage, at.row, layers[at.layer].chunks(at.row as usize)),
+    );
     placement.direct();
     placement.improve(|layer| layers[layer].rows() * TRIES_PER_ROW, seed);
     placement.finish()
@@ -273,7 +278,7 @@ mod tests {
             let optimum = brute_force(&ranges, core_rows, cells);
             prop_assert!(bound.writes() <= optimum, "bound {}, optimum {optimum}", bound.writes());
             let ranges = [ranges];
-            let plan = arrange_freely(&ranges, core_rows, cells, 4, &CoreBoundary::Cyclic, 1);
+            let plan = arrange_freely(&ranges, core_rows, cells, 4, &CoreBoundary::Cyclic, 1, &StopToken::new(&crate::observer::Unobserved));
             prop_assert!(plan.writes >= optimum);
             let mut placed: Vec<u32> = (0..core_rows)
                 .flat_map(|r| (0..plan.timeline.stages()).map(move |s| (s, r)))

@@ -5,7 +5,7 @@ mod lane_runs;
 
 use self::lane_runs::LaneRuns;
 use crate::level::LevelMatrix;
-use crate::observer::Observer;
+use crate::observer::{Observer, StopToken};
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::cost::objective::Payment;
 use crate::order::cost::pulse_cost::PulseCost;
@@ -52,7 +52,11 @@ impl Family for PulseLanes<'_> {
         observer.begin("ordering", 0);
         let (layers, wiring) = (std::mem::take(&mut self.layers), self.problem.wiring);
         let mut runs = LaneRuns::level_runs(&layers, wiring.core_rows, wiring.cells);
-        self.least += reorder(&mut runs, self.pulse_cost, boundary).least;
+        let stop = StopToken::new(observer);
+        self.least += reorder(&mut runs, self.pulse_cost, boundary, &stop).least;
+        if stop.stopped() {
+            return Err(OrderError::Interrupted);
+        }
         let slots = RunSlots::new(runs, layers.iter().map(LaneRuns::rows), self.problem);
         Ok(Arranged { slots: Box::new(slots), forced: vec![None; layers.len()] })
     }

@@ -7,6 +7,7 @@
 use firmware_model::pcm::{Move, Slowest, WriteCost};
 
 use crate::geometry::EMPTY;
+use crate::observer::StopToken;
 use crate::order::chain::timeline::Timeline;
 use crate::order::rows::profile::{Profiles, stages};
 use crate::order::slots::level_runs::{LevelRun, LevelRuns};
@@ -138,30 +139,45 @@ struct Phase {
 }
 
 /// Plans the stages of `timeline`, whose rows stay where they are, for few and short waits. `start`: levels of all cells at the beginning,
-/// where they are known; else the end of the inference.
+/// where they are known; else the end of the inference. Nothing after a stop.
 #[must_use]
-pub fn arrange(layers: &[Profiles], timeline: &Timeline, clock: Clock, start: Option<&[i16]>) -> LevelRuns {
+pub fn arrange(
+    layers: &[Profiles],
+    timeline: &Timeline,
+    clock: Clock,
+    start: Option<&[i16]>,
+    stop: &StopToken<'_>,
+) -> Option<LevelRuns> {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
     let mut held = match start {
         Some(start) => start.to_vec(),
         None => (0..core_rows).flat_map(|core_row| timeline.chunks(0, core_row).lo.to_vec()).collect(),
     };
-    let mut level_runs = pass(layers, timeline, clock, &mut held);
+    let mut level_runs = pass(layers, timeline, clock, &mut held, stop)?;
     if start.is_none() {
         // Now it is known where the inference ends.
-        level_runs = pass(layers, timeline, clock, &mut held);
+        level_runs = pass(layers, timeline, clock, &mut held, stop)?;
     }
     debug_assert_eq!(held.len(), core_rows * cells);
-    level_runs
+    Some(level_runs)
 }
 
-fn pass(layers: &[Profiles], timeline: &Timeline, clock: Clock, held: &mut Vec<i16>) -> LevelRuns {
+fn pass(
+    layers: &[Profiles],
+    timeline: &Timeline,
+    clock: Clock,
+    held: &mut Vec<i16>,
+    stop: &StopToken<'_>,
+) -> Option<LevelRuns> {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
     let mut level_runs = LevelRuns::new(core_rows, cells);
     for (stage, layer) in stages(layers, core_rows) {
         let rows: Vec<u32> = (0..core_rows).map(|core_row| timeline.row(stage, core_row)).collect();
         let mut best: Option<(u64, Laid)> = None;
         for share in SHARES {
+            if !stop.go_on() {
+                return None;
+            }
             let mut phases = cut(layer, &rows, cells, share);
             for _ in 0..2 {
                 let laid = lay(&phases, clock, held, cells);
@@ -180,7 +196,7 @@ fn pass(layers: &[Profiles], timeline: &Timeline, clock: Clock, held: &mut Vec<i
             *held = laid.held;
         }
     }
-    level_runs
+    Some(level_runs)
 }
 
 /// Cuts a stage into phases, the longest first. `share`: of the longest possible phase, in eighths.
@@ -365,10 +381,10 @@ mod tests {
             }
             let layers = [layer];
             let boundary = crate::order::chain::boundary::CoreBoundary::Cyclic;
-            let arrangement = crate::order::families::sorted_rows::quantile::arrange(&layers, core_rows, cells, &boundary, crate::order::Effort::Good, 1);
+            let arrangement = crate::order::families::sorted_rows::quantile::arrange(&layers, core_rows, cells, &boundary, crate::order::Effort::Good, 1, &crate::observer::StopToken::new(&crate::observer::Unobserved));
             let price = |time_us| Price { energy_pj: 1.0, time_us };
             let clock = Clock::of(WriteCost::PerLevel { up: price(1.0), down: price(4.0) });
-            let level_runs = arrange(&layers, &arrangement.timeline, clock, None);
+            let level_runs = arrange(&layers, &arrangement.timeline, clock, None, &crate::observer::StopToken::new(&crate::observer::Unobserved)).unwrap();
             for stage in 0..level_runs.stages() {
                 for core_row in 0..core_rows {
                     let mut served = Vec::new();

@@ -13,7 +13,7 @@ use self::objective::RowObjective;
 use self::step_budget::{Relaxed, relax};
 use crate::geometry::Reach;
 use crate::level::LevelMatrix;
-use crate::observer::Observer;
+use crate::observer::{Observer, StopToken};
 use crate::order::bound::rows::RowBound;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::core_row_assignment;
@@ -81,8 +81,13 @@ impl Family for SortedRows<'_> {
         let (core_rows, cells) = (problem.wiring.core_rows, problem.wiring.cells);
         let mut forced = std::mem::take(&mut self.forced);
         let rows: Vec<usize> = layers.iter().map(Profiles::rows).collect();
+        let stop = StopToken::new(observer);
         if let Some(extra) = problem.extra_steps {
-            match relax(&layers, core_rows, cells, extra)? {
+            let relaxed = relax(&layers, core_rows, cells, extra, &stop);
+            if !stop.go_on() {
+                return Err(OrderError::Interrupted);
+            }
+            match relaxed? {
                 Relaxed::Fixed(fixed) => {
                     let slots = Box::new(RunSlots::new(fixed.level_runs, rows.into_iter(), problem));
                     return Ok(Arranged { slots, forced: vec![Some(0); layers.len()] });
@@ -91,11 +96,18 @@ impl Family for SortedRows<'_> {
             }
             forced = layers.iter().map(|layer| self.bound_layer(layer)).collect();
         }
-        let mut arrangement = quantile::arrange(&layers, core_rows, cells, boundary, problem.effort, problem.seed);
+        let mut arrangement =
+            quantile::arrange(&layers, core_rows, cells, boundary, problem.effort, problem.seed, &stop);
+        if !stop.go_on() {
+            return Err(OrderError::Interrupted);
+        }
         if let (Some(origin), true) = (&problem.origin, boundary.begins()) {
             core_row_assignment::minimise_first_load(&mut arrangement, boundary, origin, problem.rows_of_a_core());
         }
-        let followed = self.objective.follow(problem, &layers, &arrangement, boundary);
+        let followed = self.objective.follow(problem, &layers, &arrangement, boundary, &stop);
+        if !stop.go_on() {
+            return Err(OrderError::Interrupted);
+        }
         // Stages of relaxed layers differ in their steps.
         let runs = followed.or_else(|| problem.extra_steps.map(|_| LevelRuns::of(&arrangement, &layers)));
         let slots: Box<dyn Slots> = match runs {

@@ -5,6 +5,7 @@ use firmware_model::pcm::{Move, WriteCost};
 use super::hold_level::hold_level;
 use super::latency::{self, Clock};
 use super::wear_levelling;
+use crate::observer::StopToken;
 use crate::order::bound::pulse::{PulseBound, forced_changes};
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::chain::directions::Arrangement;
@@ -42,20 +43,22 @@ impl RowObjective {
         }
     }
 
-    /// What the cells serve, one level after the other, where the objective asks for another order than `arrangement`.
+    /// What the cells serve, one level after the other, where the objective asks for another order than `arrangement`; nothing after a stop.
     pub fn follow(
         &self,
         problem: &Problem,
         layers: &[Profiles],
         arrangement: &Arrangement,
         boundary: &CoreBoundary,
+        stop: &StopToken<'_>,
     ) -> Option<LevelRuns> {
         let plain = || LevelRuns::of(arrangement, layers);
         match self {
             Self::Writes(_) => None,
             Self::Energy { pulse_cost, .. } => {
-                let cheapest =
-                    |mut level_runs: LevelRuns| (reorder(&mut level_runs, *pulse_cost, boundary).cost, level_runs);
+                let cheapest = |mut level_runs: LevelRuns| {
+                    (reorder(&mut level_runs, *pulse_cost, boundary, stop).cost, level_runs)
+                };
                 let stuck = cheapest(hold_level(layers, &arrangement.timeline, boundary));
                 let sorted = cheapest(plain());
                 Some(if stuck.0 < sorted.0 { stuck.1 } else { sorted.1 })
@@ -68,7 +71,8 @@ impl RowObjective {
                     latency::one_way(&mut level_runs, rising);
                     level_runs
                 };
-                let spells = latency::arrange(layers, &arrangement.timeline, *clock, boundary.start().as_deref());
+                let spells =
+                    latency::arrange(layers, &arrangement.timeline, *clock, boundary.start().as_deref(), stop)?;
                 [plain(), one_way(true), one_way(false), spells].into_iter().min_by_key(time)
             }
             Self::Wear { bound } => {
@@ -80,12 +84,12 @@ impl RowObjective {
                     };
                     [wear(0), wear(1)]
                 };
-                let (mut sweeps, mut evened) = (plain(), wear_levelling::arrange(layers, &arrangement.timeline));
+                let (mut sweeps, mut evened) = (plain(), wear_levelling::arrange(layers, &arrangement.timeline, stop));
                 match bound {
                     None => wear_levelling::choose_directions(&mut evened, boundary),
                     Some((pulse_cost, _)) => {
                         for level_runs in [&mut sweeps, &mut evened] {
-                            reorder(level_runs, *pulse_cost, boundary);
+                            reorder(level_runs, *pulse_cost, boundary, stop);
                         }
                     }
                 }

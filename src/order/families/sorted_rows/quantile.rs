@@ -9,6 +9,7 @@
 use rayon::prelude::*;
 
 use super::fixed;
+use crate::observer::StopToken;
 use crate::order::Effort;
 use crate::order::chain::boundary::CoreBoundary;
 use crate::order::chain::directions::Arrangement;
@@ -34,7 +35,7 @@ const fn exchanges(effort: Effort) -> ([usize; 2], usize) {
 
 /// Arranges layers on a core of `core_rows x cells`, each as a sequence of tile rows of [`Profiles::steps`] steps.
 ///
-/// Memory: that of the timeline. Time: near-linear in the number of rows (see [`Path::new`]).
+/// Memory: that of the timeline. Time: near-linear in the number of rows (see [`Path::new`]). After a stop, what comes back is of no use.
 #[must_use]
 pub fn arrange(
     layers: &[Profiles],
@@ -43,9 +44,10 @@ pub fn arrange(
     boundary: &CoreBoundary,
     effort: Effort,
     seed: u64,
+    stop: &StopToken<'_>,
 ) -> Arrangement {
     let begin = |typical: Vec<i16>| {
-        let with = |effort| arrange_from(&typical, layers, core_rows, cells, boundary, effort, seed);
+        let with = |effort| arrange_from(&typical, layers, core_rows, cells, boundary, effort, seed, stop);
         match effort {
             // A search that is hot for long may end in a worse place.
             Effort::Best => cheaper(with(Effort::Good), || with(effort)),
@@ -77,8 +79,9 @@ fn arrange_from(
     boundary: &CoreBoundary,
     effort: Effort,
     seed: u64,
+    stop: &StopToken<'_>,
 ) -> Arrangement {
-    let mut placement = place(typical, layers, core_rows, cells, boundary);
+    let mut placement = place(typical, layers, core_rows, cells, boundary, stop);
     placement.direct();
     let has_idle_places = layers.iter().any(|layer| has_idle_places(layer, cells));
     if has_idle_places {
@@ -145,11 +148,17 @@ fn typical_levels(layers: &[Profiles], cells: usize) -> Vec<i16> {
     (0..cells).map(quantile).collect()
 }
 
+/// Operations of one cut, about: it looks at every cell with every number of idle places before it.
+fn cut_operations(layer: &Profiles, cells: usize) -> u64 {
+    let idle = (layer.steps(cells) * cells).saturating_sub(layer.cols());
+    (layer.cols() + cells * (idle + 1)) as u64
+}
+
 /// About how many writes an inference of relaxed layers takes, without the search: to compare numbers of steps.
 #[must_use]
-pub fn estimate(layers: &[Profiles], core_rows: usize, cells: usize) -> u64 {
+pub fn estimate(layers: &[Profiles], core_rows: usize, cells: usize, stop: &StopToken<'_>) -> u64 {
     let begin = |typical: &[i16]| {
-        let mut placement = place(typical, layers, core_rows, cells, &CoreBoundary::Cyclic);
+        let mut placement = place(typical, layers, core_rows, cells, &CoreBoundary::Cyclic, stop);
         placement.direct();
         recut(&mut placement, layers, QUICK_CUT);
         placement.direct()
@@ -165,24 +174,28 @@ fn place<'a>(
     core_rows: usize,
     cells: usize,
     boundary: &'a CoreBoundary,
+    stop: &'a StopToken<'a>,
 ) -> Placement<'a> {
-    let paths = layers.par_iter().with_max_len(1).map(|layer| Path::of(layer, cells)).collect();
+    let paths = layers.par_iter().with_max_len(1).map(|layer| Path::of(layer, cells, stop)).collect();
     let all: Vec<usize> = (0..core_rows).collect();
-    let mut placement = Placement::deal(paths, |_| &all, [core_rows, cells], boundary);
+    let mut placement = Placement::deal(paths, |_| &all, [core_rows, cells], boundary, stop);
     if !typical.is_empty() {
         placement.suppose(typical);
     }
-    placement.cut(|(cut, sorted): &mut (Cut, Vec<i16>), line, at| {
-        let layer = &layers[at.layer];
-        let steps = layer.steps(cells);
-        layer.sorted_levels(at.row as usize, sorted);
-        if layer.is_relaxed() {
-            cut.cheapest_sparse(sorted, layer.top(), steps, [line.past(0); 2], cells);
-        } else {
-            cut.narrowest(sorted, cells, steps);
-        }
-        line.set(at.stage, at.row, cut.chunks());
-    });
+    placement.cut(
+        |layer| cut_operations(&layers[layer], cells),
+        |(cut, sorted): &mut (Cut, Vec<i16>), line, at| {
+            let layer = &layers[at.layer];
+            let steps = layer.steps(cells);
+            layer.sorted_levels(at.row as usize, sorted);
+            if layer.is_relaxed() {
+                cut.cheapest_sparse(sorted, layer.top(), steps, [line.past(0); 2], cells);
+            } else {
+                cut.narrowest(sorted, cells, steps);
+            }
+            line.set(at.stage, at.row, cut.chunks());
+        },
+    );
     placement
 }
 
@@ -190,8 +203,9 @@ fn place<'a>(
 /// Rows whose dynamic program has more than `most_states` states stay as they are.
 fn recut(placement: &mut Placement<'_>, layers: &[Profiles], most_states: usize) {
     let cells = placement.timeline().cells();
-    let choice = |layer: usize| has_idle_places(&layers[layer], cells);
-    placement.recut(choice, |(cut, sorted): &mut (Cut, Vec<i16>), line, at| {
+    let operations =
+        |layer: usize| has_idle_places(&layers[layer], cells).then(|| cut_operations(&layers[layer], cells));
+    placement.recut(operations, |(cut, sorted): &mut (Cut, Vec<i16>), line, at| {
         let layer = &layers[at.layer];
         let steps = layer.steps(cells);
         layer.sorted_levels(at.row as usize, sorted);

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::fixed::{Fixed, TooFewCells, fixed_levels};
 use super::quantile;
+use crate::observer::StopToken;
 use crate::order::extra_steps::ExtraSteps;
 use crate::order::rows::profile::Profiles;
 
@@ -39,19 +40,22 @@ pub fn total_steps(layers: &[Profiles], core_rows: usize, steps: &[usize]) -> u6
 
 /// Relaxed copies of the layers, at most `budget` steps in all; which is at least what [`least_steps`] come to.
 #[must_use]
-pub fn share(layers: &[Profiles], core_rows: usize, cells: usize, budget: u64) -> Vec<Profiles> {
+pub fn share(layers: &[Profiles], core_rows: usize, cells: usize, budget: u64, stop: &StopToken<'_>) -> Vec<Profiles> {
     let least = least_steps(layers, cells);
     let needed = total_steps(layers, core_rows, &least);
     let spare = budget.saturating_sub(needed);
     if spare == 0 {
         return relaxed(layers, &least);
     }
-    let curves: Vec<Vec<Choice>> =
-        layers.par_iter().zip(&least).map(|(layer, &least)| curve(layer, core_rows, cells, least, spare)).collect();
+    let curves: Vec<Vec<Choice>> = layers
+        .par_iter()
+        .zip(&least)
+        .map(|(layer, &least)| curve(layer, core_rows, cells, least, spare, stop))
+        .collect();
     let steepest = steepest(&curves, budget);
     // The same share for each layer, for comparison: hulls may leave steps over.
     let even: Vec<usize> = least.iter().map(|&steps| steps + (steps as u64 * spare / needed.max(1)) as usize).collect();
-    let writes = |steps: &[usize]| quantile::estimate(&relaxed(layers, steps), core_rows, cells);
+    let writes = |steps: &[usize]| quantile::estimate(&relaxed(layers, steps), core_rows, cells, stop);
     relaxed(layers, if writes(&steepest) <= writes(&even) { &steepest } else { &even })
 }
 
@@ -65,7 +69,14 @@ fn relaxed(layers: &[Profiles], steps: &[usize]) -> Vec<Profiles> {
 }
 
 /// Estimated writes of one layer for several numbers of steps, ascending. `spare`: steps that the network can add.
-fn curve(layer: &Profiles, core_rows: usize, cells: usize, least: usize, spare: u64) -> Vec<Choice> {
+fn curve(
+    layer: &Profiles,
+    core_rows: usize,
+    cells: usize,
+    least: usize,
+    spare: u64,
+    stop: &StopToken<'_>,
+) -> Vec<Choice> {
     let tile_rows = layer.rows().div_ceil(core_rows);
     // Without zeros the longest row may need fewer steps.
     let mut bare = layer.clone();
@@ -80,7 +91,7 @@ fn curve(layer: &Profiles, core_rows: usize, cells: usize, least: usize, spare: 
     let choice = |steps| {
         let mut layer = layer.clone();
         layer.relax(steps);
-        let writes = quantile::estimate(std::slice::from_ref(&layer), core_rows, cells);
+        let writes = quantile::estimate(std::slice::from_ref(&layer), core_rows, cells, stop);
         Choice { steps, cost: (tile_rows * steps) as u64, writes }
     };
     tried.into_par_iter().map(choice).collect()
@@ -145,13 +156,19 @@ pub enum Relaxed {
 ///
 /// # Errors
 /// [`TooFewCells`] when fixed levels are asked for, and more occur than a core row has cells.
-pub fn relax(layers: &[Profiles], core_rows: usize, cells: usize, extra: ExtraSteps) -> Result<Relaxed, TooFewCells> {
+pub fn relax(
+    layers: &[Profiles],
+    core_rows: usize,
+    cells: usize,
+    extra: ExtraSteps,
+    stop: &StopToken<'_>,
+) -> Result<Relaxed, TooFewCells> {
     let fixed = fixed_levels(layers, core_rows, cells);
     let ExtraSteps::Percent(percent) = extra else { return fixed.map(Relaxed::Fixed) };
     let budget = budget(layers, core_rows, cells, percent);
     match fixed {
         Ok(fixed) if fixed.steps <= budget => Ok(Relaxed::Fixed(fixed)),
-        _ => Ok(Relaxed::Layers(share(layers, core_rows, cells, budget))),
+        _ => Ok(Relaxed::Layers(share(layers, core_rows, cells, budget, stop))),
     }
 }
 
@@ -196,7 +213,7 @@ mod tests {
             .collect();
         let needed = total_steps(&layers, 2, &least_steps(&layers, 3));
         for extra in [0, 1, 5, 17, 60] {
-            let shared = share(&layers, 2, 3, needed + extra);
+            let shared = share(&layers, 2, 3, needed + extra, &StopToken::new(&crate::observer::Unobserved));
             let steps: Vec<usize> = shared.iter().map(|layer| layer.steps(3)).collect();
             assert!(total_steps(&layers, 2, &steps) <= needed + extra);
             for layer in &shared {

@@ -6,6 +6,7 @@
 use rayon::prelude::*;
 
 use crate::geometry::EMPTY;
+use crate::observer::StopToken;
 use crate::order::chain::boundary::{CellBoundary, CoreBoundary};
 use crate::order::chain::timeline::{Timeline, distance};
 use crate::order::chain::two_state::Directions;
@@ -85,7 +86,7 @@ impl Row {
     }
 
     /// Exchanges parts while the most worn PCM cell gains.
-    fn even_out(&mut self) {
+    fn even_out(&mut self, stop: &StopToken<'_>) {
         let mut stages = vec![Vec::new(); self.cells];
         let mut worst = Vec::with_capacity(self.cells);
         let part_of = |part: &[u32], cells: usize, stage: usize, cell: usize| part[stage * cells + cell];
@@ -95,7 +96,11 @@ impl Row {
             let [plus, minus] = self.wear(|stage| part_of(&part, cells, stage, cell), stages);
             worst.push(plus.max(minus));
         }
+        let mut meter = stop.meter();
         for _ in 0..EXCHANGES * self.cells {
+            if !meter.work((PARTNERS * BEGINNINGS * self.stages) as u64) {
+                return;
+            }
             let Some(from) = (0..self.cells).max_by_key(|&cell| (worst[cell], cell)) else { return };
             let mut partners: Vec<usize> = (0..self.cells).filter(|&cell| cell != from).collect();
             partners.sort_by_key(|&cell| (worst[cell], cell));
@@ -157,13 +162,13 @@ fn windows(from: &[u32], to: &[u32]) -> Vec<(usize, usize)> {
 
 /// The slots of `timeline`, with the cells' parts exchanged, each swept in the best directions.
 #[must_use]
-pub fn arrange(layers: &[Profiles], timeline: &Timeline) -> LevelRuns {
+pub fn arrange(layers: &[Profiles], timeline: &Timeline, stop: &StopToken<'_>) -> LevelRuns {
     let (core_rows, cells) = (timeline.core_rows(), timeline.cells());
     let rows: Vec<Row> = (0..core_rows)
         .into_par_iter()
         .map(|core_row| {
             let mut row = Row::of(timeline, core_row);
-            row.even_out();
+            row.even_out(stop);
             row
         })
         .collect();

@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::noise::{Draw, NoiseModel, WriteId};
 use super::recording::{LayerRecord, Placement, UNPLACED};
-use elight_train::noise::{Draw, WriteId};
+use crate::level::{DeviceProfile, Quantizer};
 
 /// A PCM cell that no write moves any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +52,29 @@ impl Stuck {
 /// What all layers have in common: the levels' states, the noise, the faults.
 #[derive(Clone, Debug)]
 pub struct Cells<'a> {
-    /// State of each level, 0 to 1: [`elight::level::Quantizer::unit_values`].
+    /// State of each level, 0 to 1: [`crate::level::Quantizer::unit_values`].
     pub states: &'a [f64],
     /// Noise.
     pub draw: Draw<'a>,
     /// Faults.
     pub stuck: &'a Stuck,
+}
+
+impl<'a> Cells<'a> {
+    /// The cells of a core of this device; `age`: seconds since they were written.
+    #[must_use]
+    pub fn new(
+        device: &DeviceProfile,
+        quantizer: &'a Quantizer,
+        stuck: &'a Stuck,
+        noise: Option<&'a NoiseModel>,
+        age: f64,
+        seed: u64,
+    ) -> Self {
+        let t = device.transmissions();
+        let floor = -t[0] / (t[t.len() - 1] - t[0]);
+        Self { states: quantizer.unit_values(), draw: Draw::new(noise, seed, age, floor), stuck }
+    }
 }
 
 impl Cells<'_> {
@@ -106,6 +124,17 @@ impl Cells<'_> {
         weights
     }
 
+    /// A layer's weights, scaled, `[rows, cols]`: what ordinary products have to multiply with to give what the core gives.
+    #[must_use]
+    pub fn scaled(&self, layer: &LayerRecord) -> Vec<f32> {
+        let gain = f64::from(self.compensation(layer));
+        let mut out = Vec::with_capacity(layer.placements.len());
+        for (unit, scale) in self.layer(layer).chunks(layer.cols.max(1)).zip(&layer.scales) {
+            out.extend(unit.iter().map(|u| (u * f64::from(*scale) * gain) as f32));
+        }
+        out
+    }
+
     /// What a layer's outputs are multiplied by to make up for drift: all light of its cells when written over all light now; 1 without
     /// compensation.
     #[must_use]
@@ -130,7 +159,6 @@ fn add(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use elight_train::noise::NoiseModel;
 
     fn model(text: &str) -> NoiseModel {
         NoiseModel::from_toml_str(&format!("name='x'\ntitle='y'\nsource='z'\n{text}"), "a test").unwrap()

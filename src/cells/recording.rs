@@ -11,8 +11,8 @@ use firmware_model::pcm::Move;
 use firmware_model::photonic_core::{Core, Identity, Output};
 use firmware_model::wire::{self, MAX_HEADER};
 
-use super::error::SimError;
-use elight::schedule::header::header;
+use super::error::CellsError;
+use crate::schedule::header::header;
 
 /// Where and how a weight is multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,9 +98,9 @@ impl ScheduleFile {
     ///
     /// # Errors
     /// A file that cannot be read or is no schedule of a version that is known.
-    pub fn open(path: &Path) -> Result<Self, SimError> {
-        let bytes = std::fs::read(path).map_err(|cause| SimError::Read { path: path.to_owned(), cause })?;
-        let wrong = |problem: &str| SimError::Schedule { path: path.to_owned(), problem: problem.to_owned() };
+    pub fn open(path: &Path) -> Result<Self, CellsError> {
+        let bytes = std::fs::read(path).map_err(|cause| CellsError::Read { path: path.to_owned(), cause })?;
+        let wrong = |problem: &str| CellsError::Schedule { path: path.to_owned(), problem: problem.to_owned() };
         let header = header(&bytes).map_err(|problem| wrong(&problem.to_string()))?;
         let identity = header.identity();
         let (device, ram, layers) = (header.device.to_owned(), header.ram as usize, header.layers as usize);
@@ -114,8 +114,8 @@ impl ScheduleFile {
     ///
     /// # Errors
     /// What the controller refuses, or the core.
-    pub fn carry_out<C: Core>(&self, path: &Path, core: C) -> Result<C, SimError> {
-        let wrong = |problem: String| SimError::Schedule { path: path.to_owned(), problem };
+    pub fn carry_out<C: Core>(&self, path: &Path, core: C) -> Result<C, CellsError> {
+        let wrong = |problem: String| CellsError::Schedule { path: path.to_owned(), problem };
         let mut memory = vec![0; self.ram.max(MAX_HEADER)];
         let mut controller = Controller::new(core, self.identity, &mut memory);
         for chunk in self.bytes.chunks(1 << 16) {
@@ -134,7 +134,7 @@ impl ScheduleFile {
         path: &Path,
         weights: &Path,
         expected: &BTreeMap<String, (usize, usize)>,
-    ) -> Result<Recording, SimError> {
+    ) -> Result<Recording, CellsError> {
         let notes = self.carry_out(path, Notes::new(&self.identity, weights, expected))?;
         Ok(Recording {
             core_rows: self.identity.rows.into(),

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::nn::ctx::mix;
-use elight::level::Provenance;
+use crate::level::Provenance;
+use crate::seeds::mix;
 
 /// The presets, by name: the same format that a user writes, compiled in.
 const PRESETS: [(&str, &str); 2] = [
@@ -58,6 +58,9 @@ pub enum NoiseError {
         /// What is allowed.
         expected: &'static str,
     },
+    /// Time has passed, and nothing says what it does.
+    #[error("--drift needs a noise model that says how cells drift: give one with a [drift] section by --noise")]
+    NoDrift,
     /// A provenance of a number that is not there.
     #[error("{origin}: [provenance] speaks of `{key}`; the numbers are those of programming, drift and read")]
     Provenance {
@@ -314,6 +317,17 @@ impl NoiseModel {
             Some(key) => Err(NoiseError::Provenance { origin: origin.to_owned(), key: key.clone() }),
             None => Ok(()),
         }
+    }
+
+    /// Whether a model says what time does, where time has passed.
+    ///
+    /// # Errors
+    /// [`NoiseError::NoDrift`].
+    pub fn ages(model: Option<&Self>, seconds: f64) -> Result<(), NoiseError> {
+        if seconds > 0.0 && model.is_none_or(|n| n.drift.is_none() && n.read.is_none()) {
+            return Err(NoiseError::NoDrift);
+        }
+        Ok(())
     }
 
     /// The sections whose figures nobody published: they are assumed.
