@@ -38,7 +38,7 @@ def trained(name, seed, *sets):
     """The weights after the last epoch of a run on the digits, and its accuracy."""
     folder = OUT / f"{name}-{seed}"
     if not (folder / "last.safetensors").exists() or not (folder / "done").exists():
-        sets = (f"train.seed={seed}", f"train.out={folder}", *sets)
+        sets = (f"train.seed={seed}", f"train.out={folder}", "data.validation=0", *sets)
         run("elight-train", "train", DIGITS, *[a for s in sets for a in ("--set", s)], "--for", "10h")
         (folder / "done").write_text("")
     last = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()][-1]

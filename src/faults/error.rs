@@ -19,7 +19,7 @@ pub enum FaultError {
         source: std::io::Error,
     },
     /// It is not what a file of faults looks like.
-    #[error("{path}: {source}")]
+    #[error("{path}: no file of faults and wear (docs/cores.md; elight-load --wear writes one): {}", source.to_string().trim_end())]
     Toml {
         /// The file.
         path: PathBuf,

@@ -15,7 +15,7 @@ pub struct Condition {
     pub cores: usize,
     /// What each core holds after an earlier schedule; none: all are erased.
     pub from: Option<Vec<CoreState>>,
-    /// Faults of each core; none: all are intact.
+    /// Faults of each core, as far as they are known; none: all are intact. Files that name no faulty cell change nothing ([`Condition::damaged`]).
     pub faults: Option<Vec<CoreFaults>>,
     /// How far the plan is rotated on its core; none: it sits where the first load is cheapest.
     pub rotation: Option<Rotation>,
@@ -38,8 +38,13 @@ impl Condition {
     /// [`FaultError`]: it is not known what the cells can bear, or have borne.
     pub fn worn(self, mut cores: Vec<CoreFaults>, device: &DeviceProfile) -> Result<(Self, Vec<[f64; 2]>), FaultError> {
         let budget = faults::retire(&mut cores, device)?;
-        let damaged = cores.iter().any(|core| core.counts() != (0, 0));
-        Ok((Self { faults: damaged.then_some(cores), ..self }, budget))
+        Ok((Self { faults: Some(cores), ..self }, budget))
+    }
+
+    /// The faults of each core, where any of them has any: a faulty or a weak cell.
+    #[must_use]
+    pub fn damaged(&self) -> Option<&[CoreFaults]> {
+        self.faults.as_deref().filter(|cores| cores.iter().any(|core| core.counts() != (0, 0)))
     }
 
     /// Signed level of each weight cell of a core before the first load; none: it is erased, and intact.
@@ -48,7 +53,7 @@ impl Condition {
         let erased = self.erased_of(core);
         let Some(state) = self.from.as_ref().and_then(|state| state.get(core)) else { return erased };
         let mut levels = state.levels().to_vec();
-        if let Some(faults) = self.faults.as_ref().and_then(|faults| faults.get(core)) {
+        if let Some(faults) = self.damaged().and_then(|faults| faults.get(core)) {
             for (level, range) in levels.iter_mut().zip(faults.cells()) {
                 *level = range.nearest(*level).unwrap_or(0);
             }
@@ -59,7 +64,7 @@ impl Condition {
     /// Signed level of each weight cell of a core that is erased as far as it can be; none: all are 0.
     #[must_use]
     pub fn erased_of(&self, core: usize) -> Option<Vec<i16>> {
-        Some(self.faults.as_ref()?.get(core)?.erased())
+        Some(self.damaged()?.get(core)?.erased())
     }
 
     /// Signed level of each weight cell before the first load, core after core; `cells` a core.
@@ -78,13 +83,13 @@ impl Condition {
     /// What every weight cell can hold, core after core; none: all are intact.
     #[must_use]
     pub fn ranges(&self) -> Option<Vec<CellRange>> {
-        Some(self.faults.as_ref()?.iter().flat_map(|core| core.cells().iter().copied()).collect())
+        Some(self.damaged()?.iter().flat_map(|core| core.cells().iter().copied()).collect())
     }
 
     /// The same, and which cells should rest.
     #[must_use]
     pub fn damage(&self) -> Option<Damage> {
-        let weak = self.faults.as_ref()?.iter().flat_map(|core| core.weak().iter().copied()).collect();
+        let weak = self.damaged()?.iter().flat_map(|core| core.weak().iter().copied()).collect();
         Some(Damage { ranges: self.ranges()?, weak })
     }
 }

@@ -170,6 +170,20 @@ impl Life {
         }
     }
 
+    /// Inferences with each plan before the next one's turn with which a core lives longest: of a turn of one, and of a hundredth, a thirtieth, a tenth
+    /// and a third of the life without rotation. Short turns spread the wear, and a change costs writes; among equals the longer turn. 1000 where the
+    /// life is not known.
+    #[must_use]
+    pub fn best_turn(rotation: &[RotatedPlan], budget: Option<&[[f64; 2]]>) -> u64 {
+        let Some(fixed) = rotation.first().and_then(|first| Self::fixed(first, budget).inferences) else {
+            return 1000;
+        };
+        let turns = [3.0, 10.0, 30.0, 100.0, f64::INFINITY].map(|parts| (fixed / parts).clamp(1.0, 1e9) as u64);
+        let lives = |turn: u64| Self::of(rotation, turn, budget).inferences.unwrap_or(f64::INFINITY);
+        let longest = turns.into_iter().map(|turn| (turn, lives(turn)));
+        longest.reduce(|best, next| if next.1 > best.1 { next } else { best }).map_or(1, |(turn, _)| turn)
+    }
+
     /// Of the first plan alone, for ever where it is.
     #[must_use]
     pub fn fixed(plan: &RotatedPlan, budget: Option<&[[f64; 2]]>) -> Self {

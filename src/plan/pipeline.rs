@@ -98,7 +98,7 @@ pub fn draft(
     let [natural, sorted, optimal] = emitted.orders;
     let bound = family.bound();
     let outcome = Outcome {
-        faults: options.condition.faults.is_some().then(|| FaultOutcome {
+        faults: options.condition.damaged().is_some().then(|| FaultOutcome {
             loss,
             intact_writes: family.intact_writes(),
             intact_steps: emitted.natural_steps,

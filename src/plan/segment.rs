@@ -101,7 +101,7 @@ impl Segment {
             let shapes = infos.iter().map(|info| [info.rows, info.cols, info.groups]);
             Box::new(StoredSlots::new(options.wiring(), within, shapes))
         };
-        let ascending = Within::Ascending { some_idle: options.condition.faults.is_some() };
+        let ascending = Within::Ascending { some_idle: options.condition.damaged().is_some() };
         let optimal = match options.condition.rotation {
             Some(rotation) => Box::new(RotatedSlots::new(arranged.slots, rotation, options.wiring())),
             None => arranged.slots,

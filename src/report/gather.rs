@@ -11,7 +11,7 @@ use crate::explore::OtherWiring;
 use crate::faults::CoreFaults;
 use crate::level::{Reparam, ScaleMode};
 use crate::order::cost::tally::Totals;
-use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, RotatedPlan};
+use crate::plan::{CoreOutcome, ExtraSteps, Life, Outcome, PlanOptions, RotatedPlan, core_path};
 use crate::replay::Replay;
 use crate::show::number::SECONDS_A_YEAR;
 use crate::weights::Network;
@@ -185,7 +185,7 @@ impl Report {
         }
         if let Some(first) = rotation.first().filter(|_| rotation.len() > 1) {
             let fixed = Life::fixed(first, budget);
-            let every = every.unwrap_or_else(|| fixed.inferences.map_or(1000, |n| (n / 100.0).clamp(1.0, 1e9) as u64));
+            let every = every.unwrap_or_else(|| Life::best_turn(rotation, budget));
             let life = Life::of(rotation, every, budget);
             self.rotation = Some(RotationReport {
                 schedules: rotation.iter().map(|plan| plan.output.display().to_string()).collect(),
@@ -198,6 +198,26 @@ impl Report {
             });
         }
         self
+    }
+
+    /// The schedule that was written, of a rotation the first; of several cores the first one's and the last one's.
+    #[must_use]
+    pub fn written(&self) -> String {
+        self.files(&self.schedule.path, &self.schedule.path)
+    }
+
+    /// The first and the last schedule of a rotation.
+    pub(super) fn turns(&self, rotation: &RotationReport) -> String {
+        let name = |schedule: Option<&String>| schedule.unwrap_or(&self.schedule.path).clone();
+        self.files(&name(rotation.schedules.first()), &name(rotation.schedules.last()))
+    }
+
+    /// Files from the first core's of one name to the last core's of another.
+    fn files(&self, first: &str, last: &str) -> String {
+        let cores = self.cores.len().max(1);
+        let file = |name: &str, core| core_path(Path::new(name), core, cores).display().to_string();
+        let (first, last) = (file(first, 0), file(last, cores - 1));
+        if first == last { first } else { format!("{first} to {last}") }
     }
 
     /// The same report with what pictures need.

@@ -253,11 +253,10 @@ impl Facts<'_> {
             out += &self.say(
                 "rotation",
                 &format!(
-                    "{} schedules, each for {}: {} to {}",
-                    rotation.schedules.len(),
+                    "{}, each for {}: {}",
+                    count(rotation.schedules.len() as u64, "schedule"),
                     count(rotation.every, "inference"),
-                    rotation.schedules[0],
-                    rotation.schedules[rotation.schedules.len() - 1]
+                    self.report.turns(rotation)
                 ),
             );
             out += &self.say(
@@ -270,6 +269,9 @@ impl Facts<'_> {
                     lasts(rotation.fixed_lifetime_inferences)
                 ),
             );
+            if let Some(short) = words::turns_too_long(rotation) {
+                out += &self.screen.fact_in(Tone::Bad, "", &short);
+            }
         }
         out
     }
@@ -361,7 +363,7 @@ impl Facts<'_> {
             "schedule",
             &format!(
                 "{}: {}, {:.2} bits a weight, {}; a controller needs {} of RAM",
-                schedule.path,
+                self.report.written(),
                 count(schedule.bytes, "byte"),
                 schedule.bits_per_weight,
                 count(schedule.frames, "frame"),

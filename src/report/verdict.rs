@@ -10,6 +10,8 @@ use crate::show::number::{SECONDS_A_YEAR, count, energy, large, short, span, tho
 const NAME: usize = 16;
 /// A mean wear so many times below that of the worst cell makes a rotation worth naming.
 const UNEVEN: f64 = 1.5;
+/// Inferences that a core should live for a rotation to be worth naming: each change of schedule costs writes.
+const TURNS: f64 = 100.0;
 /// A batch worth naming.
 const BATCH: u64 = 64;
 /// A life shorter than this many years asks for a change.
@@ -168,7 +170,8 @@ pub fn advice(report: &Report) -> Vec<Advice> {
         // Exact: a batch wears the cells as one inference does.
         say(&format!("--batch {BATCH}"), large((lives * BATCH as f64) as u64));
     }
-    if short && uneven > UNEVEN && report.rotation.is_none() && report.from.is_none() {
+    let lives = report.lifetime_inferences.of(report.order).is_some_and(|lives| lives >= TURNS);
+    if short && lives && uneven > UNEVEN && report.rotation.is_none() && report.from.is_none() {
         say("--rotate 8", format!("up to {}x longer", factor(uneven)));
     }
     all

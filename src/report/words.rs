@@ -2,7 +2,7 @@
 
 use firmware_model::pcm::{Price, WriteCost};
 
-use super::Report;
+use super::{Report, RotationReport};
 use crate::level::{DeviceProfile, EnduranceCycle};
 use crate::order::{Order, Reach, Rows};
 use crate::show::number::{brief, count};
@@ -109,6 +109,20 @@ pub(super) fn assumed(report: &Report) -> Option<String> {
             "{} {are} taken for the likeliest: {shown}{more}; `elight-plan layers` shows them, and lets you say what they are",
             count(names.len() as u64, "layer")
         )
+    })
+}
+
+/// Turns of a rotation that the core does not live to see, and what to do; none where every schedule has its turn, or the life is not known.
+pub(super) fn turns_too_long(rotation: &RotationReport) -> Option<String> {
+    let turns = rotation.schedules.len() as u64;
+    let life = rotation.lifetime_inferences? as u64;
+    (life < rotation.every.saturating_mul(turns)).then(|| {
+        let begun = (life / rotation.every + 1).min(turns);
+        let advice = match life / turns {
+            0 => "it does not live long enough for so many schedules".to_owned(),
+            turn => format!("--rotate-every {turn} lets each have its turn"),
+        };
+        format!("the first cell wears out in turn {begun} of {turns}: {advice}")
     })
 }
 

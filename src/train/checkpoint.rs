@@ -7,6 +7,7 @@
 //! | `elight.scale`, `elight.reparam` | `row` or `layer`; `none` or `tanh` |
 //! | `elight.tile` | rows x columns of the core, as in `9x9` |
 //! | `elight.model`, `elight.input`, `elight.classes`, `elight.hidden` | architecture, `HxWxC`, classes, hidden sizes |
+//! | `elight.network` | the layers in their order, with their input vectors an inference ([`crate::description`]) |
 //! | `elight.input_bits`, `elight.mean`, `elight.std` | bits of the inputs (absent: floating point), normalisation per channel |
 //!
 //! Files are written whole or not at all: a temporary file in the same directory, then a rename.

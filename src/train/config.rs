@@ -3,6 +3,7 @@
 //! `base = "other.toml"`, before the first table, takes over another file (its path is relative to the file that names it), which may have a base
 //! itself. Keys of the file replace those of its base one by one; a table whose `kind` or `method` is another one replaces the base's table whole.
 
+use super::best::Best;
 use super::data::Augment;
 use super::optim::OptimizerConfig;
 use super::schedule::Course;
@@ -56,10 +57,25 @@ pub struct DataConfig {
     /// Changes of training images.
     #[serde(default)]
     pub augment: Augment,
+    /// Share of the training images that is held out: the best checkpoint is chosen by them, never by the test set. 0 holds out none, and
+    /// `best.safetensors` is then the last one.
+    #[serde(default = "validation")]
+    pub validation: f64,
+    /// Which images are held out; the same for every `train.seed`, so that runs can be compared.
+    #[serde(default = "validation_seed")]
+    pub validation_seed: u64,
 }
 
 fn batch() -> usize {
     64
+}
+
+fn validation() -> f64 {
+    0.1
+}
+
+fn validation_seed() -> u64 {
+    1
 }
 
 /// `[model]`.
@@ -204,10 +220,16 @@ pub struct TrainConfig {
     /// Largest norm of the gradient; 0 for no limit.
     #[serde(default)]
     pub clip: f32,
+    /// By what `best.safetensors` is chosen: `accuracy` on the held-out images, or `writes`.
+    #[serde(default)]
+    pub best: Best,
+    /// With `best = "writes"`: how far below the best accuracy the network with the fewest writes may be, as a part of all images.
+    #[serde(default = "tolerance")]
+    pub tolerance: f64,
     /// Number of best checkpoints kept.
     #[serde(default = "keep")]
     pub keep: usize,
-    /// Stop after so many epochs without a better accuracy; 0 for never.
+    /// Stop after so many epochs without a better accuracy on the held-out images; 0 for never.
     #[serde(default)]
     pub patience: u64,
     /// Minutes after which the state is stored within an epoch, so that a lost machine costs no more; 0 for at the end of epochs only.
@@ -223,6 +245,10 @@ fn seed() -> u64 {
 
 fn keep() -> usize {
     1
+}
+
+fn tolerance() -> f64 {
+    0.005
 }
 
 fn save_minutes() -> f64 {
@@ -349,6 +375,20 @@ impl Config {
         let lr = self.optimizer.lr();
         rule(lr > 0.0 && lr.is_finite(), "optimizer.lr", lr.to_string(), "a number above 0")?;
         rule(self.train.epochs > 0, "train.epochs", "0".into(), "at least 1")?;
+        let share = self.data.validation;
+        rule((0.0..=0.9).contains(&share), "data.validation", share.to_string(), "a share from 0 (none) to 0.9")?;
+        let tolerance = self.train.tolerance;
+        rule((0.0..=1.0).contains(&tolerance), "train.tolerance", tolerance.to_string(), "a part from 0 to 1")?;
+        if self.train.best == Best::Writes {
+            let want = "a core whose writes are counted";
+            rule(self.pcm.is_some(), "train.best", "writes without [pcm]".into(), want)?;
+        }
+        if share == 0.0 {
+            let none = |what: &str| format!("{what} with data.validation = 0");
+            let want = "images to judge by: data.validation above 0";
+            rule(self.train.patience == 0, "train.patience", none(&self.train.patience.to_string()), want)?;
+            rule(self.train.best == Best::Accuracy, "train.best", none("writes"), want)?;
+        }
         let minutes = self.train.save_minutes;
         rule(minutes >= 0.0 && minutes.is_finite(), "train.save_minutes", minutes.to_string(), "0 (never) or above")?;
         if let Course::Milestones { at, .. } = &self.schedule {

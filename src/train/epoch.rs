@@ -16,6 +16,12 @@ pub struct Epoch {
     pub write_loss: f64,
     /// Part of the training images answered correctly, likewise.
     pub train_accuracy: f64,
+    /// Mean cross entropy of the held-out images; none where none are held out.
+    #[serde(default)]
+    pub validation_loss: Option<f64>,
+    /// Part of the held-out images answered correctly, by which the best checkpoint is chosen.
+    #[serde(default)]
+    pub validation_accuracy: Option<f64>,
     /// Mean cross entropy of the test images.
     pub test_loss: f64,
     /// Part of the test images answered correctly.

@@ -8,8 +8,9 @@
 //! write_loss           losses on the levels of the weights
 //! optim, schedule      optimisers, gradient clipping, course of the learning rate
 //! trainer, epoch       steps, epochs, checkpoints, resuming; the figures of an epoch
-//! eval, writes         what a network is worth: accuracy, writes per inference
+//! eval, writes, best   what a network is worth: accuracy, writes per inference; which epoch's is the best
 //! calibrate            levels for networks that were trained without them
+//! description          what the planner takes a network for
 //! checkpoint, run_dir  files: weights with metadata, metrics, curves (plot)
 //! ```
 
@@ -28,12 +29,14 @@ pub mod epoch;
 pub mod error;
 pub mod trainer;
 
+pub mod best;
 pub mod eval;
 pub mod writes;
 
 pub mod calibrate;
 
 pub mod checkpoint;
+pub mod description;
 pub mod plot;
 pub mod run_dir;
 

@@ -224,11 +224,11 @@ fn train(mut trainer: Trainer, span: Option<Duration>, voice: Voice) -> Result<E
     voice.say(&format!("{} on {}, into {}", trainer.config().model.name, trainer.config().data.name, out.display()))?;
     let before = trainer.history();
     if let Some(last) = before.last() {
-        let best = before.iter().map(|e| e.test_accuracy).fold(0.0, f64::max);
         for e in before.iter().filter(|_| voice.verbose) {
             voice.say(&format!("before: {}", line(e, epochs)))?;
         }
-        voice.say(&format!("goes on after epoch {}/{epochs}, the best so far at {:.2} %", last.epoch, 100.0 * best))?;
+        let best = trainer.best().map(|best| format!(", the best so far: {}", judged(best))).unwrap_or_default();
+        voice.say(&format!("goes on after epoch {}/{epochs}{best}", last.epoch))?;
     }
     let steps = trainer.steps_per_epoch();
     let bar = cli::bar(voice.quiet || voice.json, "{prefix} {wide_bar} {pos} of {len} steps, {eta} left, {msg}");
@@ -258,7 +258,6 @@ fn train(mut trainer: Trainer, span: Option<Duration>, voice: Voice) -> Result<E
     })?;
     bar.finish_and_clear();
     said?;
-    let best = trainer.history().iter().map(|e| e.test_accuracy).fold(0.0, f64::max);
     match end {
         End::Stopped if in_time => {
             let goes_on = "stopped in time; the same command goes on, and so does: elight-train resume";
@@ -267,13 +266,17 @@ fn train(mut trainer: Trainer, span: Option<Duration>, voice: Voice) -> Result<E
         }
         End::Stopped => voice.say(&format!("stopped; go on with: elight-train resume {}", out.display()))?,
         End::Early => {
-            voice.say(&format!("no better accuracy for {}: done", count(trainer.config().train.patience, "epoch")))?;
+            let patience = count(trainer.config().train.patience, "epoch");
+            voice.say(&format!("no better accuracy on the held-out images for {patience}: done"))?;
         }
         End::Finished => {}
     }
-    if end != End::Stopped {
+    if end != End::Stopped
+        && let Some(best) = trainer.best()
+    {
+        let which = if best.validation_accuracy.is_some() { "best" } else { "last (no images were held out)" };
         let weights = out.join("best.safetensors");
-        voice.say(&format!("best test accuracy {:.2} %; weights in {}", 100.0 * best, weights.display()))?;
+        voice.say(&format!("{which}: {}; weights in {}", judged(best), weights.display()))?;
     }
     Ok(end)
 }
@@ -301,10 +304,18 @@ impl Pace {
     }
 }
 
+/// An epoch, and what its network is worth.
+fn judged(e: &Epoch) -> String {
+    let held_out =
+        e.validation_accuracy.map(|part| format!("{:.2} % of the held-out images, ", 100.0 * part)).unwrap_or_default();
+    format!("epoch {}, {held_out}{:.2} % of the test images", e.epoch, 100.0 * e.test_accuracy)
+}
+
 /// One epoch as a line of text.
 fn line(e: &Epoch, epochs: u64) -> String {
+    let held_out = e.validation_accuracy.map(|part| format!("  held out {:.2} %", 100.0 * part)).unwrap_or_default();
     let mut s = format!(
-        "epoch {:>3}/{epochs}  loss {:.4}  train {:.2} %  test {:.2} %  {:.1} s  {:.0} samples/s",
+        "epoch {:>3}/{epochs}  loss {:.4}  train {:.2} %{held_out}  test {:.2} %  {:.1} s  {:.0} samples/s",
         e.epoch,
         e.train_loss,
         100.0 * e.train_accuracy,

@@ -18,10 +18,18 @@ struct Curve<'a> {
 pub fn curves(history: &[Epoch]) -> String {
     let of = |name, class, f: &dyn Fn(&Epoch) -> f64| Curve { name, class, values: history.iter().map(f).collect() };
     let mut svg = Svg::new(WIDE, "A run of elight-train, by epoch");
-    let loss = [of("training", "opt", &|e| e.train_loss), of("test", "sor", &|e| e.test_loss)];
+    let loss = [
+        of("training", "opt", &|e| e.train_loss),
+        of("held out", "bound", &|e| e.validation_loss.unwrap_or(f64::NAN)),
+        of("test", "sor", &|e| e.test_loss),
+    ];
     field(&mut svg, "cross entropy", &loss, false);
-    let accuracy =
-        [of("training", "opt", &|e| 100.0 * e.train_accuracy), of("test", "sor", &|e| 100.0 * e.test_accuracy)];
+    let percent = |part: f64| 100.0 * part;
+    let accuracy = [
+        of("training", "opt", &|e| percent(e.train_accuracy)),
+        of("held out", "bound", &|e| percent(e.validation_accuracy.unwrap_or(f64::NAN))),
+        of("test", "sor", &|e| percent(e.test_accuracy)),
+    ];
     field(&mut svg, "accuracy, %", &accuracy, false);
     if history.iter().any(|e| e.writes.natural > 0) {
         // Logarithmic: the orders differ by factors.

@@ -5,7 +5,7 @@
 //! metrics.csv        one line per epoch; metrics.jsonl: the same as JSON
 //! curves.svg         the same as curves
 //! last.safetensors   weights after the last finished epoch: what elight-plan takes
-//! best.safetensors   weights of the best epoch; epoch-NNNN.safetensors: the train.keep best ones
+//! best.safetensors   weights of the best epoch, by the images held out; epoch-NNNN.safetensors: the train.keep best ones
 //! state.safetensors  everything that `resume` needs
 //! ```
 
@@ -16,8 +16,6 @@ use super::epoch::Epoch;
 use super::error::TrainError;
 use super::plot;
 use crate::nn::model::ModelSpec;
-use crate::nn::{Role, Slot};
-use elight::weights::description::{Description, Layer, LeftOut, Operation, VERSION};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -34,6 +32,13 @@ pub const BEST: &str = "best.safetensors";
 /// Weights of one of the best epochs.
 pub fn epoch_file(epoch: u64) -> String {
     format!("epoch-{epoch:04}.safetensors")
+}
+
+/// Makes the weights of an epoch, which are kept, the best ones.
+pub(super) fn choose(dir: &Path, epoch: u64) -> Result<(), CheckpointError> {
+    let path = dir.join(epoch_file(epoch));
+    let bytes = std::fs::read(&path).map_err(|cause| CheckpointError::Io { path, cause })?;
+    checkpoint::write_whole(&dir.join(BEST), &bytes)
 }
 
 /// Makes the directory and writes the configuration.
@@ -63,26 +68,6 @@ pub(super) fn metadata(config: &Config, spec: &ModelSpec, norm: &Normalization) 
     m
 }
 
-/// What the planner takes the network for: its layers in the order in which they run.
-pub(super) fn network(slots: &[Slot<'_>]) -> String {
-    let mut network = Description { version: VERSION, ..Description::default() };
-    for slot in slots {
-        let reason = match (slot.role, slot.shape.len()) {
-            (Role::Weight, dims @ (2 | 4)) => {
-                let kind = if dims == 4 { Operation::Conv2d } else { Operation::Linear };
-                network.layers.push(Layer { name: slot.name.clone(), kind, ..Layer::default() });
-                continue;
-            }
-            (Role::Weight, dims) => format!("it is {dims}-dimensional, no matrix"),
-            (Role::Bias, _) => "it is a bias".to_owned(),
-            (Role::Norm, _) => "it is scale or shift of batch norm".to_owned(),
-            (Role::Buffer, _) => "it is state that no gradient changes".to_owned(),
-        };
-        network.left_out.push(LeftOut { tensor: slot.name.clone(), reason });
-    }
-    serde_json::to_string(&network).unwrap_or_default()
-}
-
 /// The metadata that say which network a file holds, and what its inputs are.
 pub(super) fn describe(m: &mut BTreeMap<String, String>, spec: &ModelSpec, dataset: &str, norm: &Normalization) {
     let list = |v: &[f32]| v.iter().map(|v| v.to_string()).collect::<Vec<_>>().join(",");
@@ -104,21 +89,24 @@ pub(super) fn describe(m: &mut BTreeMap<String, String>, spec: &ModelSpec, datas
 /// Writes the metrics and the curves anew.
 pub(super) fn write_history(dir: &Path, history: &[Epoch]) -> Result<(), CheckpointError> {
     let mut csv = String::from(
-        "epoch,lr,train_loss,write_loss,train_accuracy,test_loss,test_accuracy,elight_natural,elight_sorted,natural,sorted,\
-         optimal,seconds,samples_per_second\n",
+        "epoch,lr,train_loss,write_loss,train_accuracy,validation_loss,validation_accuracy,test_loss,test_accuracy,\
+         elight_natural,elight_sorted,natural,sorted,optimal,seconds,samples_per_second\n",
     );
     let mut lines = String::new();
+    let known = |figure: Option<f64>| figure.map(|figure| figure.to_string()).unwrap_or_default();
     for e in history {
         let w = &e.writes;
         // Writing to a string cannot fail.
         let _ = writeln!(
             csv,
-            "{},{},{},{},{},{},{},{},{},{},{},{},{:.3},{:.1}",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{:.3},{:.1}",
             e.epoch,
             e.lr,
             e.train_loss,
             e.write_loss,
             e.train_accuracy,
+            known(e.validation_loss),
+            known(e.validation_accuracy),
             e.test_loss,
             e.test_accuracy,
             w.elight_natural,

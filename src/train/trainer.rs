@@ -4,8 +4,10 @@
 //! number of the step and the sums of the epoch so far. Order and changes of the images, dropout and quantization noise are
 //! functions of seed and step. So a resumed run computes bit for bit what the uninterrupted one would have computed.
 
+use super::best;
 use super::checkpoint;
 use super::config::{Config, ConfigError};
+use super::description;
 use super::data::{Batches, Dataset, Normalization, Order};
 use super::epoch::Epoch;
 use super::error::TrainError;
@@ -48,7 +50,7 @@ pub enum Event<'a> {
 pub enum End {
     /// All epochs done.
     Finished,
-    /// No better accuracy for `train.patience` epochs.
+    /// No better accuracy on the held-out images for `train.patience` epochs.
     Early,
     /// Asked to stop; the state is stored.
     Stopped,
@@ -68,8 +70,6 @@ struct Progress {
     samples: usize,
     seconds: f64,
     history: Vec<Epoch>,
-    /// Best accuracies: (accuracy, epoch), best first.
-    best: Vec<(f64, u64)>,
 }
 
 /// A run.
@@ -164,6 +164,7 @@ impl Trainer {
 
     fn prepare(config: Config) -> Result<Self, TrainError> {
         let data = Dataset::open(&config.data.name, config.data.dir.as_deref())?;
+        let data = data.hold_out(config.data.validation, config.data.validation_seed);
         let norm = Normalization::measure(&data.train);
         let pcm = config.pcm.as_ref();
         let spec = ModelSpec {
@@ -191,7 +192,7 @@ impl Trainer {
         let core = pcm.map(|p| p.core()).transpose()?;
         let optimizer = Optimizer::new(config.optimizer, &mut model);
         let mut metadata = run_dir::metadata(&config, &spec, &norm);
-        metadata.insert("elight.network".into(), run_dir::network(&model.all_slots()));
+        metadata.insert(description::KEY.into(), description::json(&mut model, spec.input));
         Ok(Self {
             config,
             data,
@@ -239,11 +240,16 @@ impl Trainer {
         Ok(End::Finished)
     }
 
+    /// The best epoch so far, by the held-out images; none before the first is done.
+    pub fn best(&self) -> Option<&Epoch> {
+        let best = best::best(&self.progress.history, &self.config.train)?;
+        self.progress.history.iter().find(|e| e.epoch == best)
+    }
+
     /// Whether the last better accuracy is too long ago.
     fn exhausted(&self) -> bool {
         let patience = self.config.train.patience;
-        let best = self.progress.best.first().map_or(0, |(_, epoch)| *epoch);
-        patience > 0 && self.progress.epoch >= best + patience && self.progress.step == 0
+        patience > 0 && best::epochs_without_gain(&self.progress.history) >= patience && self.progress.step == 0
     }
 
     /// Trains to the end of the present epoch; `false` when it was stopped before.
@@ -322,7 +328,10 @@ impl Trainer {
 
     /// Evaluates, stores everything, begins the next epoch.
     fn finish_epoch(&mut self) -> Result<Epoch, TrainError> {
-        let test = evaluate(&mut self.model, &self.data.test, &self.norm, self.config.data.batch.max(64), |_| {});
+        let batch = self.config.data.batch.max(64);
+        let test = evaluate(&mut self.model, &self.data.test, &self.norm, batch, |_| {});
+        let held_out = self.data.validation.clone();
+        let validation = held_out.map(|split| evaluate(&mut self.model, &split, &self.norm, batch, |_| {}));
         let writes = self.count_writes();
         let p = &mut self.progress;
         let (steps, samples) = (p.step.max(1), p.samples.max(1) as f64);
@@ -334,20 +343,21 @@ impl Trainer {
             train_loss: p.loss / samples,
             write_loss: p.write_loss / steps as f64,
             train_accuracy: p.correct as f64 / samples,
-            test_loss: test.loss / test.samples.max(1) as f64,
-            test_accuracy: test.correct as f64 / test.samples.max(1) as f64,
+            validation_loss: validation.map(|score| score.mean_loss()),
+            validation_accuracy: validation.map(|score| score.accuracy()),
+            test_loss: test.mean_loss(),
+            test_accuracy: test.accuracy(),
             writes,
             seconds: p.seconds,
             samples_per_second: samples / p.seconds.max(1e-9),
         };
-        let (history, mut best) = (std::mem::take(&mut p.history), std::mem::take(&mut p.best));
-        best.push((epoch.test_accuracy, epoch.epoch));
-        // Best first; among equals the earlier one.
-        best.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let dropped = best.split_off(best.len().min(self.config.train.keep.max(1)));
-        *p = Progress { epoch: epoch.epoch, history, best, ..Progress::default() };
-        p.history.push(epoch.clone());
-        self.store_epoch(&epoch, &dropped)?;
+        let mut history = std::mem::take(&mut p.history);
+        let mut before = best::kept(&history, &self.config.train);
+        history.push(epoch.clone());
+        *p = Progress { epoch: epoch.epoch, history, ..Progress::default() };
+        let kept = best::kept(&p.history, &self.config.train);
+        before.retain(|epoch| !kept.contains(epoch));
+        self.store_epoch(&epoch, &kept, &before)?;
         Ok(epoch)
     }
 
@@ -359,22 +369,23 @@ impl Trainer {
         writes::count(&layers, core, slots.first().map_or(1, |s| s.pcm.top_level()))
     }
 
-    fn store_epoch(&mut self, epoch: &Epoch, dropped: &[(f64, u64)]) -> Result<(), TrainError> {
+    /// Stores the weights, the metrics and the state; `kept`: epochs whose weights stay, `dropped`: those whose weights go.
+    fn store_epoch(&mut self, epoch: &Epoch, kept: &[u64], dropped: &[u64]) -> Result<(), TrainError> {
         let dir = self.config.train.out.clone();
         self.metadata.insert("elight.epoch".into(), epoch.epoch.to_string());
         self.metadata.insert("elight.accuracy".into(), format!("{:.6}", epoch.test_accuracy));
         checkpoint::save(&dir.join(run_dir::LAST), &mut self.model, &self.metadata)?;
-        if self.progress.best.iter().any(|(_, e)| *e == epoch.epoch) {
+        if kept.contains(&epoch.epoch) {
             checkpoint::save(&dir.join(run_dir::epoch_file(epoch.epoch)), &mut self.model, &self.metadata)?;
         }
-        if self.progress.best.first().is_some_and(|(_, e)| *e == epoch.epoch) {
-            checkpoint::save(&dir.join(run_dir::BEST), &mut self.model, &self.metadata)?;
+        if let Some(best) = self.best().map(|best| best.epoch) {
+            run_dir::choose(&dir, best)?;
         }
         run_dir::write_history(&dir, &self.progress.history)?;
         self.store_state()?;
-        for (_, e) in dropped {
+        for epoch in dropped {
             // Gone already is as good.
-            let _ = std::fs::remove_file(dir.join(run_dir::epoch_file(*e)));
+            let _ = std::fs::remove_file(dir.join(run_dir::epoch_file(*epoch)));
         }
         Ok(())
     }

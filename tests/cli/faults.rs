@@ -173,3 +173,38 @@ fn bad_files_are_named() {
     refuse(&file(&all), &["no core row", "stem.weight"]);
     sandbox.plan(&["--faults", "gone.toml"]).fails(1, &["cannot read gone.toml"]);
 }
+
+/// A file that names no faulty cell is news of an intact core: nothing changes, and nothing is refused that goes without it.
+#[test]
+fn an_empty_file_changes_nothing() {
+    let sandbox = Sandbox::with_network().file("none.toml", file(""));
+    let sets: [&[&str]; 6] = [
+        &[],
+        &["--reach", "lane"],
+        &["--fanout", "column"],
+        &["--extra-steps", "20"],
+        &["--order", "sorted"],
+        &["--objective", "latency"],
+    ];
+    for options in sets {
+        let without = sandbox.report(&[options, &["-o", "without.elight"]].concat());
+        let with = sandbox.report(&[options, &["-o", "with.elight", "--faults", "none.toml"]].concat());
+        assert!(sandbox.read("with.elight") == sandbox.read("without.elight"), "{options:?}");
+        assert_eq!(with["orders"], without["orders"]);
+        assert_eq!(with["faults"], serde_json::Value::Null);
+        sandbox.run(["check", "with.elight", "net.safetensors", "--faults", "none.toml"]).success();
+    }
+    let printed = sandbox.plan(&["--faults", "none.toml"]).stdout;
+    assert!(printed.contains("none.toml: no faulty cell"), "{printed}");
+    // One core of two with faults is a damaged pair.
+    let sandbox = sandbox.file("some.toml", file(&fault(3, 4, "kind = \"dead\"")));
+    let two = |second: &str| {
+        let files = ["--cores", "2", "--faults", "none.toml", "--faults", second];
+        sandbox.plan(&files).success();
+        (sandbox.read("net.core0.elight"), sandbox.read("net.core1.elight"))
+    };
+    let intact = two("none.toml");
+    sandbox.plan(&["--cores", "2"]).success();
+    assert!(intact == (sandbox.read("net.core0.elight"), sandbox.read("net.core1.elight")));
+    assert!(intact != two("some.toml"));
+}

@@ -265,3 +265,86 @@ fn a_large_network_makes_a_small_page() {
     assert!(text.len() < 1_000_000, "{} bytes", text.len());
     xml(&text);
 }
+
+/// Widths of the page's columns at which a picture is drawn, pixels: no page shows one smaller, so letters keep their size.
+const COLUMNS: [f64; 3] = [720.0, 430.0, 340.0];
+
+/// Size of the letters of a class, pixels, by the style that page and pictures share.
+fn letters(page: &str, class: &str) -> f64 {
+    let style = &page[page.find("<style>").unwrap()..page.find("</style>").unwrap()];
+    let of = |selector: &str| {
+        let rules = style.split('}').filter(|rule| rule.split('{').next().unwrap().split(',').any(|s| s.trim() == selector));
+        rules.filter_map(|rule| rule.split_once("font-size: ")?.1.split_once("px")?.0.parse().ok()).next()
+    };
+    of(&format!("svg .{class}")).or_else(|| of("svg")).unwrap()
+}
+
+/// Every picture has the width of a column, and all that is written in it has 11 pixels or more and lies within it.
+fn pictures_are_readable(page: &str, what: &str) {
+    let document = xml(page);
+    let mut seen = 0;
+    for picture in document.descendants().filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "svg"))) {
+        let sides: Vec<f64> = picture.attribute("viewBox").unwrap().split(' ').map(|n| n.parse().unwrap()).collect();
+        let label = picture.attribute("aria-label").unwrap();
+        assert!(COLUMNS.contains(&sides[2]), "{what}, {label}: {sides:?}");
+        assert_eq!(picture.attribute("width").unwrap().parse(), Ok(sides[2]), "{what}, {label}");
+        for text in picture.descendants().filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "text"))) {
+            let words = text.text().unwrap_or_default();
+            let size = letters(page, text.attribute("class").unwrap_or_default());
+            assert!(size >= 11.0, "{what}, {label}: `{words}` has {size} pixels");
+            // Text that reads upwards has its place in a transformation.
+            let Some(x) = text.attribute("x") else { continue };
+            let (x, y): (f64, f64) = (x.parse().unwrap(), text.attribute("y").unwrap().parse().unwrap());
+            let wide = 0.55 * size * words.chars().count() as f64;
+            let left = match text.attribute("text-anchor") {
+                None => x,
+                Some("middle") => x - wide / 2.0,
+                Some("end") => x - wide,
+                other => panic!("{other:?}"),
+            };
+            let inside = left >= -3.0 && left + wide <= sides[2] + 3.0 && y >= 8.0 && y <= sides[3];
+            assert!(inside, "{what}, {label}: `{words}` is cut: {left:.0} to {:.0} of {}", left + wide, sides[2]);
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{what}: {seen} texts");
+}
+
+#[test]
+fn every_picture_is_readable_at_every_width() {
+    let mut deep = Weights::new();
+    for i in 0..50 {
+        deep = deep.random(&format!("model.encoder.layers.{i}.attention.output.weight"), &[5 + i % 7, 9], i as u64);
+    }
+    let faults =
+        "core = \"9x9\"\ndevice = \"elight\"\ndevice_crc = 2055319189\n[[fault]]\nrow = 0\ncol = 0\nkind = \"dead\"\n";
+    let small = Sandbox::with_network().file("faults.toml", faults);
+    let deep = Sandbox::with(&deep);
+    let bench = ["--system", "bench", "--vectors", "*=7", "--batch", "8"];
+    let plans: [(&Sandbox, &[&str]); 9] = [
+        (&small, &[]),
+        (&small, &["--device", "gst-optical", "--rate", "30"]),
+        (&small, &["--core", "9x64", "--extra-steps", "fixed", "--endurance", "5000"]),
+        (&small, &["--reach", "core"]),
+        (&small, &["--cores", "3"]),
+        (&small, &["--faults", "faults.toml"]),
+        (&small, &["--sweep", "curve.svg", "--bits", "2"]),
+        (&small, &bench),
+        (&deep, &[&bench[..], &["--core", "16x16"]].concat()),
+    ];
+    for (sandbox, args) in plans {
+        let (report, text) = page(sandbox, args);
+        figures_agree(&text, &report);
+        pictures_are_readable(&text, &args.join(" "));
+        assert!(!text.contains(" 1 inferences") && !text.contains(">1</data> writes"), "{args:?}: a wrong plural");
+    }
+    // No picture repeats what all names of layers begin with.
+    let text = page(&deep, &[]).1;
+    assert!(!text.split("<svg").skip(1).any(|svg| svg.split("</svg>").next().unwrap().contains(">model.encoder")));
+    for (name, args) in [("a.json", &["--device", "gst-optical"][..]), ("b.json", &["--device", "gst-optical", "--core", "16x16"])] {
+        let report = small.plan(&[args, &["--json"]].concat()).success();
+        std::fs::write(small.path(name), report).unwrap();
+    }
+    small.run(["compare", "a.json", "b.json", "--report", "page.html"]).success();
+    pictures_are_readable(&String::from_utf8(small.read("page.html")).unwrap(), "compare");
+}

@@ -173,3 +173,56 @@ fn one_of_something_is_told_in_the_singular() {
     ];
     insta::assert_snapshot!("singular", seen.map(|args| sandbox.shown(Some(80), args)).join("\n"));
 }
+
+/// Files that the output names are there, whatever there are several of.
+#[test]
+fn schedules_that_are_named_were_written() {
+    let sandbox = Sandbox::with_network();
+    for (flags, files) in [
+        (&[][..], 1),
+        (&["--rotate", "3"], 3),
+        (&["--cores", "2"], 2),
+        (&["--rotate", "2", "--cores", "2"], 4),
+    ] {
+        let before = sandbox.files();
+        let printed = sandbox.plan(&[&["--endurance", "1e6", "--no-compare"][..], flags].concat()).success();
+        let named: Vec<&str> = printed
+            .split(|c: char| c.is_whitespace() || ":,".contains(c))
+            .filter(|word| word.ends_with(".elight"))
+            .collect();
+        assert!(!named.is_empty(), "{printed}");
+        for name in named {
+            assert!(sandbox.path(name).exists(), "{flags:?}: {name} is not there:\n{printed}");
+        }
+        let report = sandbox.report(&[&["--no-compare"][..], flags].concat());
+        let path = report["schedule"]["path"].as_str().unwrap();
+        assert!(sandbox.path(path).exists() || flags.contains(&"--cores"), "{path}");
+        let made = sandbox.files().into_iter().filter(|file| !before.contains(file)).collect::<Vec<_>>();
+        assert_eq!(made.len(), files, "{made:?}");
+        made.iter().for_each(|file| std::fs::remove_file(sandbox.path(file)).unwrap());
+    }
+}
+
+/// No turn is longer than the core lives, unless it is asked for: then that is said.
+#[test]
+fn turns_end_before_the_core_does() {
+    let sandbox = Sandbox::with_network();
+    for endurance in ["300", "5000", "1e5"] {
+        let flags = ["--endurance", endurance, "--rotate", "4", "--no-compare"];
+        let rotation = &sandbox.report(&flags)["rotation"];
+        let [every, life, alone] = ["every", "lifetime_inferences", "fixed_lifetime_inferences"]
+            .map(|key| rotation[key].as_f64().unwrap_or_else(|| panic!("{key}: {rotation}")));
+        assert!(every == 1.0 || every < alone, "{rotation}");
+        // Of the turns that come into question it is a good one.
+        for turn in ["1", "7"] {
+            let other = sandbox.report(&[&flags[..], &["--rotate-every", turn]].concat());
+            let lives = other["rotation"]["lifetime_inferences"].as_f64().unwrap();
+            assert!(turn == "7" || lives <= life, "{endurance}: {lives} with {turn}, {life} with {every}");
+        }
+        let printed = sandbox.plan(&[&flags[..], &["--rotate-every", "1000000"]].concat()).success();
+        assert!(printed.contains("wears out in turn 1 of 4"), "{printed}");
+    }
+    // Nothing is advised that takes longer than the core lives.
+    let printed = sandbox.plan(&["--endurance", "2000", "--no-compare"]).success();
+    assert!(!printed.contains("--rotate"), "{printed}");
+}

@@ -8,6 +8,7 @@ mod compatibility;
 mod cores;
 mod everything;
 mod faults;
+mod freedom;
 mod objectives;
 mod random;
 mod segments;

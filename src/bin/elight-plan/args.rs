@@ -275,8 +275,8 @@ pub struct PlanArgs {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub rotate: u16,
 
-    /// Inferences with one schedule of a rotation before the next one's turn [default: a hundredth of the life without rotation; 1000 where the
-    /// device's endurance is not known].
+    /// Inferences with one schedule of a rotation before the next one's turn [default: the one with which the core lives longest, of up to a third
+    /// of the life without rotation; 1000 where the device's endurance is not known].
     #[arg(long, value_name = "INFERENCES", requires = "rotate", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub rotate_every: Option<u64>,
 

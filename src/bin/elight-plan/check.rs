@@ -19,6 +19,7 @@ use crate::mistakes;
 /// Checks and reports; an error names the first thing that is wrong, and where.
 pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
     mistakes::of_check("check", &args.schedules, &args.weights)?;
+    mistakes::of_reading(&args.reading)?;
     let (mut network, device, quantization) = args.reading.open(&args.weights)?;
     let options = Options { reparam: quantization.reparam, scale: quantization.scale };
     if args.reading.calibrate {

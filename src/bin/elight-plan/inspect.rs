@@ -9,7 +9,11 @@ use crate::mistakes;
 
 /// Shows what a schedule says. What is readable is printed even when an error ends it.
 pub fn run(args: &InspectArgs) -> anyhow::Result<()> {
-    mistakes::of_schedule(&args.schedule)?;
+    mistakes::of_inspect(&args.schedule)?;
+    if let Some(from) = &args.from {
+        let wanted = "the schedule that the core has run before";
+        mistakes::of_option("--from", from, wanted, Some(mistakes::Kind::Schedule))?;
+    }
     let path = args.schedule.display();
     let file = std::fs::read(&args.schedule).map_err(|e| anyhow::anyhow!("{path}: cannot open the schedule: {e}"))?;
     let origin = match &args.from {

@@ -13,6 +13,7 @@ use elight::plan::{
 };
 use elight::replay::{self, Promise, Replay};
 use elight::report::{self, Detail, Report};
+use elight::show::names::printable;
 use elight::show::screen::Tone;
 use elight::weights::Network;
 
@@ -30,6 +31,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
         anyhow::bail!("WEIGHTS are needed, as in: elight-plan weights.safetensors --core 9x9");
     };
     mistakes::of_plan(weights, &args.more, args.output.as_deref())?;
+    mistakes::of_options(args)?;
     let (mut network, device, quantization) = args.reading.open(weights)?;
     let system = args.inference.system(&args.reading)?;
     let vectors = Vectors::of(&network, &args.inference.vectors)?;
@@ -103,7 +105,9 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     let other_wiring = other.map(|other| other.planned(&network, &options, &bars)).transpose().map_err(stands)?;
     bars.finish();
 
-    let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, &output, replay) };
+    // Of a rotation: its first schedule.
+    let written = rotation.first().map_or(&output, |plan| &plan.output);
+    let report = Report { sweep, ..Report::new(weights, &network, &options, &outcome, written, replay) };
     let report = report.at_rate(args.rate).with_life(
         &options,
         &rotation,
@@ -128,6 +132,10 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     } else if !args.quiet {
         let screen = cli::screen();
         let mut text = report::print(&report, &options.device, &screen, args.verbose);
+        if !args.faults.is_empty() && options.condition.damaged().is_none() {
+            let files = printable(&options.condition.fault_files());
+            text += &screen.fact("faults", &format!("{files}: no faulty cell, so the plan is that of an intact core"));
+        }
         for note in plan::compatibility::without_effect(&options) {
             text += &screen.fact_in(Tone::Strong, "note", &note.to_string());
         }

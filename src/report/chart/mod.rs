@@ -4,6 +4,7 @@
 //! layers.rs  which layers a picture shows when there are very many
 //! bars.rs    writes of the orders; one figure by layer
 //! dots.rs    writes by layer and order
+//! breakdown.rs   time and energy of an inference by their parts
 //! heat.rs    wear of every PCM cell
 //! levels.rs  histograms of the levels
 //! lines.rs   writes over the steps, lifetime over the endurance
@@ -15,6 +16,7 @@
 //! different shapes), for light and dark. The page and the single files carry the same style.
 
 mod bars;
+mod breakdown;
 mod dots;
 mod heat;
 mod layers;
@@ -24,6 +26,7 @@ mod style;
 mod trade;
 
 pub use bars::{by_layer, errors, orders};
+pub use breakdown::breakdown;
 pub use dots::writes_by_layer;
 pub use heat::wear;
 pub use layers::{Group, groups};

@@ -15,7 +15,9 @@ impl Page<'_> {
             (
                 "schedule",
                 html! {
-                    code { (self.s("/schedule/path")) } ": " (self.count("/schedule/bytes", r.schedule.bytes, "byte")) " in "
+                    @if r.cores.len() > 1 { code { (Text(&r.written())) } ", all together: " }
+                    @else { code { (self.s("/schedule/path")) } ": " }
+                     (self.count("/schedule/bytes", r.schedule.bytes, "byte")) " in "
                     (self.count("/schedule/frames", r.schedule.frames, "frame")) ", "
                     (self.f("/schedule/bits_per_weight", &|b| format!("{b:.2}"))) " bits a weight"
                 },

@@ -3,12 +3,18 @@
 use maud::{Markup, html};
 
 use super::page::Page;
-use super::parts::{Line, Text, folded, section, table};
+use super::parts::{Line, Text, figure, folded, section, table};
 use crate::show::number::{energy, time};
 
 /// Parts of the time, and of the energy, by their keys.
 const TIMES: [&str; 5] = ["write", "light", "link", "decode", "settle"];
 const ENERGIES: [&str; 8] = ["write", "modulators", "dac", "adc", "laser", "detectors", "buffers", "static"];
+
+/// What stands below the stacked bars.
+const CAPTIONS: [&str; 2] = [
+    "Link and decoding count as far as the core waits for them. The upper bar is the whole inference; the layers below it have a scale of their own.",
+    "What one inference takes of each part, its share of what a batch shares included.",
+];
 
 impl Page<'_> {
     /// Empty without a system.
@@ -38,6 +44,9 @@ impl Page<'_> {
             &html! { (Text(&inference.system.title)) ". Source: " (Text(&inference.system.source)) "." },
             &html! {
                 (table(&["", ""], &facts, Some(1)))
+                @for (picture, caption) in self.pictures.inference.iter().zip(CAPTIONS) {
+                    (figure(picture, &html! { (caption) }))
+                }
                 @if inference.figures.time.is_some() {
                     (table(&["time", "an inference"], &rows(&TIMES, "time", &time), None))
                     (table(&["energy", "an inference"], &rows(&ENERGIES, "energy", &energy), None))

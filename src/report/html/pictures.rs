@@ -13,6 +13,7 @@ pub struct Pictures {
     pub(super) bars: Vec<Picture>,
     pub(super) wear: Vec<Picture>,
     pub(super) lifetime: Picture,
+    pub(super) inference: Vec<Picture>,
     pub(super) steps: Option<Picture>,
     pub(super) trade: Option<Picture>,
     pub(super) levels: Option<Picture>,
@@ -36,6 +37,7 @@ impl Pictures {
             bars: bars(report, &groups),
             wear: wear.collect(),
             lifetime: chart::lifetime(report),
+            inference: report.inference.as_ref().map(|i| chart::breakdown(i, &groups)).unwrap_or_default(),
             steps: detail.and_then(|d| d.steps.as_ref()).map(|s| chart::steps(report, s)),
             trade: (!report.sweep.is_empty()).then(|| chart::trade(&report.sweep)),
             levels: detail.map(|d| chart::levels(&groups, &d.level_counts, report.bits)),
@@ -46,7 +48,7 @@ impl Pictures {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Picture> {
         let first = [&self.orders, &self.dots].into_iter().chain(&self.bars).chain(&self.wear);
-        first.chain([&self.lifetime]).chain(&self.steps).chain(&self.trade).chain(&self.levels).chain([&self.errors])
+        first.chain([&self.lifetime]).chain(&self.inference).chain(&self.steps).chain(&self.trade).chain(&self.levels).chain([&self.errors])
     }
 }
 

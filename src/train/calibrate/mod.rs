@@ -25,7 +25,7 @@ use super::config::ConfigError;
 use super::data::{Augment, Batches, Normalization, Order, Split};
 use super::error::TrainError;
 use super::eval::{self, Opened, Recipe};
-use super::run_dir;
+use super::{description, run_dir};
 use crate::nn::model::{ModelSpec, build_for_core};
 use crate::nn::product::{Extent, Keeping};
 use crate::nn::{Ctx, Layer, Mode, Sequential};
@@ -103,7 +103,7 @@ pub fn calibrate(
     }
     let device = DeviceProfile::load(&options.device, options.bits).map_err(ConfigError::from)?;
     let quantizer = Quantizer::new(&device, Reparam::None, options.scale);
-    let metadata = metadata(file.metadata.clone(), options, &device, &spec, &set.name, &norm);
+    let mut metadata = metadata(file.metadata.clone(), options, &device, &spec, &set.name, &norm);
     let mut original = build_for_core(&spec)?;
     file.load_into(&mut original).map_err(|e| e.of(&of))?;
     let mut calibrated = build_for_core(&spec)?;
@@ -120,6 +120,8 @@ pub fn calibrate(
         progress(i + 1, layers.len(), &layer);
         done.push(layer);
     }
+    let network = description::json(&mut calibrated, spec.input);
+    metadata.insert(description::KEY.to_owned(), network);
     checkpoint::save(out, &mut calibrated, &metadata)?;
     Ok(done)
 }

@@ -143,7 +143,8 @@ impl Iterator for Batches {
     }
 }
 
-fn indices(n: usize, order: Order) -> Vec<usize> {
+/// The numbers of `n` images in an order.
+pub(super) fn indices(n: usize, order: Order) -> Vec<usize> {
     let mut indices: Vec<usize> = (0..n).collect();
     if let Order::Shuffled { seed, epoch } = order {
         let mut rng = ChaCha8Rng::seed_from_u64(mix(mix(seed) ^ epoch));

@@ -29,6 +29,8 @@ pub struct Dataset {
     pub classes: usize,
     /// Images to learn from.
     pub train: Arc<Split>,
+    /// Images that were held out of them ([`Dataset::hold_out`]), by which a checkpoint is chosen; none where none were.
+    pub validation: Option<Arc<Split>>,
     /// Images to be judged by.
     pub test: Arc<Split>,
 }
@@ -67,7 +69,23 @@ impl Dataset {
             }
             _ => return Err(DataError::Unknown(name.to_owned())),
         };
-        Ok(Self { name: name.to_owned(), classes, train: Arc::new(train), test: Arc::new(test) })
+        Ok(Self { name: name.to_owned(), classes, train: Arc::new(train), validation: None, test: Arc::new(test) })
+    }
+
+    /// Holds `share` of the training images out: which ones, `seed` alone decides. At least one image stays on each side; a share of 0 holds out none.
+    #[must_use]
+    pub fn hold_out(mut self, share: f64, seed: u64) -> Self {
+        let images = self.train.len();
+        if share <= 0.0 || images < 2 {
+            return self;
+        }
+        let count = ((images as f64 * share).round() as usize).clamp(1, images - 1);
+        let mut held_out = vec![false; images];
+        let order = loader::indices(images, Order::Shuffled { seed, epoch: 0 });
+        order[..count].iter().for_each(|i| held_out[*i] = true);
+        self.validation = Some(Arc::new(self.train.subset(|i| held_out[i])));
+        self.train = Arc::new(self.train.subset(|i| !held_out[i]));
+        self
     }
 }
 
@@ -109,6 +127,26 @@ mod tests {
         for class in 0..10 {
             assert!(d.test.labels.iter().filter(|l| **l == class).count() > 20);
         }
+    }
+
+    #[test]
+    fn held_out_images_are_learned_from_no_more() {
+        let split = |share, seed| Dataset::open("digits", None).unwrap().hold_out(share, seed);
+        let d = split(0.1, 1);
+        let validation = d.validation.clone().unwrap();
+        assert_eq!((d.train.len(), validation.len(), d.test.len()), (1294, 144, 359));
+        // Together they are the training images, each once; the test images are others.
+        let images = |s: &Split| s.images.chunks(64).map(<[u8]>::to_vec).collect::<Vec<_>>();
+        let sorted = |mut all: Vec<Vec<u8>>| {
+            all.sort();
+            all
+        };
+        let together = sorted([images(&d.train), images(&validation)].concat());
+        assert_eq!(together, sorted(images(&Dataset::open("digits", None).unwrap().train)));
+        assert_eq!(split(0.1, 1).validation.unwrap().images, validation.images);
+        assert_ne!(split(0.1, 2).validation.unwrap().images, validation.images);
+        assert!(split(0.0, 1).validation.is_none());
+        assert_eq!(split(1e-9, 1).validation.unwrap().len(), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::convolution::{ConvSpec, Convolution};
 use super::ctx::Ctx;
 use super::error::ShapeError;
 use super::layer::Layer;
-use super::param::{Param, Role, Slot};
+use super::param::{Param, Role, Slot, join};
 use super::tensor::{Shape, Tensor};
 
 /// A convolution with ordinary weights.
@@ -39,6 +39,10 @@ impl Layer for Conv2d {
 
     fn backward(&mut self, dy: Tensor, ctx: &mut Ctx) -> Tensor {
         self.inner.backward(dy, &mut self.weight.grad, self.bias.as_mut().map(|b| &mut b.grad[..]), ctx)
+    }
+
+    fn vectors(&self, prefix: &str, x: Shape, out: &mut Vec<(String, u64)>) {
+        out.extend(self.out_shape(x).map(|y| (join(prefix, "weight"), (y.h * y.w) as u64)));
     }
 
     fn slots<'a>(&'a mut self, prefix: &str, out: &mut Vec<Slot<'a>>) {

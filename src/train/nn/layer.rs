@@ -32,6 +32,10 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     /// Lends the weights that live in PCM cells.
     fn pcm<'a>(&'a mut self, _prefix: &str, _out: &mut Vec<PcmSlot<'a>>) {}
 
+    /// Names every weight matrix, in the order of [`slots`](Self::slots), with the input vectors that a sample sends through it. `x`: a shape that
+    /// [`out_shape`](Self::out_shape) accepts.
+    fn vectors(&self, _prefix: &str, _x: Shape, _out: &mut Vec<(String, u64)>) {}
+
     /// Lends the layers that can be put on a core.
     fn cores<'a>(&'a mut self, _prefix: &str, _out: &mut Vec<CoreSlot<'a>>) {}
 

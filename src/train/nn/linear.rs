@@ -4,7 +4,7 @@ use super::ctx::Ctx;
 use super::error::ShapeError;
 use super::layer::Layer;
 use super::matmul::Matmul;
-use super::param::{Param, Role, Slot};
+use super::param::{Param, Role, Slot, join};
 use super::tensor::{Shape, Tensor};
 
 /// A linear layer with ordinary weights.
@@ -40,6 +40,10 @@ impl Layer for Linear {
     fn backward(&mut self, dy: Tensor, ctx: &mut Ctx) -> Tensor {
         let db = self.bias.as_mut().map(|b| &mut b.grad[..]);
         self.inner.backward(dy, &self.weight.value, &mut self.weight.grad, db, ctx)
+    }
+
+    fn vectors(&self, prefix: &str, x: Shape, out: &mut Vec<(String, u64)>) {
+        out.extend(self.out_shape(x).map(|y| (join(prefix, "weight"), (y.h * y.w) as u64)));
     }
 
     fn slots<'a>(&'a mut self, prefix: &str, out: &mut Vec<Slot<'a>>) {

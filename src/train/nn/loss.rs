@@ -75,6 +75,20 @@ pub struct Score {
     pub samples: usize,
 }
 
+impl Score {
+    /// Mean cost of a sample.
+    #[must_use]
+    pub fn mean_loss(&self) -> f64 {
+        self.loss / self.samples.max(1) as f64
+    }
+
+    /// Part of the samples answered correctly.
+    #[must_use]
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.samples.max(1) as f64
+    }
+}
+
 /// `-sum_k q_k ln p_k` with `p = softmax(logits)` and `q = (1 - s) onehot(label) + s / classes`.
 ///
 /// `logits` becomes the gradient of the batch's mean loss, `(p - q) / n`. Labels must be below the number of classes (the

@@ -59,6 +59,10 @@ impl Layer for PcmLinear {
         dx
     }
 
+    fn vectors(&self, prefix: &str, x: Shape, out: &mut Vec<(String, u64)>) {
+        out.extend(self.out_shape(x).map(|y| (join(prefix, "weight"), (y.h * y.w) as u64)));
+    }
+
     fn slots<'a>(&'a mut self, prefix: &str, out: &mut Vec<Slot<'a>>) {
         out.push(Slot::param(prefix, "weight", Role::Weight, &mut self.weight));
         out.extend(self.bias.as_mut().map(|b| Slot::param(prefix, "bias", Role::Bias, b)));

@@ -153,6 +153,13 @@ impl Layer for Residual {
         }
     }
 
+    fn vectors(&self, prefix: &str, x: Shape, out: &mut Vec<(String, u64)>) {
+        self.body.vectors(prefix, x, out);
+        if let Shortcut::Project(p) = &self.shortcut {
+            p.vectors(&join(prefix, self.shortcut_name), x, out);
+        }
+    }
+
     fn pcm<'a>(&'a mut self, prefix: &str, out: &mut Vec<PcmSlot<'a>>) {
         self.body.pcm(prefix, out);
         if let Shortcut::Project(p) = &mut self.shortcut {

@@ -106,6 +106,14 @@ impl Layer for Sequential {
         }
     }
 
+    fn vectors(&self, prefix: &str, mut x: Shape, out: &mut Vec<(String, u64)>) {
+        for (name, layer) in &self.layers {
+            layer.vectors(&join(prefix, name), x, out);
+            let Ok(y) = layer.out_shape(x) else { return };
+            x = y;
+        }
+    }
+
     fn pcm<'a>(&'a mut self, prefix: &str, out: &mut Vec<PcmSlot<'a>>) {
         for (name, layer) in &mut self.layers {
             layer.pcm(&join(prefix, name), out);
