@@ -154,10 +154,17 @@ impl PcmSet {
         }
     }
 
-    /// The words, each with the number of its first weight cell.
+    /// Takes the first PCM cell out: weight cell and side.
     #[inline]
-    pub(crate) fn words(&self) -> impl Iterator<Item = (usize, u32)> {
-        (0..).step_by(16).zip(self.0.iter().copied())
+    pub(crate) fn pop(&mut self) -> Option<(usize, usize)> {
+        for (first, word) in (0..).step_by(16).zip(&mut self.0) {
+            if *word != 0 {
+                let bit = word.trailing_zeros() as usize;
+                *word &= *word - 1;
+                return Some((first + bit / 2, bit % 2));
+            }
+        }
+        None
     }
 
     #[inline]
