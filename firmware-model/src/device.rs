@@ -212,6 +212,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     ///
     /// # Errors
     /// As [`Device::audit`]; [`Refused::Unauthenticated`].
+    #[inline(never)]
     pub fn renew(&mut self, first: u32, order: &Order) -> Result<u32, Refused> {
         self.can_audit()?;
         let checkpoints = self.controller.core().checkpoints();
@@ -248,6 +249,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     ///
     /// # Errors
     /// [`Refused::Unauthenticated`], [`Refused::KeyIsLost`], [`Refused::Halted`].
+    #[inline(never)]
     pub fn begin_anew(&mut self, keep_wear: bool, order: &Order) -> Result<(), Refused> {
         if self.order == Some(order.number) {
             return Ok(());
@@ -272,6 +274,8 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     }
 
     /// Whether `tag` is the one that the device's key gives; always, where there is no key.
+    // In a function of its own: what it needs of the stack is free again when the order is carried out.
+    #[inline(never)]
     fn authenticate(&self, tag: &[u8; TAG], own: impl FnOnce(&Orders) -> [u8; TAG]) -> Result<(), Refused> {
         match self.ledger().key {
             Some(key) if !same(&own(&Orders::new(key)), tag) => Err(Refused::Unauthenticated),
@@ -289,6 +293,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
 
     /// What the device is, for a host that opens a session.
     #[must_use]
+    #[inline(never)]
     pub fn hello(&self, (session, packet, window): (u32, u16, u16), (cores, store): (u8, u32)) -> Hello {
         let identity = self.profile.identity;
         Hello {
@@ -335,6 +340,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     ///
     /// # Errors
     /// [`Refused::Halted`], [`Refused::Unauthenticated`], [`Refused::Unfinished`], [`Refused::Level`].
+    #[inline(never)]
     pub fn set_level(&mut self, (first, level, verify): (u32, i16, bool), order: &Order) -> Result<u32, Refused> {
         if let State::Halted(failure) = &self.state {
             return Err(Refused::Halted(*failure));
@@ -574,6 +580,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     ///
     /// # Errors
     /// [`Refused::Unauthenticated`], [`Refused::Halted`].
+    #[inline(never)]
     pub fn set_key(&mut self, key: [u8; KEY], order: &Order) -> Result<(), Refused> {
         if self.order == Some(order.number) {
             return Ok(());

@@ -67,6 +67,10 @@ pub trait Cells: Part {
     /// Whether [`Cells::read`] works. Without it cells are written open loop, and the hello says so.
     const READ_BACK: bool;
 
+    /// Whether [`Cells::set_many`] writes cells side by side. Without it the controller does not call it, but sets and reads cell after cell, which
+    /// takes it less time.
+    const SIDE_BY_SIDE: bool = false;
+
     /// Brings `target.cell` to `target.level`, whatever it holds now. Returns when the pulses are over.
     ///
     /// The controller counts as many writes as there are levels between the old and the new one, and one if there are none.
@@ -200,6 +204,7 @@ impl<C: Cells, L: Light> Part for Joined<C, L> {
 
 impl<C: Cells, L: Light> Cells for Joined<C, L> {
     const READ_BACK: bool = C::READ_BACK;
+    const SIDE_BY_SIDE: bool = C::SIDE_BY_SIDE;
 
     #[inline]
     fn set(&mut self, target: Target) -> Result<(), Self::Fault> {

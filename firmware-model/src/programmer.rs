@@ -287,13 +287,43 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         if again && H::READ_BACK {
             moving = self.wrong_of(moving, false)?;
         }
-        self.set_all(moving)?;
-        self.wrong_of(moving, true)
+        self.write(moving)
     }
 
-    /// Brings PCM cells of the batch to their levels, side by side where the core can.
+    /// Brings PCM cells of the batch to their levels and reads them back; returns those that are wrong.
     #[inline(always)]
-    fn set_all(&mut self, cells: PcmSet) -> Result<(), ProgramFault<H::Fault>> {
+    fn write(&mut self, cells: PcmSet) -> Result<PcmSet, ProgramFault<H::Fault>> {
+        if H::SIDE_BY_SIDE { self.write_side_by_side(cells) } else { self.write_one_by_one(cells) }
+    }
+
+    /// Sets each cell and reads it at once: what is known of it for the one is at hand for the other.
+    #[inline(always)]
+    fn write_one_by_one(&mut self, cells: PcmSet) -> Result<PcmSet, ProgramFault<H::Fault>> {
+        let mut wrong = PcmSet::default();
+        let verifies = H::READ_BACK && !self.measures;
+        for (first, mut left) in cells.words() {
+            while left != 0 {
+                let bit = left.trailing_zeros() as usize;
+                left &= left - 1;
+                let (i, n) = (first + bit / 2, bit % 2);
+                let Some((cell, level)) = self.batch.get(i) else { break };
+                let side = side_of(n);
+                let (pcm, level) = (self.pcm(cell, side), of_side(level, side));
+                let target =
+                    Target { cell: pcm, level, pulse: pulse(&self.profile, self.trims, 2 * cell + n as u32, level) };
+                if let Err(fault) = self.hardware.set(target) {
+                    return Err(self.core_fails(fault, Some(pcm)));
+                }
+                if verifies && !self.takes(pcm, level, true)? {
+                    wrong.insert(i, n);
+                }
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// Sets all cells in one call, and then reads them.
+    fn write_side_by_side(&mut self, cells: PcmSet) -> Result<PcmSet, ProgramFault<H::Fault>> {
         let targets = Targets {
             batch: &self.batch,
             left: cells,
@@ -301,32 +331,34 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
             profile: &self.profile,
             trims: self.trims,
         };
-        match self.hardware.set_many(targets) {
-            Ok(()) => Ok(()),
-            Err((cell, fault)) => Err(self.core_fails(fault, cell)),
+        if let Err((cell, fault)) = self.hardware.set_many(targets) {
+            return Err(self.core_fails(fault, cell));
         }
+        if H::READ_BACK && !self.measures { self.wrong_of(cells, true) } else { Ok(PcmSet::default()) }
     }
 
-    /// Those of these PCM cells of the batch that read wrong, as far as they can be read; with `learn`, what they read moves the pulses of the
-    /// next try.
-    #[inline(always)]
-    fn wrong_of(&mut self, cells: PcmSet, learn: bool) -> Result<PcmSet, ProgramFault<H::Fault>> {
+    /// Those of these PCM cells of the batch that read wrong; with `learn`, what they read moves the pulses of the next try.
+    #[inline(never)]
+    fn wrong_of(&mut self, mut cells: PcmSet, learn: bool) -> Result<PcmSet, ProgramFault<H::Fault>> {
         let mut wrong = PcmSet::default();
-        if !H::READ_BACK || self.measures {
-            return Ok(wrong);
-        }
-        let mut left = cells;
-        while let Some((i, n)) = left.pop() {
+        while let Some((i, n)) = cells.pop() {
             let Some((pcm, level)) = self.of_batch(i, side_of(n)) else { break };
-            let (read, wanted) = (self.read(pcm)?, self.transmission(level));
-            if !self.is_near(read, wanted, level) {
+            if !self.takes(pcm, level, learn)? {
                 wrong.insert(i, n);
-                if learn {
-                    self.learn(pcm, wanted, read);
-                }
             }
         }
         Ok(wrong)
+    }
+
+    /// Whether a cell reads right; with `learn`, a wrong one moves the pulses of its next try.
+    #[inline(always)]
+    fn takes(&mut self, pcm: PcmCell, level: u8, learn: bool) -> Result<bool, ProgramFault<H::Fault>> {
+        let (read, wanted) = (self.read(pcm)?, self.transmission(level));
+        let is_near = self.is_near(read, wanted, level);
+        if !is_near && learn {
+            self.learn(pcm, wanted, read);
+        }
+        Ok(is_near)
     }
 
     /// Writes once more what is wrong, until all is right, or as often as is allowed.
@@ -346,8 +378,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
             self.journal.correct(&self.batch, wrong).map_err(|_| ProgramFault::Flash)?;
             self.trace.event(Event::Corrected { cells: wrong.len() as u8 });
             self.trace.alive();
-            self.set_all(wrong)?;
-            wrong = self.wrong_of(wrong, true)?;
+            wrong = self.write(wrong)?;
         }
         Ok(())
     }
@@ -546,8 +577,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
 
     /// A PCM cell, its level, and the pulse for it.
     fn target(&self, cell: PcmCell, level: u8) -> Target {
-        let trim = self.trims.get(self.number(cell) as usize).copied().unwrap_or(0);
-        Target { cell, level, pulse: self.profile.pulses.of(level, trim) }
+        Target { cell, level, pulse: pulse(&self.profile, self.trims, self.number(cell), level) }
     }
 
     fn number(&self, pcm: PcmCell) -> u32 {
@@ -577,6 +607,15 @@ const fn side_of(number: usize) -> Side {
     if number == 0 { Side::Plus } else { Side::Minus }
 }
 
+/// The pulse that brings PCM cell `number` to a level. A table is looked up only where there is one.
+#[inline(always)]
+fn pulse(profile: &Profile<'_>, trims: &[i16], number: u32, level: u8) -> Pulse {
+    if profile.pulses.levels.is_empty() {
+        return Pulse::NONE;
+    }
+    profile.pulses.of(level, trims.get(number as usize).copied().unwrap_or(0))
+}
+
 /// PCM cells of a batch, with their levels and pulses.
 #[derive(Clone)]
 struct Targets<'t> {
@@ -595,13 +634,7 @@ impl Iterator for Targets<'_> {
         let (i, n) = self.left.pop()?;
         let (number, level) = self.batch.get(i)?;
         let level = of_side(level, side_of(n));
-        // A table of pulses is looked up only where there is one.
-        let pulse = if self.profile.pulses.levels.is_empty() {
-            Pulse::NONE
-        } else {
-            let trim = self.trims.get(2 * number as usize + n).copied().unwrap_or(0);
-            self.profile.pulses.of(level, trim)
-        };
+        let pulse = pulse(self.profile, self.trims, 2 * number + n as u32, level);
         Some(Target { cell: pcm_of(number, self.cols, side_of(n)), level, pulse })
     }
 }

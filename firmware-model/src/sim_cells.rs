@@ -379,6 +379,7 @@ impl<P: Power, const READ_BACK: bool> Part for SimCells<'_, P, READ_BACK> {
 
 impl<P: Power, const READ_BACK: bool> Cells for SimCells<'_, P, READ_BACK> {
     const READ_BACK: bool = READ_BACK;
+    const SIDE_BY_SIDE: bool = true;
 
     fn set(&mut self, target: Target) -> Result<(), CellFault> {
         self.side_by_side(core::iter::once(target)).map_err(|(_, fault)| fault)

@@ -9,11 +9,15 @@ use embedded_storage::nor_flash::NorFlash;
 
 use crate::crc32::Crc32;
 use crate::link::messages::{ID, ScheduleId};
+pub use crate::link::player::StoredRun;
 
 /// Memory for a schedule, larger than the controller's own: a flash on a bus, a card, the chip's second bank.
 pub trait Store {
     /// Whether there is one. False leaves all of it out of the image.
     const IS_THERE: bool = true;
+
+    /// What the controller keeps of it in its own memory: `[StoredRun; 1]`, or `[StoredRun; 0]` where there is none.
+    type Run: AsMut<[StoredRun]> + Default;
 
     /// Bytes that a schedule may have.
     fn capacity(&self) -> u32;
@@ -68,6 +72,8 @@ pub struct NoStore;
 
 impl Store for NoStore {
     const IS_THERE: bool = false;
+
+    type Run = [StoredRun; 0];
 
     fn capacity(&self) -> u32 {
         0
@@ -135,6 +141,8 @@ impl<F: NorFlash> FlashStore<F> {
 }
 
 impl<F: NorFlash> Store for FlashStore<F> {
+    type Run = [StoredRun; 1];
+
     fn capacity(&self) -> u32 {
         if !Self::IS_FIT {
             return 0;

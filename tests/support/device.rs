@@ -258,6 +258,7 @@ impl<const READ_BACK: bool> Part for Watched<'_, READ_BACK> {
 
 impl<const READ_BACK: bool> Cells for Watched<'_, READ_BACK> {
     const READ_BACK: bool = READ_BACK;
+    const SIDE_BY_SIDE: bool = true;
 
     fn set(&mut self, target: Target) -> Result<(), CellFault> {
         if self.broken == Some(target.cell) {

@@ -228,6 +228,7 @@ impl<P: SpiDevice, G: Gate, I: SpiDevice, L: SpiDevice, D: DelayNs> Part for Spi
 
 impl<P: SpiDevice, G: Gate, I: SpiDevice, L: SpiDevice, D: DelayNs> Cells for SpiCore<'_, P, G, I, L, D> {
     const READ_BACK: bool = true;
+    const SIDE_BY_SIDE: bool = true;
 
     fn set(&mut self, target: Target) -> Result<(), Fault> {
         self.fire(core::iter::once(target), target.pulse.width_ns).map_err(|(_, fault)| fault)

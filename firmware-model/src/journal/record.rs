@@ -154,6 +154,12 @@ impl PcmSet {
         }
     }
 
+    /// The words, each with the number of its first weight cell.
+    #[inline]
+    pub(crate) fn words(&self) -> impl Iterator<Item = (usize, u32)> {
+        (0..).step_by(16).zip(self.0.iter().copied())
+    }
+
     /// Takes the first PCM cell out: weight cell and side.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<(usize, usize)> {

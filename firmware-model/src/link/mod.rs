@@ -5,7 +5,7 @@ pub mod messages;
 
 pub mod packet;
 
-mod player;
+pub(crate) mod player;
 
 pub mod server;
 

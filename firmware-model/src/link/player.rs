@@ -15,7 +15,7 @@ use crate::wire::{FRAME_OVERHEAD, MAGIC};
 const SKIPPED: u32 = 64;
 
 /// What the player is about.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Phase {
     /// Nothing.
     Idle,
@@ -38,9 +38,15 @@ enum Phase {
     },
 }
 
-/// Keeps a schedule, and runs it.
-pub(super) struct Player<S> {
+/// Keeps a schedule, and runs it. Without a memory for schedules it has no bytes.
+pub(super) struct Player<S: Store> {
     store: S,
+    run: S::Run,
+}
+
+/// What a controller keeps in its own memory of the schedule beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredRun {
     phase: Phase,
     /// The core that runs it.
     core: u8,
@@ -55,11 +61,10 @@ pub(super) struct Player<S> {
     keeping: Option<(Kept, u32)>,
 }
 
-impl<S: Store> Player<S> {
-    pub(super) const fn new(store: S) -> Self {
+impl Default for StoredRun {
+    fn default() -> Self {
         let start = Start::new(0, [0; 16], 0);
         Self {
-            store,
             phase: Phase::Idle,
             core: 0,
             start,
@@ -70,9 +75,20 @@ impl<S: Store> Player<S> {
             keeping: None,
         }
     }
+}
+
+impl<S: Store> Player<S> {
+    pub(super) fn new(store: S) -> Self {
+        Self { store, run: S::Run::default() }
+    }
 
     pub(super) fn capacity(&self) -> u32 {
         self.store.capacity()
+    }
+
+    /// The run, and the memory.
+    fn parts(&mut self) -> Option<(&mut StoredRun, &mut S)> {
+        Some((self.run.as_mut().first_mut()?, &mut self.store))
     }
 
     /// Begins to keep a schedule.
@@ -81,15 +97,17 @@ impl<S: Store> Player<S> {
         if kept.bytes == 0 || kept.bytes > bytes {
             return Err(Refused::Store { bytes });
         }
-        self.stop();
-        self.store.begin().map_err(|_| Refused::StoreFailed)?;
-        self.keeping = Some((kept, 0));
+        let (run, store) = self.parts().ok_or(Refused::Store { bytes })?;
+        run.stop();
+        store.begin().map_err(|_| Refused::StoreFailed)?;
+        run.keeping = Some((kept, 0));
         Ok(())
     }
 
     /// Writes a piece: the next one, or the last one again.
     pub(super) fn piece(&mut self, at: u32, bytes: &[u8]) -> Result<(), Refused> {
-        let Some((kept, next)) = self.keeping else { return Err(Refused::NotKept) };
+        let (run, store) = self.parts().ok_or(Refused::NotKept)?;
+        let Some((kept, next)) = run.keeping else { return Err(Refused::NotKept) };
         let end = at.saturating_add(bytes.len() as u32);
         let is_whole = bytes.len() == PIECE || end == kept.bytes && !bytes.is_empty() && bytes.len() < PIECE;
         if end == next && is_whole {
@@ -98,10 +116,10 @@ impl<S: Store> Player<S> {
         if at != next || !is_whole || end > kept.bytes {
             return Err(Refused::NotKept);
         }
-        self.store.write(at, bytes).map_err(|_| Refused::StoreFailed)?;
-        self.keeping = Some((kept, end));
+        store.write(at, bytes).map_err(|_| Refused::StoreFailed)?;
+        run.keeping = Some((kept, end));
         if end == kept.bytes {
-            self.store.finish(kept).map_err(|_| Refused::StoreFailed)?;
+            store.finish(kept).map_err(|_| Refused::StoreFailed)?;
         }
         Ok(())
     }
@@ -113,21 +131,30 @@ impl<S: Store> Player<S> {
         start: Start,
         inferences: u32,
     ) -> Result<Started, Refused> {
-        if !matches!(self.phase, Phase::Idle) && (self.core, self.start.run) == (core, start.run) {
+        let (run, store) = self.parts().ok_or(Refused::NotKept)?;
+        if !matches!(run.phase, Phase::Idle) && (run.core, run.start.run) == (core, start.run) {
             // Asked again.
-            return Ok(self.began);
+            return Ok(run.began);
         }
-        let kept = self.store.kept().map_err(|_| Refused::StoreFailed)?;
+        let kept = store.kept().map_err(|_| Refused::StoreFailed)?;
         let kept = kept.filter(|kept| kept.schedule == start.schedule && inferences > 0).ok_or(Refused::NotKept)?;
         let began = device.play(start, inferences)?;
-        (self.core, self.began, self.left, self.bytes) = (core, began, inferences, kept.bytes);
-        self.sealed = device.is_keyed();
-        self.begin(start, began);
+        (run.core, run.began, run.left, run.bytes) = (core, began, inferences, kept.bytes);
+        run.sealed = device.is_keyed();
+        run.begin(start, began);
         Ok(began)
     }
 
+    /// Goes on a little; whether there is more to do.
+    #[inline(never)]
+    pub(super) fn advance<H: Hardware, F: NorFlash, T: Trace>(&mut self, cores: &mut [Device<'_, H, F, T>]) -> bool {
+        self.parts().is_some_and(|(run, store)| run.advance(store, cores))
+    }
+}
+
+impl StoredRun {
     /// Runs nothing any more.
-    pub(super) const fn stop(&mut self) {
+    const fn stop(&mut self) {
         self.phase = Phase::Idle;
     }
 
@@ -143,20 +170,22 @@ impl<S: Store> Player<S> {
         };
     }
 
-    /// Goes on a little; whether there is more to do.
-    #[inline(never)]
-    pub(super) fn advance<H: Hardware, F: NorFlash, T: Trace>(&mut self, cores: &mut [Device<'_, H, F, T>]) -> bool {
+    fn advance<S: Store, H: Hardware, F: NorFlash, T: Trace>(
+        &mut self,
+        store: &mut S,
+        cores: &mut [Device<'_, H, F, T>],
+    ) -> bool {
         let Some(device) = cores.get_mut(usize::from(self.core)) else { return false };
         match self.phase {
             Phase::Idle => return false,
             Phase::Seeking { .. } => {
-                if self.seek().is_none() {
+                if self.seek(store).is_none() {
                     self.stop();
                 }
             }
             Phase::Running { parts, seq } => {
                 let mut chunk = [0; CHUNK];
-                let len = self.take(parts, seq, &mut chunk);
+                let len = take(store, parts, seq, &mut chunk);
                 let ack = match len {
                     Some(len) if len > 0 => device.data(self.start.run, seq, chunk.get(..len).unwrap_or_default()),
                     _ => device.ack(self.start.run),
@@ -186,7 +215,7 @@ impl<S: Store> Player<S> {
     }
 
     /// Passes over some frames; `None` when the schedule has no such frames, or the memory fails.
-    fn seek(&mut self) -> Option<()> {
+    fn seek<S: Store>(&mut self, store: &mut S) -> Option<()> {
         let Phase::Seeking { mut frame, mut at, layer, tile_row, mut header, mut found } = self.phase else {
             return Some(());
         };
@@ -197,7 +226,7 @@ impl<S: Store> Player<S> {
                 return Some(());
             }
             let mut len = [0; 2];
-            self.store.read(at, &mut len).ok()?;
+            store.read(at, &mut len).ok()?;
             let around = FRAME_OVERHEAD as u32 + if self.sealed { TAG as u32 } else { 0 };
             let end = at.checked_add(u32::from(u16::from_le_bytes(len)))?.checked_add(around)?;
             if end > self.bytes {
@@ -210,23 +239,23 @@ impl<S: Store> Player<S> {
         self.phase = Phase::Seeking { frame, at, layer, tile_row, header, found };
         Some(())
     }
+}
 
-    /// The bytes of packet `seq` of these parts; `None` when the memory fails.
-    fn take(&mut self, parts: [(u32, u32); 3], seq: u32, chunk: &mut [u8; CHUNK]) -> Option<usize> {
-        let mut skip = u64::from(seq) * CHUNK as u64;
-        let mut done = 0;
-        for (from, to) in parts {
-            let len = u64::from(to.saturating_sub(from));
-            let now = skip.min(len);
-            skip -= now;
-            let room = chunk.get_mut(done..).unwrap_or_default();
-            let count = room.len().min(usize::try_from(len - now).unwrap_or(usize::MAX));
-            let room = room.get_mut(..count).unwrap_or_default();
-            if !room.is_empty() {
-                self.store.read(from + now as u32, room).ok()?;
-            }
-            done += count;
+/// The bytes of packet `seq` of these parts; `None` when the memory fails.
+fn take<S: Store>(store: &mut S, parts: [(u32, u32); 3], seq: u32, chunk: &mut [u8; CHUNK]) -> Option<usize> {
+    let mut skip = u64::from(seq) * CHUNK as u64;
+    let mut done = 0;
+    for (from, to) in parts {
+        let len = u64::from(to.saturating_sub(from));
+        let now = skip.min(len);
+        skip -= now;
+        let room = chunk.get_mut(done..).unwrap_or_default();
+        let count = room.len().min(usize::try_from(len - now).unwrap_or(usize::MAX));
+        let room = room.get_mut(..count).unwrap_or_default();
+        if !room.is_empty() {
+            store.read(from + now as u32, room).ok()?;
         }
-        Some(done)
+        done += count;
     }
+    Some(done)
 }

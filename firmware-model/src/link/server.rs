@@ -25,7 +25,7 @@ pub const INPUTS: usize = PAGE / 2;
 pub const POLL: usize = WIRE;
 
 /// Serves one host: `N` cores, each with a journal of its own, and a memory for schedules, or none.
-pub struct Server<'m, H: Hardware, F: NorFlash, T: Trace, S = NoStore, const N: usize = 1> {
+pub struct Server<'m, H: Hardware, F: NorFlash, T: Trace, S: Store = NoStore, const N: usize = 1> {
     cores: [Device<'m, H, F, T>; N],
     player: Player<S>,
     window: u16,
@@ -170,7 +170,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace, S: Store, const N: usize> Server<'m
                     Some(device) => device.data(run, seq, bytes),
                     None => Ack { run, next: 0, frames: 0, state: RunState::Unknown },
                 };
-                self.outgoing.set(&ToHost::Ack(ack));
+                acknowledge(&mut self.outgoing, ack);
             }
             Some(ToDevice::Ask { session, number, core, request }) => {
                 let Self { cores, player, session: current, window, outgoing, .. } = self;
@@ -207,6 +207,17 @@ fn ask<H: Hardware, F: NorFlash, T: Trace, S: Store>(
         (Admission::OtherSession, _) => Answer::Refused(Refused::Session),
         (Admission::Old, _) => return,
     };
+    reply(outgoing, (session, number), answer);
+}
+
+// The messages are built in functions of their own: what they take of the stack must not lie below that of the work itself.
+#[inline(never)]
+fn acknowledge(outgoing: &mut Outgoing, ack: Ack) {
+    outgoing.set(&ToHost::Ack(ack));
+}
+
+#[inline(never)]
+fn reply(outgoing: &mut Outgoing, (session, number): (u32, u32), answer: Answer<'_>) {
     outgoing.set(&ToHost::Answer { session, number, answer });
 }
 
@@ -299,6 +310,7 @@ fn answer<'p, H: Hardware, F: NorFlash, T: Trace>(
 }
 
 /// What reads back wrong from `first` on; where there is not room for all of it, what does not fit is left for the next question.
+#[inline(never)]
 fn audit<'p, H: Hardware, F: NorFlash, T: Trace>(
     device: &mut Device<'_, H, F, T>,
     first: u32,
@@ -331,6 +343,7 @@ fn fill<const N: usize>(page: &mut [u8; PAGE], numbers: impl Iterator<Item = [u8
     Answer::Page(page.get(..used).unwrap_or_default())
 }
 
+#[inline(never)]
 fn inputs<H: Hardware, F: NorFlash, T: Trace>(
     device: &mut Device<'_, H, F, T>,
     (vector, first): (u16, u32),
