@@ -28,7 +28,7 @@ pub(crate) use record::{BATCH, Batch, PcmSet};
 
 use embedded_storage::nor_flash::NorFlash;
 
-use self::bytes::{put, u32_at};
+use self::bytes::{are_same, put, u32_at};
 use self::layout::{HEADER, Header, Layout, PIECE};
 use self::record::{Kind, MAX_RECORD, PREFIX, complete};
 use crate::crc32::Crc32;
@@ -489,7 +489,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         let mut at = at;
         for part in bytes.chunks(PIECE) {
             let Some(back) = piece.get_mut(..part.len()) else { break };
-            if self.flash.read(at, back).is_err() || *back != *part {
+            if self.flash.read(at, back).is_err() || !are_same(back, part) {
                 return Err(self.fails(at));
             }
             at += part.len() as u32;
