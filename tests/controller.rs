@@ -4,7 +4,7 @@ mod support;
 
 use elight::level::{DeviceProfile, Quantizer, Reparam, ScaleMode};
 use firmware_model::device::OpenFault;
-use firmware_model::hardware::{Hardware, PcmCell, Side, Verify, largest_tolerance};
+use firmware_model::hardware::{Cells, PcmCell, Pulse, Side, Target, Verify, largest_tolerance};
 use firmware_model::journal::OpenError;
 use firmware_model::link::messages::{Failure, FaultReport, Order, Refused, RunState, Start};
 use firmware_model::seal::{frames, seal};
@@ -69,7 +69,7 @@ fn without_read_back_cells_are_written_once_and_the_hello_says_so() {
     let (mut scratch, log) = (Scratch::new(&plan), Log::default());
     let mut device = boot!(false, &plan, world, &mut scratch, &log);
     assert_eq!(run(&mut device, &plan, 0, |_| ()), Ok(RunState::Ended));
-    assert!(!device.hello(1, 256, 1).read_back);
+    assert!(!device.hello((1, 256, 1), (1, 0)).read_back);
     assert_eq!((corrections(&log), device.faults()), (0, &[][..]));
     assert_eq!(wear(&mut device, plan.cells()), plan.expected(1).writes);
 }
@@ -131,7 +131,7 @@ fn written_transmissions_drift_by_the_power_law() {
     let (mut core, _) = device.release();
     let cell = PcmCell { row: 1, col: 2, side: Side::Plus };
     core.core.now = 100.0;
-    core.set(cell, 2).unwrap();
+    core.set(Target { cell, level: 2, pulse: Pulse::NONE }).unwrap();
     let written = core.read(cell).unwrap();
     assert_eq!(written, plan.transmissions[2]);
     for age in [1.0f32, 10.0, 1e4, 1e7] {
@@ -150,7 +150,7 @@ fn the_outputs_of_a_step_are_the_product_of_its_weights_and_inputs() {
     let mut device = boot!(true, &plan, world, &mut scratch, &log);
     assert!(device.captured().is_empty());
     let inputs = [3, -5, 7, 11, -13, 17, 19];
-    device.load_inputs(0, &inputs).unwrap();
+    device.load_inputs(0, 0, &inputs).unwrap();
     // The first layer is 4 x 7 on 3 x 3: its first tile row has three steps.
     let mut sums = [0i64; 3];
     for step in 0..3 {
@@ -200,7 +200,7 @@ fn a_device_with_a_key_takes_sealed_schedules_only() {
     drop(device);
 
     let mut device = boot!(true, &plan, world, &mut scratch, &log);
-    assert!(device.hello(1, 256, 1).keyed, "the key survives a power cut");
+    assert!(device.hello((1, 256, 1), (1, 0)).keyed, "the key survives a power cut");
     let levels = device.levels().to_vec();
     let mut refused = |bytes: &[u8], sealed, what: &str| match run_bytes(&mut device, &plan, (bytes, sealed), 0, |_| ())
     {

@@ -22,11 +22,11 @@ use embedded_storage::nor_flash::NorFlash;
 use crate::controller::Controller;
 use crate::crc32::Crc32;
 use crate::error::{Error, Refusal};
-use crate::hardware::{Hardware, Profile, largest_tolerance};
+use crate::hardware::{Hardware, Profile};
 use crate::journal::{Flawed, Journal, Ledger, MAX_FAULTS, MAX_TRIES, OpenError};
 use crate::link::messages::{
-    Ack, Damage, Failure, FaultReport, Hello, KEY, Order, Position, Refused, RunState, SCHEMA, Start, Started, Status,
-    TAG,
+    Ack, Damage, Failure, FaultReport, Hello, KEY, Order, Position, Refused, RunState, SCHEMA, ScheduleId, Start,
+    Started, Status, TAG,
 };
 use crate::mutants::Mutant;
 use crate::photonic_core::device_crc;
@@ -107,6 +107,14 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
         Self { controller, profile, decoder_memory, state, order: None, renewed: 0 }
     }
 
+    /// The same device, which learns of each PCM cell by how much its pulses are to be moved ([`crate::hardware::Pulses::gain`]): `2 R C` numbers,
+    /// plus cell, minus cell, beginning with what is known of them.
+    #[must_use]
+    pub fn with_trims(mut self, trims: &'m mut [i16]) -> Self {
+        self.core().lend_trims(trims);
+        self
+    }
+
     /// Opens the journal in the flash, or makes it where the flash is new, completes what a power cut interrupted, and reads some cells
     /// back ([`crate::hardware::Verify::spot_check`]). A new flash stands for a core whose cells are all at level 0.
     ///
@@ -143,12 +151,17 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
             || !(crate::pcm::MIN_BITS..=crate::pcm::MAX_BITS).contains(&identity.bits)
             || device_crc(self.profile.transmissions) != identity.device_crc
             || !(1..=MAX_TRIES).contains(&verify.tries)
-            || !(verify.tolerance > 0.0 && verify.tolerance <= largest_tolerance(self.profile.transmissions))
+            || !self.profile.tolerances_are_fit()
+            || !matches!(self.profile.pulses.levels.len(), count if count == 0 || count == levels)
         {
             return Err(OpenFault::Profile);
         }
         let cells = usize::from(identity.rows) * usize::from(identity.cols);
-        if !self.ledger().is_of(cells) || cells > 1 << 20 { Err(OpenFault::Memory) } else { Ok(()) }
+        if !self.ledger().is_of(cells) || cells > 1 << 20 || !self.controller.core().trims_are_fit() {
+            Err(OpenFault::Memory)
+        } else {
+            Ok(())
+        }
     }
 
     /// Reads some cells back, and halts when any of them is not what the journal says.
@@ -199,6 +212,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     ///
     /// # Errors
     /// As [`Device::audit`]; [`Refused::Unauthenticated`].
+    #[inline(never)]
     pub fn renew(&mut self, first: u32, order: &Order) -> Result<u32, Refused> {
         self.can_audit()?;
         let checkpoints = self.controller.core().checkpoints();
@@ -235,6 +249,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     ///
     /// # Errors
     /// [`Refused::Unauthenticated`], [`Refused::KeyIsLost`], [`Refused::Halted`].
+    #[inline(never)]
     pub fn begin_anew(&mut self, keep_wear: bool, order: &Order) -> Result<(), Refused> {
         if self.order == Some(order.number) {
             return Ok(());
@@ -259,6 +274,8 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     }
 
     /// Whether `tag` is the one that the device's key gives; always, where there is no key.
+    // In a function of its own: what it needs of the stack is free again when the order is carried out.
+    #[inline(never)]
     fn authenticate(&self, tag: &[u8; TAG], own: impl FnOnce(&Orders) -> [u8; TAG]) -> Result<(), Refused> {
         match self.ledger().key {
             Some(key) if !same(&own(&Orders::new(key)), tag) => Err(Refused::Unauthenticated),
@@ -276,7 +293,8 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
 
     /// What the device is, for a host that opens a session.
     #[must_use]
-    pub fn hello(&self, session: u32, packet: u16, window: u16) -> Hello {
+    #[inline(never)]
+    pub fn hello(&self, (session, packet, window): (u32, u16, u16), (cores, store): (u8, u32)) -> Hello {
         let identity = self.profile.identity;
         Hello {
             session,
@@ -295,7 +313,63 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
             last: self.position(),
             next: self.ledger().next,
             checkpoints: self.controller.core().checkpoints(),
+            cores,
+            batch: self.hardware().most_vectors(),
+            store,
+            log: self.controller.core().log_bytes(),
         }
+    }
+
+    /// Whether it takes sealed schedules only.
+    #[must_use]
+    pub const fn is_keyed(&self) -> bool {
+        self.ledger().key.is_some()
+    }
+
+    /// Whether an order to keep a schedule in the controller's memory is this device's owner's.
+    ///
+    /// # Errors
+    /// [`Refused::Unauthenticated`].
+    pub fn admits_keep(&self, bytes: u32, schedule: &ScheduleId, order: &Order) -> Result<(), Refused> {
+        let checkpoints = self.controller.core().checkpoints();
+        self.authenticate(&order.tag, |orders| orders.keep(order.number, checkpoints, bytes, schedule))
+    }
+
+    /// Brings weight cells from `first` on to signed level `level`, as many as a batch takes; returns the next PCM cell. Without `verify` they
+    /// are written once and not looked at: to measure what a write gives.
+    ///
+    /// # Errors
+    /// [`Refused::Halted`], [`Refused::Unauthenticated`], [`Refused::Unfinished`], [`Refused::Level`].
+    #[inline(never)]
+    pub fn set_level(&mut self, (first, level, verify): (u32, i16, bool), order: &Order) -> Result<u32, Refused> {
+        if let State::Halted(failure) = &self.state {
+            return Err(Refused::Halted(*failure));
+        }
+        let checkpoints = self.controller.core().checkpoints();
+        self.authenticate(&order.tag, |orders| orders.set(order.number, checkpoints, (first, level, verify)))?;
+        if let Some(place) = self.ledger().place.filter(|place| !place.ended && !Mutant::SetAnyTime.is_on()) {
+            return Err(Refused::Unfinished { inference: place.inference });
+        }
+        let top = crate::pcm::top_level(self.profile.identity.bits);
+        if !(-top..=top).contains(&level) {
+            return Err(Refused::Level { top });
+        }
+        if matches!(self.state, State::Running(_)) {
+            self.state = State::Idle;
+        }
+        self.core().set_level(first, level, verify).map_err(|fault| {
+            let failure = self.of_fault(&fault, 0);
+            Refused::Halted(self.halt(failure))
+        })
+    }
+
+    /// Transmissions of PCM cells `first..` as they read now, as `f32`, as many as `to` takes; returns how many.
+    ///
+    /// # Errors
+    /// As of [`Device::audit`].
+    pub fn transmissions(&mut self, first: u32, to: &mut [[u8; 4]]) -> Result<usize, Refused> {
+        self.can_audit()?;
+        self.core().transmissions(first, to).map_err(|fault| Refused::Halted(self.of_fault(&fault, 0)))
     }
 
     /// A session number that differs from those of all sessions before, as good as certainly also from those before a power cut.
@@ -320,16 +394,33 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     /// Inferences are counted by the device, over all schedules: each number is carried out once.
     ///
     /// # Errors
-    /// [`Refused::Halted`], [`Refused::Unauthenticated`], [`Refused::Inference`].
-    #[inline(never)]
+    /// [`Refused::Halted`], [`Refused::Unauthenticated`], [`Refused::Inference`], [`Refused::Batch`].
     pub fn start(&mut self, start: Start) -> Result<Started, Refused> {
+        self.play(start, 1)
+    }
+
+    /// As [`Device::start`], the first of so many inferences that are run from the controller's own memory: the tag is made over their number.
+    ///
+    /// # Errors
+    /// As of [`Device::start`].
+    pub fn play(&mut self, start: Start, inferences: u32) -> Result<Started, Refused> {
         match &self.state {
             State::Halted(failure) => return Err(Refused::Halted(*failure)),
             State::Running(run) | State::Over { run, .. } if run.start == start => return Ok(run.began),
             _ => {}
         }
         if !Mutant::StartUntagged.is_on() {
-            self.authenticate(&start.tag, |orders| orders.start(&start))?;
+            self.authenticate(&start.tag, |orders| orders.play(&start, inferences))?;
+        }
+        self.play_on(start)
+    }
+
+    /// Begins an inference that was authenticated with one before it.
+    #[inline(never)]
+    pub(crate) fn play_on(&mut self, start: Start) -> Result<Started, Refused> {
+        let most = self.hardware().most_vectors();
+        if !(1..=most).contains(&start.batch) {
+            return Err(Refused::Batch { most });
         }
         let place = self.ledger().place.filter(|p| (p.schedule, p.inference) == (start.schedule, start.inference));
         let next = self.ledger().next;
@@ -346,6 +437,10 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
         if let Err(Flawed) = self.core().journal().start(new) {
             let at = self.core().journal().flaw();
             return Err(Refused::Halted(self.halt(Failure::Flash { frame: 0, at })));
+        }
+        if let Err(fault) = self.core().begin_batch(start.batch) {
+            let failure = self.of_fault(&fault, 0);
+            return Err(Refused::Halted(self.halt(failure)));
         }
         let run = Run { start, began, next: 0 };
         self.core().trace.event(Event::Started(start, began));
@@ -452,12 +547,18 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
         self.ledger().faults.as_slice()
     }
 
-    /// Elements `first..` of the input vector.
+    /// Elements `first..` of input vector `vector`.
     ///
     /// # Errors
-    /// The hardware's.
-    pub fn load_inputs(&mut self, first: u32, values: &[i16]) -> Result<(), H::Fault> {
-        self.core().hardware_mut().load_inputs(first, values)
+    /// [`Refused::Batch`], [`Refused::Inputs`].
+    pub fn load_inputs(&mut self, vector: u16, first: u32, values: &[i16]) -> Result<(), Refused> {
+        let hardware = self.core().hardware_mut();
+        let most = hardware.most_vectors();
+        if vector >= most {
+            return Err(Refused::Batch { most });
+        }
+        let loaded = hardware.select(vector).and_then(|()| hardware.load_inputs(first, values));
+        loaded.map_err(|_| Refused::Inputs)
     }
 
     /// Keeps the outputs of step `step` of the inference.
@@ -479,12 +580,16 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Device<'m, H, F, T> {
     ///
     /// # Errors
     /// [`Refused::Unauthenticated`], [`Refused::Halted`].
+    #[inline(never)]
     pub fn set_key(&mut self, key: [u8; KEY], order: &Order) -> Result<(), Refused> {
         if self.order == Some(order.number) {
             return Ok(());
         }
         if let State::Halted(failure) = &self.state {
             return Err(Refused::Halted(*failure));
+        }
+        if self.core().journal().is_volatile() {
+            return Err(Refused::Flash);
         }
         let (next, old) = (self.ledger().next, self.ledger().key);
         if old.is_some_and(|old| old.iter().zip(&key).fold(0, |wrong, (a, b)| wrong | (a ^ b)) == 0) {

@@ -42,9 +42,15 @@ pub mod sim_flash;
 
 pub mod hardware;
 
+pub mod pulses;
+
 pub mod journal;
 
 pub mod seal;
+
+pub mod store;
+
+pub mod memories;
 
 pub mod trace;
 

@@ -67,6 +67,14 @@ pub enum Mutant {
     PollUnbounded,
     /// A failure names no cell and no place in the flash.
     PlaceForgotten,
+    /// All levels have the one tolerance of the device.
+    OneTolerance,
+    /// Pulses of a cell that reads wrong stay as they are.
+    NothingLearnt,
+    /// Cells that could be written side by side are written one by one.
+    OneByOne,
+    /// Cells are brought to levels by hand although an inference is not complete.
+    SetAnyTime,
     /// The host says "as planned" without having compared.
     NothingCompared,
     /// The host sets no upper bound to counted writes after a break or a correction.

@@ -1,7 +1,7 @@
 //! The core as the decoder sees it, on top of the [`Hardware`]: writes are gathered in batches, logged, carried out, and read back.
 //!
 //! ```text
-//! program, program, ... -> batch -> [log intent] -> [set and read back each cell] -> ... -> step, end of frame
+//! program, program, ... -> batch -> [log intent] -> [set all cells, read them back] -> ... -> step, tile row, end
 //!                                                     ^ wrong: log, set once more |
 //!                                                     '---------------------------'  at most `tries` times
 //! ```
@@ -11,7 +11,7 @@ use core::fmt;
 
 use embedded_storage::nor_flash::NorFlash;
 
-use crate::hardware::{Hardware, PcmCell, Profile, Side};
+use crate::hardware::{Hardware, PcmCell, Profile, Pulse, Side, Target};
 use crate::journal::{BATCH, Batch, Flawed, Journal, Ledger, OpenError, PcmSet};
 use crate::link::messages::FaultReport;
 use crate::mutants::Mutant;
@@ -46,6 +46,8 @@ struct Capture<'m> {
     /// Which step of the inference.
     step: Option<u64>,
     taken: bool,
+    /// Input vectors of each step.
+    vectors: u16,
 }
 
 /// Programs a core, counts its wear, and keeps the journal.
@@ -67,6 +69,10 @@ pub(crate) struct Programmer<'m, H: Hardware, F, T> {
     capture: Capture<'m>,
     /// Of the last fault: the PCM cell, if it was one of the core's, or the place in the flash.
     trouble: u32,
+    /// By how much the amplitude of each PCM cell's pulses is moved, as was learnt; empty: nothing is learnt.
+    trims: &'m mut [i16],
+    /// Whether cells are measured: whatever they read is right.
+    measures: bool,
     pub(crate) trace: T,
 }
 
@@ -84,7 +90,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         trace: T,
     ) -> Self {
         let journal = Journal::new(flash, profile.identity, ledger);
-        let (batch, capture) = (Batch::new(), Capture { outputs, step: None, taken: false });
+        let (batch, capture) = (Batch::new(), Capture { outputs, step: None, taken: false, vectors: 1 });
         Self {
             hardware,
             profile,
@@ -97,8 +103,20 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
             steps: 0,
             capture,
             trouble: NO_CELL,
+            trims: &mut [],
+            measures: false,
             trace,
         }
+    }
+
+    /// Learns of each PCM cell by how much its pulses are to be moved: `2 R C` numbers, beginning with what is known; or none.
+    pub(crate) const fn lend_trims(&mut self, trims: &'m mut [i16]) {
+        self.trims = trims;
+    }
+
+    /// Whether there are as many trims as PCM cells, or none.
+    pub(crate) const fn trims_are_fit(&self) -> bool {
+        self.trims.is_empty() || self.trims.len() == 2 * self.journal.ledger.levels.len()
     }
 
     /// Opens the journal. What a power cut interrupted is completed by [`Programmer::redo`].
@@ -151,6 +169,11 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         self.journal.checkpoints()
     }
 
+    /// Bytes of the log of one bank.
+    pub(crate) const fn log_bytes(&self) -> u32 {
+        self.journal.log_bytes()
+    }
+
     /// Writes that verification asked for since the journal was begun.
     pub(crate) const fn corrections(&self) -> u64 {
         self.journal.ledger.corrections
@@ -183,10 +206,18 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         self.capture.outputs.len() >= usize::from(self.profile.identity.rows)
     }
 
+    /// Each step lets so many input vectors through from now on.
+    pub(crate) fn begin_batch(&mut self, vectors: u16) -> Result<(), ProgramFault<H::Fault>> {
+        self.trouble = NO_CELL;
+        (self.capture.vectors, self.capture.taken) = (vectors, false);
+        self.hardware.begin_batch(vectors).map_err(ProgramFault::Hardware)
+    }
+
     /// The outputs that were kept; none when that step has not come.
     pub(crate) fn captured(&self) -> &[i64] {
         let rows = if self.capture.taken { usize::from(self.profile.identity.rows) } else { 0 };
-        self.capture.outputs.get(..rows).unwrap_or_default()
+        let all = (rows * usize::from(self.capture.vectors)).min(self.capture.outputs.len());
+        self.capture.outputs.get(..all).unwrap_or_default()
     }
 
     /// Carries the batch out that the journal found interrupted.
@@ -195,7 +226,8 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
             for cell in 0..self.journal.ledger.levels.len() as u32 {
                 for side in [Side::Plus, Side::Minus] {
                     let level = of_side(self.journal.ledger.level(cell), side);
-                    self.hardware.set(self.pcm(cell, side), level).map_err(ProgramFault::Hardware)?;
+                    let target = self.target(self.pcm(cell, side), level);
+                    self.hardware.set(target).map_err(ProgramFault::Hardware)?;
                 }
             }
         }
@@ -232,6 +264,7 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
             return Ok(());
         }
         self.batch.set_place(self.frame, calls);
+        self.trace.alive();
         let wrong;
         if Mutant::ApplyBeforeLog.is_on() {
             wrong = self.write_batch(false)?;
@@ -250,23 +283,38 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
     /// cut, cells that can be read and are right are left alone.
     #[inline(never)]
     fn write_batch(&mut self, again: bool) -> Result<PcmSet, ProgramFault<H::Fault>> {
-        let moving = self.journal.book(&self.batch, again);
-        let cols = u32::from(self.profile.identity.cols);
+        let mut moving = self.journal.book(&self.batch, again);
+        if again && H::READ_BACK {
+            moving = self.wrong_of(moving, false)?;
+        }
+        self.write(moving)
+    }
+
+    /// Brings PCM cells of the batch to their levels and reads them back; returns those that are wrong.
+    #[inline(always)]
+    fn write(&mut self, cells: PcmSet) -> Result<PcmSet, ProgramFault<H::Fault>> {
+        if H::SIDE_BY_SIDE { self.write_side_by_side(cells) } else { self.write_one_by_one(cells) }
+    }
+
+    /// Sets each cell and reads it at once: what is known of it for the one is at hand for the other.
+    #[inline(always)]
+    fn write_one_by_one(&mut self, cells: PcmSet) -> Result<PcmSet, ProgramFault<H::Fault>> {
         let mut wrong = PcmSet::default();
-        for (first, mut left) in moving.words() {
+        let verifies = H::READ_BACK && !self.measures;
+        for (first, mut left) in cells.words() {
             while left != 0 {
                 let bit = left.trailing_zeros() as usize;
                 left &= left - 1;
                 let (i, n) = (first + bit / 2, bit % 2);
                 let Some((cell, level)) = self.batch.get(i) else { break };
-                let side = if n == 0 { Side::Plus } else { Side::Minus };
-                let row = cell.checked_div(cols).unwrap_or(0);
-                let pcm = PcmCell { row: row as u16, col: (cell - row * cols) as u16, side };
-                let wanted = of_side(level, side);
-                if again && H::READ_BACK && self.is_right(pcm, wanted)? {
-                    continue;
+                let side = side_of(n);
+                let (pcm, level) = (self.pcm(cell, side), of_side(level, side));
+                let target =
+                    Target { cell: pcm, level, pulse: pulse(&self.profile, self.trims, 2 * cell + n as u32, level) };
+                if let Err(fault) = self.hardware.set(target) {
+                    return Err(self.core_fails(fault, Some(pcm)));
                 }
-                if !self.write(pcm, wanted)? {
+                if verifies && !self.takes(pcm, level, true)? {
                     wrong.insert(i, n);
                 }
             }
@@ -274,13 +322,43 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         Ok(wrong)
     }
 
-    /// Brings one PCM cell to a level; whether it reads right, as far as it can be read.
-    #[inline(always)]
-    fn write(&mut self, pcm: PcmCell, level: u8) -> Result<bool, ProgramFault<H::Fault>> {
-        if let Err(fault) = self.hardware.set(pcm, level) {
-            return Err(self.core_fails(fault, Some(pcm)));
+    /// Sets all cells in one call, and then reads them.
+    fn write_side_by_side(&mut self, cells: PcmSet) -> Result<PcmSet, ProgramFault<H::Fault>> {
+        let targets = Targets {
+            batch: &self.batch,
+            left: cells,
+            cols: self.profile.identity.cols.into(),
+            profile: &self.profile,
+            trims: self.trims,
+        };
+        if let Err((cell, fault)) = self.hardware.set_many(targets) {
+            return Err(self.core_fails(fault, cell));
         }
-        Ok(!H::READ_BACK || self.reads_right(pcm, level)?)
+        if H::READ_BACK && !self.measures { self.wrong_of(cells, true) } else { Ok(PcmSet::default()) }
+    }
+
+    /// Those of these PCM cells of the batch that read wrong; with `learn`, what they read moves the pulses of the next try.
+    #[inline(never)]
+    fn wrong_of(&mut self, mut cells: PcmSet, learn: bool) -> Result<PcmSet, ProgramFault<H::Fault>> {
+        let mut wrong = PcmSet::default();
+        while let Some((i, n)) = cells.pop() {
+            let Some((pcm, level)) = self.of_batch(i, side_of(n)) else { break };
+            if !self.takes(pcm, level, learn)? {
+                wrong.insert(i, n);
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// Whether a cell reads right; with `learn`, a wrong one moves the pulses of its next try.
+    #[inline(always)]
+    fn takes(&mut self, pcm: PcmCell, level: u8, learn: bool) -> Result<bool, ProgramFault<H::Fault>> {
+        let (read, wanted) = (self.read(pcm)?, self.transmission(level));
+        let is_near = self.is_near(read, wanted, level);
+        if !is_near && learn {
+            self.learn(pcm, wanted, read);
+        }
+        Ok(is_near)
     }
 
     /// Writes once more what is wrong, until all is right, or as often as is allowed.
@@ -299,22 +377,22 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
             tries += 1;
             self.journal.correct(&self.batch, wrong).map_err(|_| ProgramFault::Flash)?;
             self.trace.event(Event::Corrected { cells: wrong.len() as u8 });
-            let mut still = PcmSet::default();
-            for (i, side) in all_sides() {
-                if wrong.contains(i, side as usize)
-                    && let Some((pcm, level)) = self.of_batch(i, side)
-                {
-                    if let Err(fault) = self.hardware.set(pcm, level) {
-                        return Err(self.core_fails(fault, Some(pcm)));
-                    }
-                    if H::READ_BACK && !self.is_right(pcm, level)? {
-                        still.insert(i, side as usize);
-                    }
-                }
-            }
-            wrong = still;
+            self.trace.alive();
+            wrong = self.write(wrong)?;
         }
         Ok(())
+    }
+
+    /// Moves the pulses of a cell that read wrong.
+    #[cold]
+    #[inline(never)]
+    fn learn(&mut self, pcm: PcmCell, wanted: f32, read: f32) {
+        let number = self.number(pcm) as usize;
+        if let Some(trim) = self.trims.get_mut(number)
+            && !Mutant::NothingLearnt.is_on()
+        {
+            *trim = self.profile.pulses.learn(*trim, wanted, read);
+        }
     }
 
     /// Reports PCM cells of the batch as faulty: they are not written any more.
@@ -339,16 +417,36 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
 
     #[inline(never)]
     fn is_right(&mut self, pcm: PcmCell, level: u8) -> Result<bool, ProgramFault<H::Fault>> {
-        self.reads_right(pcm, level)
+        let read = self.read(pcm)?;
+        Ok(self.is_near(read, self.transmission(level), level))
     }
 
     #[inline(always)]
-    fn reads_right(&mut self, pcm: PcmCell, level: u8) -> Result<bool, ProgramFault<H::Fault>> {
-        let read = self.read(pcm)?;
-        let wanted = self.profile.transmissions.get(usize::from(level)).copied().unwrap_or(f32::NAN);
+    fn transmission(&self, level: u8) -> f32 {
+        self.profile.transmissions.get(usize::from(level)).copied().unwrap_or(f32::NAN)
+    }
+
+    /// Whether what was read is within the level's tolerance.
+    #[inline(always)]
+    fn is_near(&self, read: f32, wanted: f32, level: u8) -> bool {
         let distance = (read - wanted).abs();
+        let tolerance =
+            if Mutant::OneTolerance.is_on() { self.profile.verify.tolerance } else { self.profile.tolerance(level) };
         // Not a number is wrong, too.
-        Ok(distance <= self.profile.verify.tolerance || Mutant::NanPasses.is_on() && distance.is_nan())
+        distance <= tolerance || Mutant::NanPasses.is_on() && distance.is_nan()
+    }
+
+    /// Transmissions of PCM cells from `first` on, as many as `to` takes; returns how many.
+    #[inline(never)]
+    pub(crate) fn transmissions(&mut self, first: u32, to: &mut [[u8; 4]]) -> Result<usize, ProgramFault<H::Fault>> {
+        let cells = 2 * self.journal.ledger.levels.len() as u32;
+        let mut done = 0;
+        for (cell, place) in (first..cells).zip(to) {
+            let pcm = self.pcm(cell / 2, side_of((cell % 2) as usize));
+            *place = self.read(pcm)?.to_le_bytes();
+            done += 1;
+        }
+        Ok(done)
     }
 
     #[inline(always)]
@@ -413,6 +511,46 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
         Ok(2 * to)
     }
 
+    /// Brings weight cells from `first` on to `level`, as many as one batch takes; returns the next PCM cell. Without `verify` they are written
+    /// once and not looked at.
+    #[inline(never)]
+    pub(crate) fn set_level(&mut self, first: u32, level: i16, verify: bool) -> Result<u32, ProgramFault<H::Fault>> {
+        let cells = self.journal.ledger.levels.len() as u32;
+        let from = first.min(cells);
+        let to = from.saturating_add(BATCH as u32).min(cells);
+        self.batch.clear();
+        for cell in from..to {
+            self.batch.push(cell, level);
+        }
+        if !self.batch.is_empty() {
+            let (frames, calls) = self.journal.ledger.place.map_or((0, 0), |place| (place.frames, place.calls));
+            self.batch.set_place(frames, calls);
+            self.journal.intend(&mut self.batch).map_err(|_| ProgramFault::Flash)?;
+            self.measures = !verify;
+            let wrong = self.write_batch(false);
+            self.measures = false;
+            self.correct(wrong?)?;
+        }
+        self.batch.clear();
+        Ok(2 * to)
+    }
+
+    /// Keeps the outputs of all rows, of one input vector after the other, as far as there is memory for them.
+    #[cold]
+    #[inline(never)]
+    fn take_outputs(&mut self) -> Result<(), ProgramFault<H::Fault>> {
+        let rows = usize::from(self.profile.identity.rows).max(1);
+        let all = (0..self.capture.vectors).zip(self.capture.outputs.chunks_exact_mut(rows));
+        for (vector, outputs) in all {
+            self.hardware.select(vector).map_err(ProgramFault::Hardware)?;
+            for (row, output) in (0..).zip(outputs) {
+                *output = self.hardware.output(row).map_err(ProgramFault::Hardware)?;
+            }
+        }
+        self.capture.taken = true;
+        Ok(())
+    }
+
     /// Begins a new journal.
     pub(crate) fn format(&mut self, keep_wear: bool) -> Result<(), Flawed> {
         self.journal.begin_anew(keep_wear, &mut self.batch)?;
@@ -434,9 +572,12 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
 
     #[inline]
     fn pcm(&self, cell: u32, side: Side) -> PcmCell {
-        let cols = u32::from(self.profile.identity.cols);
-        let row = cell.checked_div(cols).unwrap_or(0);
-        PcmCell { row: row as u16, col: (cell - row * cols) as u16, side }
+        pcm_of(cell, self.profile.identity.cols.into(), side)
+    }
+
+    /// A PCM cell, its level, and the pulse for it.
+    fn target(&self, cell: PcmCell, level: u8) -> Target {
+        Target { cell, level, pulse: pulse(&self.profile, self.trims, self.number(cell), level) }
     }
 
     fn number(&self, pcm: PcmCell) -> u32 {
@@ -452,6 +593,50 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Programmer<'m, H, F, T> {
 /// The PCM cells of a full batch.
 fn all_sides() -> impl Iterator<Item = (usize, Side)> {
     (0..BATCH).flat_map(|i| [(i, Side::Plus), (i, Side::Minus)])
+}
+
+/// The PCM cell on one side of weight cell `cell`, in a core of so many columns.
+#[inline]
+fn pcm_of(cell: u32, cols: u32, side: Side) -> PcmCell {
+    let row = cell.checked_div(cols).unwrap_or(0);
+    PcmCell { row: row as u16, col: (cell - row * cols) as u16, side }
+}
+
+#[inline]
+const fn side_of(number: usize) -> Side {
+    if number == 0 { Side::Plus } else { Side::Minus }
+}
+
+/// The pulse that brings PCM cell `number` to a level. A table is looked up only where there is one.
+#[inline(always)]
+fn pulse(profile: &Profile<'_>, trims: &[i16], number: u32, level: u8) -> Pulse {
+    if profile.pulses.levels.is_empty() {
+        return Pulse::NONE;
+    }
+    profile.pulses.of(level, trims.get(number as usize).copied().unwrap_or(0))
+}
+
+/// PCM cells of a batch, with their levels and pulses.
+#[derive(Clone)]
+struct Targets<'t> {
+    batch: &'t Batch,
+    left: PcmSet,
+    cols: u32,
+    profile: &'t Profile<'t>,
+    trims: &'t [i16],
+}
+
+impl Iterator for Targets<'_> {
+    type Item = Target;
+
+    #[inline]
+    fn next(&mut self) -> Option<Target> {
+        let (i, n) = self.left.pop()?;
+        let (number, level) = self.batch.get(i)?;
+        let level = of_side(level, side_of(n));
+        let pulse = pulse(self.profile, self.trims, 2 * number + n as u32, level);
+        Some(Target { cell: pcm_of(number, self.cols, side_of(n)), level, pulse })
+    }
 }
 
 /// Level of the PCM cell on this side when the weight cell holds `level`.
@@ -524,17 +709,17 @@ impl<H: Hardware, F: NorFlash, T: Trace> Core for Programmer<'_, H, F, T> {
         self.trouble = NO_CELL;
         self.hardware.step().map_err(ProgramFault::Hardware)?;
         if self.capture.step == Some(step) {
-            for (row, output) in (0..self.profile.identity.rows).zip(self.capture.outputs.iter_mut()) {
-                *output = self.hardware.output(row).map_err(ProgramFault::Hardware)?;
-            }
-            self.capture.taken = true;
+            self.take_outputs()?;
         }
         Ok(())
     }
 
     fn end_frame(&mut self, end: &FrameEnd) -> Result<(), Self::Fault> {
+        // A batch may go on in the next frame, whose number it gets then: nothing is acknowledged before it is written.
         if (end.frames, 0) > self.done {
-            self.flush(self.calls)?;
+            if self.journal.logs(end) {
+                self.flush(self.calls)?;
+            }
             if self.journal.end_frame(end).map_err(|_| ProgramFault::Flash)? {
                 self.trace.event(Event::FrameDone { frames: end.frames });
             }

@@ -114,10 +114,12 @@ impl Seal {
 /// tag = first 16 bytes of HMAC-SHA-256(key, "elight/orders/01" | length: u16 | body)
 ///
 /// order     body, little-endian
-/// start     1 | run: u32 | inference: u32 | schedule: 16 bytes
+/// start     1 | run: u32 | inference: u32 | schedule: 16 bytes | batch: u16 | inferences: u32, 1 unless they are run from memory
 /// set key   2 | number: u32 | next inference: u32 | masked key: 32 bytes
 /// renew     3 | number: u32 | checkpoints: u32 | first: u32
 /// format    4 | number: u32 | checkpoints: u32 | keep wear: u8
+/// set       6 | number: u32 | checkpoints: u32 | first: u32 | level: i16 | verify: u8
+/// keep      7 | number: u32 | checkpoints: u32 | bytes: u32 | schedule: 16 bytes
 ///
 /// masked key = key xor HMAC-SHA-256(old key, "elight/orders/01" | 9: u16 | 5 | next inference: u32 | half: u32), 16 bytes of each half
 /// ```
@@ -137,9 +139,36 @@ impl Orders {
     /// Tag of a start; its own tag is not looked at.
     #[must_use]
     pub fn start(&self, start: &Start) -> [u8; TAG] {
-        let mut body = [0; 9 + ID];
+        self.play(start, 1)
+    }
+
+    /// Tag of a start of so many inferences, run from the controller's own memory.
+    #[must_use]
+    pub fn play(&self, start: &Start, inferences: u32) -> [u8; TAG] {
+        let mut body = [0; 9 + ID + 6];
         numbers(&mut body, 1, [start.run, start.inference]);
-        body.iter_mut().skip(9).zip(start.schedule).for_each(|(to, from)| *to = from);
+        let rest = start.schedule.into_iter().chain(start.batch.to_le_bytes()).chain(inferences.to_le_bytes());
+        body.iter_mut().skip(9).zip(rest).for_each(|(to, from)| *to = from);
+        self.0.tag(&body)
+    }
+
+    /// Tag of an order to bring weight cells to a level.
+    #[must_use]
+    pub fn set(&self, number: u32, checkpoints: u32, (first, level, verify): (u32, i16, bool)) -> [u8; TAG] {
+        let mut body = [0; 16];
+        numbers(&mut body, 6, [number, checkpoints]);
+        let rest = first.to_le_bytes().into_iter().chain(level.to_le_bytes()).chain([u8::from(verify)]);
+        body.iter_mut().skip(9).zip(rest).for_each(|(to, from)| *to = from);
+        self.0.tag(&body)
+    }
+
+    /// Tag of an order to keep a schedule.
+    #[must_use]
+    pub fn keep(&self, number: u32, checkpoints: u32, bytes: u32, schedule: &ScheduleId) -> [u8; TAG] {
+        let mut body = [0; 13 + ID];
+        numbers(&mut body, 7, [number, checkpoints]);
+        let rest = bytes.to_le_bytes().into_iter().chain(*schedule);
+        body.iter_mut().skip(9).zip(rest).for_each(|(to, from)| *to = from);
         self.0.tag(&body)
     }
 

@@ -7,9 +7,13 @@
 //! stuck:    T as it was written last, whatever is asked for
 //! ```
 //!
-//! With `sigma = nu = 0` and no stuck cell it is ideal. What a cell holds is what light sees; the level is what it was written to.
+//! With `sigma = nu = 0` and no stuck cell it is ideal. What a cell holds is what light sees; the level is what it was written to. Cells may
+//! have transmissions of their own ([`SimCells::own`]), be moved by pulses instead of levels ([`SimCells::response`]), and take the time of a
+//! device ([`SimCells::timing`]).
 
-use crate::hardware::{Hardware, PcmCell};
+use crate::hardware::{Cells, CellsFault, Light, Part, PcmCell, Pulse, Side, Target};
+use crate::mutants::Mutant;
+use crate::pcm::{Move, Slowest, WriteCost};
 use crate::photonic_core::{Identity, Output};
 
 /// Physics of the simulated cells.
@@ -117,10 +121,32 @@ pub struct CellMemory<'m> {
     pub routes: &'m mut [u32],
     /// What each row computes: R.
     pub assigned: &'m mut [Option<Output>],
-    /// Result of each row in the last step: R.
+    /// Result of each row in the last step: R, for each input vector that a step can let through.
     pub sums: &'m mut [i64],
-    /// The input vector: as many elements as layers may have.
+    /// The input vectors: as many elements as layers may have, for each of them.
     pub inputs: &'m mut [i16],
+}
+
+/// Which PCM cells are written at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SideBySide {
+    /// All that are asked for together.
+    Core,
+    /// Those of a core row, row after row.
+    Row,
+    /// Those of a core column, column after column.
+    Column,
+    /// One after the other.
+    One,
+}
+
+/// How long writing takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WriteTiming {
+    /// The device's law.
+    pub cost: WriteCost,
+    /// What is written at the same time.
+    pub at_once: SideBySide,
 }
 
 /// The route of a dark cell.
@@ -141,6 +167,18 @@ pub struct SimCells<'m, P, const READ_BACK: bool> {
     layer_rows: u32,
     /// Seconds since the beginning.
     pub now: f64,
+    /// Transmissions of each PCM cell's own levels, `2 R C` times `2^bits`, plus cell before minus cell; empty: all cells are alike.
+    pub own: &'m [f32],
+    /// The pulse that leaves a cell at each level, where cells are moved by pulses: one of another amplitude leaves it between two levels. Empty:
+    /// by levels.
+    pub response: &'m [Pulse],
+    /// How long writing takes; without it, no time is counted.
+    pub timing: Option<WriteTiming>,
+    /// Time of all writes, microseconds.
+    pub busy_us: f64,
+    /// Input vectors that each step lets through, and the one that is spoken of.
+    vectors: u16,
+    vector: u16,
     /// The power that it lives on.
     pub power: P,
 }
@@ -161,7 +199,8 @@ impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
         let fits = memory.cells.len() == cells
             && memory.routes.len() == cells
             && memory.assigned.len() == usize::from(rows)
-            && memory.sums.len() == usize::from(rows);
+            && !memory.sums.is_empty()
+            && memory.sums.len().is_multiple_of(usize::from(rows));
         if !fits {
             return None;
         }
@@ -178,6 +217,12 @@ impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
             layer_cols: 0,
             layer_rows: 0,
             now: 0.0,
+            own: &[],
+            response: &[],
+            timing: None,
+            busy_us: 0.0,
+            vectors: 1,
+            vector: 0,
             power,
         })
     }
@@ -196,16 +241,49 @@ impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
         }
     }
 
+    /// Where the elements of an input vector lie.
+    fn inputs_of(&self, vector: u16) -> core::ops::Range<usize> {
+        let each = self.memory.inputs.len() / usize::from(self.most_vectors().max(1));
+        usize::from(vector) * each..(usize::from(vector) + 1) * each
+    }
+
     fn alive(&self) -> Result<(), CellFault> {
         if self.power.is_off() { Err(CellFault::PowerLost) } else { Ok(()) }
     }
 
-    /// One pulse that leaves the cell at `level`.
-    fn pulse(&mut self, index: usize, side: usize, level: u8) -> Result<(), CellFault> {
+    /// Transmission of a PCM cell at a level, by its own table if it has one.
+    fn at_level(&self, index: usize, side: usize, level: u8) -> Option<f32> {
+        if self.own.is_empty() {
+            return self.transmissions.get(level as usize).copied();
+        }
+        let first = (2 * index + side) * self.transmissions.len();
+        self.own.get(first..)?.get(..self.transmissions.len())?.get(usize::from(level)).copied()
+    }
+
+    /// Transmission that a pulse leaves a PCM cell at: between those of the levels whose amplitudes it lies between.
+    fn after(&self, index: usize, side: usize, pulse: Pulse) -> Option<f32> {
+        let amplitude = f32::from(pulse.amplitude);
+        let at = |level: usize| {
+            Some((f32::from(self.response.get(level)?.amplitude), self.at_level(index, side, level as u8)?))
+        };
+        let mut nearest = at(0)?;
+        for level in 1..self.response.len() {
+            let ((a, from), (b, to)) = (at(level - 1)?, at(level)?);
+            let part = (amplitude - a) / (b - a);
+            if (0.0..=1.0).contains(&part) {
+                return Some(from + part * (to - from));
+            }
+            if (amplitude - b).abs() < (amplitude - nearest.0).abs() {
+                nearest = (b, to);
+            }
+        }
+        Some(nearest.1)
+    }
+
+    /// One pulse that leaves the cell at `level`, with this transmission.
+    fn pulse(&mut self, index: usize, side: usize, level: u8, transmission: f32) -> Result<(), CellFault> {
         // A pulse that the cut falls into has not moved the cell, or has: both happen, with the cell before and after.
         let whole = self.power.holds();
-        let transmission =
-            self.transmissions.get(usize::from(level)).copied().ok_or(CellFault::Level { got: level })?;
         let (physics, now) = (self.physics, self.now);
         let off = self.power.is_off();
         if let Some(cell) = self.memory.cells.get_mut(index).and_then(|pair| pair.get_mut(side))
@@ -227,33 +305,105 @@ impl<'m, P: Power, const READ_BACK: bool> SimCells<'m, P, READ_BACK> {
         if whole { Ok(()) } else { Err(CellFault::PowerLost) }
     }
 
-    /// Moves a cell level by level from where it is.
-    fn move_to(&mut self, cell: PcmCell, level: u8) -> Result<(), CellFault> {
-        self.alive()?;
+    fn held(&self, cell: PcmCell) -> Result<(usize, usize, SimCell), CellFault> {
+        let outside = CellFault::Outside { row: cell.row, col: cell.col };
         let (index, side) = (self.index(cell.row, cell.col)?, cell.side as usize);
-        if usize::from(level) >= self.transmissions.len() {
-            return Err(CellFault::Level { got: level });
-        }
         let pair = self.memory.cells.get(index).and_then(|pair| pair.get(side));
-        let Some(mut at) = pair.map(|cell| cell.level) else { return Ok(()) };
-        if at == level {
-            return self.pulse(index, side, level);
+        Ok((index, side, *pair.ok_or(outside)?))
+    }
+
+    /// Moves a cell one step on its way: a level, or the pulse, where it is moved by pulses; in the first round also when it is there already.
+    /// Whether it was pulsed.
+    fn advance(&mut self, target: Target, round: u16) -> Result<bool, CellFault> {
+        self.alive()?;
+        let (index, side, cell) = self.held(target.cell)?;
+        let at = cell.level;
+        let wrong = CellFault::Level { got: target.level };
+        if usize::from(target.level) >= self.transmissions.len() {
+            return Err(wrong);
         }
-        while at != level {
-            at = if at < level { at + 1 } else { at - 1 };
-            self.pulse(index, side, at)?;
+        // A stuck cell is pulsed as often as one that moves.
+        let is_there = at == target.level || cell.stuck && round >= u16::from(at.abs_diff(target.level));
+        if round > 0 && (is_there || !self.response.is_empty()) {
+            return Ok(false);
+        }
+        let (level, transmission) = if self.response.is_empty() {
+            let level = if at < target.level { at + 1 } else { at.saturating_sub(1).max(target.level) };
+            (level, self.at_level(index, side, level))
+        } else {
+            (target.level, self.after(index, side, target.pulse))
+        };
+        self.pulse(index, side, level, transmission.ok_or(wrong)?)?;
+        Ok(true)
+    }
+
+    /// Brings cells to their levels, all at the same time: each takes its first step, then each its second.
+    fn side_by_side(&mut self, targets: impl Iterator<Item = Target> + Clone) -> Result<(), CellsFault<CellFault>> {
+        if let Some(timing) = self.timing {
+            let mut slowest = Slowest::default();
+            for target in targets.clone() {
+                let (_, _, SimCell { level: at, .. }) =
+                    self.held(target.cell).map_err(|fault| (Some(target.cell), fault))?;
+                // What is there already is written once more: as long as a level takes.
+                let from = if at == target.level { i16::from(at) + 1 } else { i16::from(at) };
+                slowest = slowest.with(timing.cost.slowest(Move::between(from, target.level.into())));
+            }
+            self.busy_us += timing.cost.time_us(slowest);
+        }
+        let (mut round, mut moved) = (0, true);
+        while moved {
+            moved = false;
+            for target in targets.clone() {
+                moved |= self.advance(target, round).map_err(|fault| (Some(target.cell), fault))?;
+            }
+            round += 1;
         }
         Ok(())
     }
 }
 
-impl<P: Power, const READ_BACK: bool> Hardware for SimCells<'_, P, READ_BACK> {
+impl<P: Power, const READ_BACK: bool> Part for SimCells<'_, P, READ_BACK> {
     type Fault = CellFault;
 
-    const READ_BACK: bool = READ_BACK;
+    fn fault_code(fault: CellFault) -> u16 {
+        match fault {
+            CellFault::PowerLost => 1,
+            CellFault::Outside { .. } => 2,
+            CellFault::Level { .. } => 3,
+            CellFault::Input { .. } => 4,
+            CellFault::Unassigned { .. } => 5,
+            CellFault::NoReadBack => 6,
+        }
+    }
+}
 
-    fn set(&mut self, cell: PcmCell, level: u8) -> Result<(), CellFault> {
-        self.move_to(cell, level)
+impl<P: Power, const READ_BACK: bool> Cells for SimCells<'_, P, READ_BACK> {
+    const READ_BACK: bool = READ_BACK;
+    const SIDE_BY_SIDE: bool = true;
+
+    fn set(&mut self, target: Target) -> Result<(), CellFault> {
+        self.side_by_side(core::iter::once(target)).map_err(|(_, fault)| fault)
+    }
+
+    fn set_many(&mut self, targets: impl Iterator<Item = Target> + Clone) -> Result<(), CellsFault<CellFault>> {
+        let at_once = match self.timing {
+            _ if Mutant::OneByOne.is_on() => SideBySide::One,
+            Some(timing) => timing.at_once,
+            None => SideBySide::Core,
+        };
+        let group = |cell: PcmCell| match at_once {
+            SideBySide::Core => 0,
+            SideBySide::Row => u32::from(cell.row),
+            SideBySide::Column => u32::from(cell.col),
+            SideBySide::One => u32::from(cell.row) << 17 | u32::from(cell.col) << 1 | (cell.side == Side::Minus) as u32,
+        };
+        // Groups in ascending order: the first, and from each the one that comes next.
+        let mut next = targets.clone().map(|target| group(target.cell)).min();
+        while let Some(now) = next {
+            self.side_by_side(targets.clone().filter(|target| group(target.cell) == now))?;
+            next = targets.clone().map(|target| group(target.cell)).filter(|&other| other > now).min();
+        }
+        Ok(())
     }
 
     fn read(&mut self, cell: PcmCell) -> Result<f32, CellFault> {
@@ -265,6 +415,23 @@ impl<P: Power, const READ_BACK: bool> Hardware for SimCells<'_, P, READ_BACK> {
         let pair = self.memory.cells.get(index).and_then(|pair| pair.get(cell.side as usize));
         pair.map(|cell| transmission(cell, &self.physics, self.now))
             .ok_or(CellFault::Outside { row: cell.row, col: cell.col })
+    }
+}
+
+impl<P: Power, const READ_BACK: bool> Light for SimCells<'_, P, READ_BACK> {
+    fn most_vectors(&self) -> u16 {
+        let vectors = self.memory.sums.len().checked_div(self.memory.assigned.len()).unwrap_or(1);
+        u16::try_from(vectors).unwrap_or(u16::MAX)
+    }
+
+    fn begin_batch(&mut self, vectors: u16) -> Result<(), CellFault> {
+        self.vectors = vectors;
+        Ok(())
+    }
+
+    fn select(&mut self, vector: u16) -> Result<(), CellFault> {
+        self.vector = vector;
+        Ok(())
     }
 
     fn begin_layer(&mut self, rows: u32, cols: u32, groups: u32) -> Result<(), CellFault> {
@@ -314,7 +481,9 @@ impl<P: Power, const READ_BACK: bool> Hardware for SimCells<'_, P, READ_BACK> {
 
     fn load_inputs(&mut self, first: u32, values: &[i16]) -> Result<(), CellFault> {
         self.alive()?;
-        let place = self.memory.inputs.get_mut(first as usize..).and_then(|inputs| inputs.get_mut(..values.len()));
+        let own = self.inputs_of(self.vector);
+        let inputs = self.memory.inputs.get_mut(own).unwrap_or_default();
+        let place = inputs.get_mut(first as usize..).and_then(|inputs| inputs.get_mut(..values.len()));
         place.ok_or(CellFault::Input { element: first })?.copy_from_slice(values);
         Ok(())
     }
@@ -325,41 +494,35 @@ impl<P: Power, const READ_BACK: bool> Hardware for SimCells<'_, P, READ_BACK> {
         let cols = usize::from(self.cols).max(1);
         let (physics, now) = (self.physics, self.now);
         let through = |cell: &SimCell| transmission(cell, &physics, now);
-        let rows = self.memory.cells.chunks_exact(cols).zip(self.memory.routes.chunks_exact(cols));
-        for ((place, assigned), (cells, routes)) in
-            self.memory.sums.iter_mut().zip(self.memory.assigned.iter()).zip(rows)
-        {
-            *place = 0;
-            if assigned.is_none() {
-                continue;
-            }
-            let mut sum = 0i64;
-            for ([plus, minus], &route) in cells.iter().zip(routes) {
-                if route != DARK {
-                    let weight = (through(plus) - through(minus)) * ONE;
-                    let input = self.memory.inputs.get(route as usize).copied().unwrap_or(0);
-                    sum = sum.wrapping_add(i64::from(libm::roundf(weight) as i32) * i64::from(input));
+        let rows = self.memory.assigned.len();
+        for vector in 0..self.vectors {
+            let inputs = self.memory.inputs.get(self.inputs_of(vector)).unwrap_or_default();
+            let sums = self.memory.sums.get_mut(usize::from(vector) * rows..).unwrap_or_default();
+            let cells = self.memory.cells.chunks_exact(cols).zip(self.memory.routes.chunks_exact(cols));
+            for ((place, assigned), (cells, routes)) in sums.iter_mut().zip(self.memory.assigned.iter()).zip(cells) {
+                *place = 0;
+                if assigned.is_none() {
+                    continue;
                 }
+                let mut sum = 0i64;
+                for ([plus, minus], &route) in cells.iter().zip(routes) {
+                    if route != DARK {
+                        let weight = (through(plus) - through(minus)) * ONE;
+                        let input = inputs.get(route as usize).copied().unwrap_or(0);
+                        sum = sum.wrapping_add(i64::from(libm::roundf(weight) as i32) * i64::from(input));
+                    }
+                }
+                *place = sum;
             }
-            *place = sum;
         }
         Ok(())
     }
 
     fn output(&mut self, row: u16) -> Result<i64, CellFault> {
         self.alive()?;
-        self.memory.sums.get(usize::from(row)).copied().ok_or(CellFault::Outside { row, col: 0 })
-    }
-
-    fn fault_code(fault: CellFault) -> u16 {
-        match fault {
-            CellFault::PowerLost => 1,
-            CellFault::Outside { .. } => 2,
-            CellFault::Level { .. } => 3,
-            CellFault::Input { .. } => 4,
-            CellFault::Unassigned { .. } => 5,
-            CellFault::NoReadBack => 6,
-        }
+        let rows = self.memory.assigned.len();
+        let sum = self.memory.sums.get(usize::from(self.vector) * rows + usize::from(row));
+        sum.copied().filter(|_| usize::from(row) < rows).ok_or(CellFault::Outside { row, col: 0 })
     }
 }
 

@@ -4,6 +4,7 @@ use crate::journal::Found;
 use crate::link::messages::{Failure, FaultReport, Start, Started};
 
 /// Something that the controller did.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
     /// The journal is open.
@@ -44,6 +45,11 @@ pub enum Event {
 pub trait Trace {
     /// `event` has happened.
     fn event(&mut self, event: Event);
+
+    /// The controller is at work: called between two rounds of anything that may take long, so that a watchdog can be fed here whose time is
+    /// shorter than that of the longest poll.
+    #[inline]
+    fn alive(&mut self) {}
 }
 
 /// Watches nothing, and costs nothing.
@@ -55,8 +61,29 @@ impl Trace for Silent {
     fn event(&mut self, _event: Event) {}
 }
 
+/// Logs every event with defmt.
+#[cfg(feature = "defmt")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Defmt;
+
+#[cfg(feature = "defmt")]
+impl Trace for Defmt {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Halted(_) | Event::CellFault(_) => defmt::error!("{}", event),
+            Event::Failed(_) => defmt::warn!("{}", event),
+            Event::Intended { .. } => defmt::trace!("{}", event),
+            _ => defmt::debug!("{}", event),
+        }
+    }
+}
+
 impl<T: Trace> Trace for &mut T {
     fn event(&mut self, event: Event) {
         (**self).event(event);
+    }
+
+    fn alive(&mut self) {
+        (**self).alive();
     }
 }

@@ -91,11 +91,11 @@ fn schedule_for_the_bench() -> Vec<u8> {
 #[test]
 fn seeds_of_the_link_are_good_sessions() {
     let schedule = schedule_for_the_bench();
-    let ask = |number, request| ToDevice::Ask { session: 1, number, request };
+    let ask = |number, request| ToDevice::Ask { session: 1, number, core: 0, request };
     let start = Start::new(5, [1; 16], 0);
     let requests = [
         Request::Hello { schema: SCHEMA },
-        Request::Inputs { first: 0, values: &[1, 0, 2, 0] },
+        Request::Inputs { vector: 0, first: 0, values: &[1, 0, 2, 0] },
         Request::Capture { step: 1 },
         Request::Start(start),
         Request::Status,
@@ -110,7 +110,7 @@ fn seeds_of_the_link_are_good_sessions() {
         Request::Format { keep_wear: true, order: Order { number: 11, tag: [2; 16] } },
     ];
     let mut messages: Vec<ToDevice<'_>> = (1..).zip(requests).map(|(number, request)| ask(number, request)).collect();
-    let data = (0..).zip(schedule.chunks(200)).map(|(seq, bytes)| ToDevice::Data { run: 5, seq, bytes });
+    let data = (0..).zip(schedule.chunks(200)).map(|(seq, bytes)| ToDevice::Data { core: 0, run: 5, seq, bytes });
     messages.splice(4..4, data);
     let (mut wire, mut packed) = (vec![0], vec![1]);
     for message in &messages {

@@ -78,7 +78,7 @@ impl Bench {
             wear: &mut self.wear,
             outputs: &mut self.outputs,
         };
-        Device::boot(core, flash, Profile { identity, transmissions: &self.transmissions, verify }, memory, Silent)
+        Device::boot(core, flash, Profile::new(identity, &self.transmissions, verify), memory, Silent)
     }
 }
 

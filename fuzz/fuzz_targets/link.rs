@@ -84,10 +84,10 @@ fuzz_target!(|data: &[u8]| {
             seal(plain, KEY, |piece| tagged.extend_from_slice(piece));
         }
         let schedule = if sealed { &tagged[..] } else { plain };
-        send(&ToDevice::Ask { session, number: 2, request: Request::Start(start) }, &mut wire);
+        send(&ToDevice::Ask { session, number: 2, core: 0, request: Request::Start(start) }, &mut wire);
         let size = 1 + usize::from(how >> 4) * 14;
         for (seq, bytes) in (0..).zip(schedule.chunks(size)) {
-            send(&ToDevice::Data { run: 5, seq, bytes }, &mut wire);
+            send(&ToDevice::Data { core: 0, run: 5, seq, bytes }, &mut wire);
         }
         while server.poll(&mut wire) {}
         let device = server.device();
@@ -121,7 +121,7 @@ fn hello(
 ) -> u32 {
     while server.poll(wire) {}
     wire.sent.clear();
-    send(&ToDevice::Ask { session, number: 1, request: Request::Hello { schema: SCHEMA } }, wire);
+    send(&ToDevice::Ask { session, number: 1, core: 0, request: Request::Hello { schema: SCHEMA } }, wire);
     while server.poll(wire) {}
     let mut incoming = Incoming::new();
     for &byte in &wire.sent {

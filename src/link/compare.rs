@@ -169,6 +169,10 @@ mod tests {
             last: None::<Position>,
             next: 1,
             checkpoints: 2,
+            cores: 1,
+            batch: 1,
+            store: 0,
+            log: 8192,
         };
         let levels = Some(cells.levels.clone());
         Outcome { hello, status, digest: cells.digest(), levels, wear: None, faults: Vec::new() }

@@ -83,6 +83,18 @@ impl LoadError {
             Refused::Inference { next } => Self::Refused(format!(
                 "this inference is over, or another host has begun it: its next one is number {next}; load again"
             )),
+            Refused::NoSuchCore { cores } => Self::Refused(format!("it has {cores} cores, numbered from 0")),
+            Refused::Batch { most } => Self::Refused(format!("each of its steps lets through 1 to {most} input vectors")),
+            Refused::Unfinished { inference } => Self::Refused(format!(
+                "inference {inference} is not complete and needs the levels that its cells have: go on with it first (--resume)"
+            )),
+            Refused::Level { top } => Self::Refused(format!("its cells have the levels -{top} to {top}")),
+            Refused::Store { bytes: 0 } => Self::Refused("there is no memory for schedules beside it".to_owned()),
+            Refused::Store { bytes } => Self::Refused(format!(
+                "the memory for schedules beside it has room for {bytes} bytes: plan a smaller schedule, or stream it"
+            )),
+            Refused::NotKept => Self::Refused("it does not keep this schedule whole: send it again".to_owned()),
+            Refused::StoreFailed => Self::Device("the memory for schedules beside it does not answer, or does not keep what is written".to_owned()),
             Refused::NoReadBack => Self::Refused("its cells cannot be read back".to_owned()),
             Refused::Inputs => Self::Refused("the core has no room for so many inputs".to_owned()),
             Refused::NoCapture => Self::Refused("it was built without memory for outputs".to_owned()),

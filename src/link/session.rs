@@ -309,7 +309,7 @@ impl<'l, L: Line + ?Sized> Session<'l, L> {
         let done = |answer: &Answer<'_>| matches!(answer, Answer::Done).then_some(());
         for (i, part) in inputs.chunks(INPUTS).enumerate() {
             let values: Vec<u8> = part.iter().flat_map(|value| value.to_le_bytes()).collect();
-            self.ask(&Request::Inputs { first: (i * INPUTS) as u32, values: &values }, done)?;
+            self.ask(&Request::Inputs { vector: 0, first: (i * INPUTS) as u32, values: &values }, done)?;
         }
         self.ask(&Request::Capture { step }, done)
     }
@@ -319,7 +319,7 @@ impl<'l, L: Line + ?Sized> Session<'l, L> {
     /// # Errors
     /// [`Broken`].
     pub fn outputs(&mut self, rows: usize) -> Result<Vec<i64>, Broken> {
-        let outputs = self.pages(rows, |first| Request::Outputs { first: first as u16 })?;
+        let outputs = self.pages(rows, |first| Request::Outputs { first })?;
         Ok(outputs.into_iter().map(i64::from_le_bytes).collect())
     }
 }

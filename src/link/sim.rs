@@ -119,7 +119,7 @@ pub fn with_device<T>(
     let transmissions: Vec<f32> = device.transmissions().iter().map(|&t| t as f32).collect();
     let gap = transmissions.windows(2).map(|pair| pair[1] - pair[0]).fold(f32::INFINITY, f32::min);
     let verify = Verify { tries: TRIES, tolerance: gap / 2.0, spot_check: SPOT_CHECK };
-    let profile = Profile { identity, transmissions: &transmissions, verify };
+    let profile = Profile::new(identity, &transmissions, verify);
 
     let mut cells = vec![[SimCell::erased(transmissions[0]); 2]; weights];
     for &(row, col, side) in &ills.stuck {

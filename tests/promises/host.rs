@@ -81,7 +81,7 @@ impl<L: Line> Line for Shared<L> {
         self.left = self.left.wrapping_sub(1);
         if self.left == 0 {
             let mut hello = Outgoing::new();
-            hello.set(&ToDevice::Ask { session: 77, number: 1, request: Request::Hello { schema: SCHEMA } });
+            hello.set(&ToDevice::Ask { session: 77, number: 1, core: 0, request: Request::Hello { schema: SCHEMA } });
             self.line.send(hello.rest())?;
         }
         Ok(())

@@ -54,7 +54,7 @@ fn a_device_with_a_corrupt_journal_says_so_and_is_begun_anew_by_who_has_the_key(
             let halted = Failure::Journal(Damage::Corrupt);
             assert_eq!(device.status().run, Some(RunState::Failed(halted)));
             assert_eq!(run(&mut device, &plan, 2, |_| ()), Err(Refused::Halted(halted)));
-            let hello = device.hello(1, 256, 1);
+            let hello = device.hello((1, 256, 1), (1, 0));
             assert_eq!((hello.keyed, hello.next), (true, 2), "what the header says is known");
             let order = |number, keep_wear, key| Order {
                 number,

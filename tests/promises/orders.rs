@@ -117,7 +117,7 @@ fn a_key_is_changed_by_who_has_it_and_the_wear_stays() {
             let mut scratch = Scratch::new(&plan);
             let mut device = keyed(&plan, &mut world, &mut scratch);
             let writes = wear(&mut device, plan.cells());
-            let next = device.hello(1, 256, 1).next;
+            let next = device.hello((1, 256, 1), (1, 0)).next;
             let masked = Orders::new(KEY_A).mask(next, &KEY_B);
             assert_ne!(masked, KEY_B);
             for order in [

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use elight::level::DeviceProfile;
 use firmware_model::controller::Controller;
 use firmware_model::device::{Device, Memory, OpenFault};
-use firmware_model::hardware::{Hardware, PcmCell, Profile, Verify, largest_tolerance};
+use firmware_model::hardware::{Cells, CellsFault, Light, Part, PcmCell, Profile, Target, Verify, largest_tolerance};
 use firmware_model::link::host::{CHUNK, Stream};
 use firmware_model::link::messages::{Ack, KEY, Refused, RunState, Start, Started};
 use firmware_model::photonic_core::{Core, Identity, Output, device_crc};
@@ -248,22 +248,38 @@ pub struct Watched<'m, const READ_BACK: bool> {
     deaf: Option<PcmCell>,
 }
 
-impl<const READ_BACK: bool> Hardware for Watched<'_, READ_BACK> {
+impl<const READ_BACK: bool> Part for Watched<'_, READ_BACK> {
     type Fault = CellFault;
 
-    const READ_BACK: bool = READ_BACK;
+    fn fault_code(fault: CellFault) -> u16 {
+        SimCells::<'_, Fuse, READ_BACK>::fault_code(fault)
+    }
+}
 
-    fn set(&mut self, cell: PcmCell, level: u8) -> Result<(), CellFault> {
-        if self.broken == Some(cell) {
+impl<const READ_BACK: bool> Cells for Watched<'_, READ_BACK> {
+    const READ_BACK: bool = READ_BACK;
+    const SIDE_BY_SIDE: bool = true;
+
+    fn set(&mut self, target: Target) -> Result<(), CellFault> {
+        if self.broken == Some(target.cell) {
             return Err(CellFault::NoReadBack);
         }
-        self.core.set(cell, level)
+        self.core.set(target)
+    }
+
+    fn set_many(&mut self, targets: impl Iterator<Item = Target> + Clone) -> Result<(), CellsFault<CellFault>> {
+        if let Some(broken) = self.broken.filter(|broken| targets.clone().any(|target| target.cell == *broken)) {
+            return Err((Some(broken), CellFault::NoReadBack));
+        }
+        self.core.set_many(targets)
     }
 
     fn read(&mut self, cell: PcmCell) -> Result<f32, CellFault> {
         if self.deaf == Some(cell) { Ok(f32::NAN) } else { self.core.read(cell) }
     }
+}
 
+impl<const READ_BACK: bool> Light for Watched<'_, READ_BACK> {
     fn begin_layer(&mut self, rows: u32, cols: u32, groups: u32) -> Result<(), CellFault> {
         self.core.begin_layer(rows, cols, groups)
     }
@@ -289,10 +305,6 @@ impl<const READ_BACK: bool> Hardware for Watched<'_, READ_BACK> {
 
     fn output(&mut self, row: u16) -> Result<i64, CellFault> {
         self.core.output(row)
-    }
-
-    fn fault_code(fault: CellFault) -> u16 {
-        SimCells::<'_, Fuse, READ_BACK>::fault_code(fault)
     }
 }
 
@@ -388,7 +400,7 @@ impl World {
         let core = SimCells::new(&plan.identity, &plan.transmissions, self.physics, memory, fuse.clone()).unwrap();
         let mut flash = SimFlash::new(&mut self.flash, &mut self.words, fuse.clone(), fuse.count.get()).unwrap();
         flash.flaws = self.flaws;
-        let profile = Profile { identity: plan.identity, transmissions: &plan.transmissions, verify: self.verify };
+        let profile = Profile::new(plan.identity, &plan.transmissions, self.verify);
         let memory = Memory {
             decoder: &mut scratch.decoder,
             levels: &mut scratch.levels,

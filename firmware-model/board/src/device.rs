@@ -33,11 +33,9 @@ pub const TRANSMISSIONS: [f32; 1 << BITS] = [
 #[must_use]
 pub fn profile(rows: u16, cols: u16) -> Profile<'static> {
     let device_crc = device_crc(&TRANSMISSIONS);
-    Profile {
-        identity: Identity { rows, cols, bits: BITS, fanout: FANOUT, device_crc },
-        transmissions: &TRANSMISSIONS,
-        // Half of the smallest distance between two levels.
-        // And some cells are read back at every start, to notice a core that was exchanged.
-        verify: Verify { tries: 3, tolerance: 0.009, spot_check: 64 },
-    }
+    // Half of the smallest distance between two levels.
+    // And some cells are read back at every start, to notice a core that was exchanged.
+    let verify = Verify { tries: 3, tolerance: 0.009, spot_check: 64 };
+    // A core whose cells are moved by pulses has them, and a tolerance for each level, here too.
+    Profile::new(Identity { rows, cols, bits: BITS, fanout: FANOUT, device_crc }, &TRANSMISSIONS, verify)
 }

@@ -2,7 +2,7 @@
 //!
 //! For another board, this file becomes the driver of its core. `firmware-model/spi-core` is one for a core behind SPI converters.
 
-use firmware_model::hardware::{Hardware, PcmCell, Side};
+use firmware_model::hardware::{Cells, Light, Part, PcmCell, Side, Target};
 use firmware_model::photonic_core::Output;
 
 use crate::device;
@@ -65,19 +65,25 @@ impl<const R: usize, const C: usize> MemoryCore<R, C> {
     }
 }
 
-impl<const R: usize, const C: usize> Hardware for MemoryCore<R, C> {
+impl<const R: usize, const C: usize> Part for MemoryCore<R, C> {
     type Fault = CoreFault;
 
+    fn fault_code(fault: CoreFault) -> u16 {
+        match fault {
+            CoreFault::Inputs => 1,
+        }
+    }
+}
+
+impl<const R: usize, const C: usize> Cells for MemoryCore<R, C> {
     const READ_BACK: bool = true;
 
-    const SHARED_INPUTS: bool = device::FANOUT > 1;
-
     #[inline(always)]
-    fn set(&mut self, cell: PcmCell, to: u8) -> Result<(), CoreFault> {
-        let i = Self::pcm(cell);
+    fn set(&mut self, target: Target) -> Result<(), CoreFault> {
+        let i = Self::pcm(target.cell);
         let word = self.cells.read(i);
-        let steps = u32::from(level(word).abs_diff(to)).max(1);
-        self.cells.write(i, moved(word, to, steps));
+        let steps = u32::from(level(word).abs_diff(target.level)).max(1);
+        self.cells.write(i, moved(word, target.level, steps));
         Ok(())
     }
 
@@ -85,6 +91,10 @@ impl<const R: usize, const C: usize> Hardware for MemoryCore<R, C> {
     fn read(&mut self, cell: PcmCell) -> Result<f32, CoreFault> {
         Ok(self.transmission(level(self.cells.read(Self::pcm(cell)))))
     }
+}
+
+impl<const R: usize, const C: usize> Light for MemoryCore<R, C> {
+    const SHARED_INPUTS: bool = device::FANOUT > 1;
 
     fn begin_layer(&mut self, _rows: u32, cols: u32, groups: u32) -> Result<(), CoreFault> {
         self.width = groups.saturating_mul(cols);
@@ -138,11 +148,5 @@ impl<const R: usize, const C: usize> Hardware for MemoryCore<R, C> {
             }
         }
         Ok(sum)
-    }
-
-    fn fault_code(fault: CoreFault) -> u16 {
-        match fault {
-            CoreFault::Inputs => 1,
-        }
     }
 }

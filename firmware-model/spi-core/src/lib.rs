@@ -12,24 +12,29 @@
 //! A frame is four bytes, most significant first: `channel, code`, 16 bits each. The ADC answers within the frame: while the channel goes out
 //! the last two bytes come in. Many converters speak so, or nearly so: [`frame`] is the place to change.
 //!
-//! A PCM cell is written by one pulse whose amplitude decides the level, whatever it held before: a table of amplitudes is the calibration
-//! of the device. The amplitude is set while the gate is shut, the gate opens for one pulse by itself, and the amplitude goes back to 0: whichever
-//! transfer fails, no cell stays under current, and no pulse lasts as long as software takes. Everything is `no_std`, on the traits of `embedded-hal`, so the same file drives any board that has them.
+//! A PCM cell is written by one pulse whose amplitude and width decide the level, whatever it held before: the table of the device in the
+//! controller's profile (`Profile::pulses`). The amplitudes of all cells that are written side by side are set while the gate is shut, the gate
+//! opens for one pulse by itself, and the amplitudes go back to 0: whichever transfer fails, no cell stays under current, and no pulse lasts as
+//! long as software takes. A transmission is the mean of several samples. Everything is `no_std`, on the traits of `embedded-hal`, so the same
+//! file drives any board that has them.
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod memory;
+
 use embedded_hal::delay::DelayNs;
 use embedded_hal::spi::SpiDevice;
-use firmware_model::hardware::{Hardware, PcmCell, Side};
+use firmware_model::hardware::{Cells, CellsFault, Light, Part, PcmCell, Side, Target};
 use firmware_model::photonic_core::Output;
 
 /// What a lab measures once.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Calibration<'a> {
-    /// DAC code of the pulse that leaves a PCM cell at each level, level 0 first: `2^bits` codes.
-    pub pulses: &'a [u16],
-    /// Length of a pulse, ns.
-    pub pulse_ns: u32,
+pub struct Calibration {
+    /// PCM cells that the supply can drive at the same time: those of a batch whose pulses are as long are written side by side, so many at
+    /// once. 0 counts as 1.
+    pub at_once: u16,
+    /// Samples that a transmission is the mean of. 0 counts as 1.
+    pub samples: u16,
     /// Until a written cell has cooled down and can be read, ns.
     pub cool_ns: u32,
     /// Until light and detectors have settled, ns.
@@ -83,8 +88,10 @@ pub enum Fault {
     InputBus,
     /// The light ADC does not answer.
     LightBus,
-    /// A cell, row or level that the core or its calibration does not have.
+    /// A cell or row that the core does not have.
     Outside,
+    /// A level that the profile has no pulse for.
+    NoPulse,
     /// An input beyond the memory for inputs.
     Inputs,
 }
@@ -98,7 +105,7 @@ pub struct SpiCore<'a, P, G, I, L, D> {
     light: L,
     delay: D,
     cols: u16,
-    calibration: Calibration<'a>,
+    calibration: Calibration,
     memory: Memory<'a>,
 }
 
@@ -117,7 +124,7 @@ impl<'a, P: SpiDevice, G: Gate, I: SpiDevice, L: SpiDevice, D: DelayNs> SpiCore<
         (pulse, mut gate, input, light): (P, G, I, L),
         delay: D,
         cols: u16,
-        calibration: Calibration<'a>,
+        calibration: Calibration,
         memory: Memory<'a>,
     ) -> Option<Self> {
         let (rows, cells) = (memory.bases.len(), memory.routes.len());
@@ -163,29 +170,96 @@ impl<'a, P: SpiDevice, G: Gate, I: SpiDevice, L: SpiDevice, D: DelayNs> SpiCore<
     }
 }
 
-impl<P: SpiDevice, G: Gate, I: SpiDevice, L: SpiDevice, D: DelayNs> Hardware for SpiCore<'_, P, G, I, L, D> {
-    type Fault = Fault;
+impl<P: SpiDevice, G: Gate, I: SpiDevice, L: SpiDevice, D: DelayNs> SpiCore<'_, P, G, I, L, D> {
+    /// Sets the amplitude of a PCM cell's pulse.
+    fn amplitude(&mut self, cell: PcmCell, code: u16) -> Result<(), CellsFault<Fault>> {
+        let channel = self.channel(cell).map_err(|fault| (Some(cell), fault))?;
+        self.pulse.write(&frame(channel, code)).map_err(|_| (Some(cell), Fault::PulseBus))
+    }
 
-    const READ_BACK: bool = true;
-
-    fn set(&mut self, cell: PcmCell, level: u8) -> Result<(), Fault> {
-        let channel = self.channel(cell)?;
-        let code = *self.calibration.pulses.get(usize::from(level)).ok_or(Fault::Outside)?;
-        let set = self.pulse.write(&frame(channel, code)).map_err(|_| Fault::PulseBus);
-        let fired = set.and_then(|()| self.gate.fire(self.calibration.pulse_ns).map_err(|_| Fault::Gate));
+    /// One pulse of `width_ns` through cells that are driven together.
+    fn fire(&mut self, cells: impl Iterator<Item = Target> + Clone, width_ns: u32) -> Result<(), CellsFault<Fault>> {
+        let mut begun = 0;
+        let mut done = Ok(());
+        for target in cells.clone() {
+            // A level without a pulse is none of amplitude 0.
+            done = match width_ns {
+                0 => Err((Some(target.cell), Fault::NoPulse)),
+                _ => self.amplitude(target.cell, target.pulse.amplitude),
+            };
+            begun += 1;
+            if done.is_err() {
+                break;
+            }
+        }
+        if done.is_ok() {
+            let only = cells.clone().next().filter(|_| begun == 1).map(|target| target.cell);
+            done = self.gate.fire(width_ns).map_err(|_| (only, Fault::Gate));
+        }
         // The pulse has ended, whatever happened: a cell under current for long is a dead cell.
         self.gate.shut();
-        let ended = self.pulse.write(&frame(channel, 0)).map_err(|_| Fault::PulseBus);
-        fired.and(ended)?;
+        for target in cells.take(begun) {
+            if width_ns > 0 {
+                let ended = self.amplitude(target.cell, 0);
+                done = done.and(ended);
+            }
+        }
+        done?;
         self.delay.delay_ns(self.calibration.cool_ns);
+        Ok(())
+    }
+}
+
+impl<P: SpiDevice, G: Gate, I: SpiDevice, L: SpiDevice, D: DelayNs> Part for SpiCore<'_, P, G, I, L, D> {
+    type Fault = Fault;
+
+    fn fault_code(fault: Fault) -> u16 {
+        match fault {
+            Fault::PulseBus => 1,
+            Fault::Gate => 2,
+            Fault::InputBus => 3,
+            Fault::LightBus => 4,
+            Fault::Outside => 5,
+            Fault::Inputs => 6,
+            Fault::NoPulse => 7,
+        }
+    }
+}
+
+impl<P: SpiDevice, G: Gate, I: SpiDevice, L: SpiDevice, D: DelayNs> Cells for SpiCore<'_, P, G, I, L, D> {
+    const READ_BACK: bool = true;
+    const SIDE_BY_SIDE: bool = true;
+
+    fn set(&mut self, target: Target) -> Result<(), Fault> {
+        self.fire(core::iter::once(target), target.pulse.width_ns).map_err(|(_, fault)| fault)
+    }
+
+    fn set_many(&mut self, targets: impl Iterator<Item = Target> + Clone) -> Result<(), CellsFault<Fault>> {
+        let most = usize::from(self.calibration.at_once.max(1));
+        let mut rest = targets;
+        while let Some(first) = rest.clone().next() {
+            // The pulses of neighbours that are as long.
+            let width_ns = first.pulse.width_ns;
+            let together = rest.clone().take(most).take_while(move |target| target.pulse.width_ns == width_ns);
+            let count = together.clone().count();
+            self.fire(together, width_ns)?;
+            rest.by_ref().take(count).for_each(drop);
+        }
         Ok(())
     }
 
     fn read(&mut self, cell: PcmCell) -> Result<f32, Fault> {
-        let code = self.sample(self.channel(cell)?)?;
-        Ok(f32::from(code) / f32::from(self.calibration.full_light))
+        let channel = self.channel(cell)?;
+        let samples = self.calibration.samples.max(1);
+        let mut sum = 0u32;
+        for _ in 0..samples {
+            sum += u32::from(self.sample(channel)?);
+        }
+        Ok(sum as f32 / (f32::from(samples) * f32::from(self.calibration.full_light)))
     }
+}
 
+impl<P: SpiDevice, G: Gate, I: SpiDevice, L: SpiDevice, D: DelayNs> Light for SpiCore<'_, P, G, I, L, D> {
     fn begin_layer(&mut self, _rows: u32, cols: u32, groups: u32) -> Result<(), Fault> {
         let width = u64::from(cols) * u64::from(groups);
         if width > self.memory.inputs.len() as u64 { Err(Fault::Inputs) } else { Ok(()) }
@@ -233,17 +307,6 @@ impl<P: SpiDevice, G: Gate, I: SpiDevice, L: SpiDevice, D: DelayNs> Hardware for
     fn output(&mut self, row: u16) -> Result<i64, Fault> {
         self.memory.outputs.get(usize::from(row)).copied().ok_or(Fault::Outside)
     }
-
-    fn fault_code(fault: Fault) -> u16 {
-        match fault {
-            Fault::PulseBus => 1,
-            Fault::Gate => 2,
-            Fault::InputBus => 3,
-            Fault::LightBus => 4,
-            Fault::Outside => 5,
-            Fault::Inputs => 6,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -252,17 +315,17 @@ mod tests {
     use super::*;
     use embedded_hal_mock::eh1::delay::{CheckedDelay, Transaction as Wait};
     use embedded_hal_mock::eh1::spi::{Mock, Transaction as Transfer};
+    use firmware_model::hardware::Pulse;
     use std::vec;
     use std::vec::Vec;
 
-    const CALIBRATION: Calibration<'_> = Calibration {
-        pulses: &[0xF000, 0x4000, 0x5000, 0x6000],
-        pulse_ns: 200,
-        cool_ns: 1000,
-        settle_ns: 50,
-        full_light: 1000,
-        dark: 0x8000,
-    };
+    const CALIBRATION: Calibration =
+        Calibration { at_once: 2, samples: 3, cool_ns: 1000, settle_ns: 50, full_light: 1000, dark: 0x8000 };
+
+    /// The pulse of amplitude 0x5000 for a cell's level 2.
+    const fn target(row: u16, col: u16, side: Side) -> Target {
+        Target { cell: PcmCell { row, col, side }, level: 2, pulse: Pulse { amplitude: 0x5000, width_ns: 200 } }
+    }
 
     struct Lent {
         inputs: Vec<i16>,
@@ -376,7 +439,7 @@ mod tests {
             let mut delay = CheckedDelay::new(&[]);
             let parts = (&mut pulse, &mut gate, &mut input, &mut light);
             let mut core = SpiCore::new(parts, &mut delay, 3, CALIBRATION, lent.memory()).expect("a core");
-            assert_eq!(core.set(PcmCell { row: 0, col: 0, side: Side::Plus }, 1), Err(fault));
+            assert_eq!(core.set(target(0, 0, Side::Plus)), Err(fault));
             assert_eq!(pulse.frames.last().map(|frame| &frame[2..]), Some(&[0, 0][..]), "the amplitude is taken back");
             assert_eq!(gate.shut, 2, "once at the start, once after the pulse");
             assert_eq!(gate.fired.is_empty(), fails == 1, "nothing is let through that was not set");
@@ -386,18 +449,84 @@ mod tests {
         }
     }
 
+    /// The same of cells that are written side by side: also those whose amplitudes were set before the transfer that failed.
+    #[test]
+    fn no_failure_leaves_one_of_many_under_current() {
+        use embedded_hal::spi::{ErrorKind, ErrorType, Operation, SpiDevice};
+        /// What each channel was set to last, and the transfer that fails.
+        struct Held {
+            codes: [u16; 12],
+            left: usize,
+        }
+        impl ErrorType for &mut Held {
+            type Error = ErrorKind;
+        }
+        impl SpiDevice for &mut Held {
+            fn transaction(&mut self, operations: &mut [Operation<'_, u8>]) -> Result<(), ErrorKind> {
+                self.left = self.left.wrapping_sub(1);
+                if self.left == 0 {
+                    return Err(ErrorKind::Other);
+                }
+                for operation in operations {
+                    if let Operation::Write(bytes) = operation {
+                        self.codes[usize::from(bytes[1])] = u16::from_be_bytes([bytes[2], bytes[3]]);
+                    }
+                }
+                Ok(())
+            }
+        }
+        let targets = [target(0, 0, Side::Plus), target(0, 1, Side::Minus), target(1, 2, Side::Plus)];
+        // Two cells at once: two amplitudes, two ends; one amplitude, one end.
+        for left in 1..=6 {
+            let (mut pulse, mut lent) = (Held { codes: [0; 12], left }, Lent::new(2, 3));
+            let (mut input, mut light) = (Mock::new(&[]), Mock::new(&[]));
+            let (mut gate, mut delay) = (Noted::default(), embedded_hal_mock::eh1::delay::NoopDelay::new());
+            let parts = (&mut pulse, &mut gate, &mut input, &mut light);
+            let mut core = SpiCore::new(parts, &mut delay, 3, CALIBRATION, lent.memory()).expect("a core");
+            let failed = core.set_many(targets.into_iter());
+            assert!(matches!(failed, Err((Some(_), Fault::PulseBus))), "{left}: {failed:?}");
+            let still: Vec<usize> = (0..12).filter(|&channel| pulse.codes[channel] != 0).collect();
+            // A bus that fails as an amplitude is taken back cannot take it back; the gate is shut.
+            let taken_back = [3, 4, 6].contains(&left);
+            assert_eq!(still.len(), usize::from(taken_back), "{left}: {still:?}");
+            assert_eq!(gate.shut, 1 + if left <= 4 { 1 } else { 2 }, "{left}");
+            input.done();
+            light.done();
+        }
+    }
+
     #[test]
     fn a_level_is_one_pulse_that_ends() {
-        // Minus cell of (1, 2): channel 2 * 5 + 1. Level 2 is amplitude 0x5000.
+        // Minus cell of (1, 2): channel 2 * 5 + 1.
         let pulses = written(&[[0, 11, 0x50, 0], [0, 11, 0, 0]]);
         with((pulses, written(&[]), sampled(&[])), (&[1000], &[200]), |core| {
-            core.set(PcmCell { row: 1, col: 2, side: Side::Minus }, 2).unwrap();
+            core.set(target(1, 2, Side::Minus)).unwrap();
         });
     }
 
     #[test]
-    fn a_cell_is_read_as_its_transmission() {
-        with((written(&[]), written(&[]), sampled(&[(2, 872)])), (&[], &[]), |core| {
+    fn cells_are_written_side_by_side_as_many_as_the_supply_drives() {
+        // Three cells, two at once; then one whose pulse is longer.
+        let long = Target { pulse: Pulse { amplitude: 0x6000, width_ns: 900 }, ..target(1, 0, Side::Plus) };
+        let targets = [target(0, 0, Side::Plus), target(0, 1, Side::Plus), target(0, 2, Side::Plus), long];
+        let pulses = written(&[
+            [0, 0, 0x50, 0],
+            [0, 2, 0x50, 0],
+            [0, 0, 0, 0],
+            [0, 2, 0, 0],
+            [0, 4, 0x50, 0],
+            [0, 4, 0, 0],
+            [0, 6, 0x60, 0],
+            [0, 6, 0, 0],
+        ]);
+        with((pulses, written(&[]), sampled(&[])), (&[1000, 1000, 1000], &[200, 200, 900]), |core| {
+            core.set_many(targets.into_iter()).unwrap();
+        });
+    }
+
+    #[test]
+    fn a_cell_is_read_as_the_mean_of_its_samples() {
+        with((written(&[]), written(&[]), sampled(&[(2, 870), (2, 875), (2, 871)])), (&[], &[]), |core| {
             let read = core.read(PcmCell { row: 0, col: 1, side: Side::Plus }).unwrap();
             assert!((read - 0.872).abs() < 1e-6);
         });
@@ -422,9 +551,9 @@ mod tests {
     #[test]
     fn what_the_core_does_not_have_is_refused() {
         with((written(&[]), written(&[]), sampled(&[])), (&[], &[]), |core| {
-            let outside = PcmCell { row: 0, col: 3, side: Side::Plus };
-            assert_eq!(core.set(outside, 0), Err(Fault::Outside));
-            assert_eq!(core.set(PcmCell { row: 0, col: 0, side: Side::Plus }, 4), Err(Fault::Outside));
+            assert_eq!(core.set(target(0, 3, Side::Plus)), Err(Fault::Outside));
+            let no_pulse = Target { pulse: Pulse::NONE, ..target(0, 0, Side::Plus) };
+            assert_eq!(core.set(no_pulse), Err(Fault::NoPulse));
             assert_eq!(core.route(2, 0, None), Err(Fault::Outside));
             assert_eq!(core.begin_layer(1, 9, 1), Err(Fault::Inputs));
             assert_eq!(core.load_inputs(7, &[1, 2]), Err(Fault::Inputs));

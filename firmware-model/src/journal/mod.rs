@@ -28,7 +28,7 @@ pub(crate) use record::{BATCH, Batch, PcmSet};
 
 use embedded_storage::nor_flash::NorFlash;
 
-use self::bytes::{put, u32_at};
+use self::bytes::{are_same, put, u32_at};
 use self::layout::{HEADER, Header, Layout, PIECE};
 use self::record::{Kind, MAX_RECORD, PREFIX, complete};
 use crate::crc32::Crc32;
@@ -42,6 +42,7 @@ pub(crate) const MAX_TRIES: u8 = 16;
 const RESERVE: u32 = (MAX_RECORD + (MAX_TRIES as usize + MAX_FAULTS + 5) * PIECE) as u32;
 
 /// What was found.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     /// A new flash: it was formatted, all levels 0.
@@ -114,6 +115,10 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     /// Reads the journal, or makes it where the flash is new. What of it is to be carried out again is in `batch` then,
     /// logged anew; the ledger does not know of it yet.
     pub(crate) fn open(&mut self, batch: &mut Batch) -> Result<Found, OpenError> {
+        if self.is_volatile() {
+            self.is_known = true;
+            return Ok(Found::New);
+        }
         self.layout = Layout::new(self.ledger.levels.len(), self.flash.capacity(), F::ERASE_SIZE)
             .filter(|_| Self::GEOMETRY_IS_FIT)
             .ok_or(OpenError::Geometry)?;
@@ -173,13 +178,16 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         self.ledger.forget();
         self.write_checkpoint(None, before)?;
         self.write_checkpoint(None, Before::Counted)?;
-        self.ledger.writes = self.count()?;
+        self.ledger.writes = if self.is_volatile() { 0 } else { self.count()? };
         Ok(())
     }
 
     /// Finds the writes of a journal that is damaged: the newer checkpoint that is whole, and of its log what comes before any damage. They
     /// are in the ledger and in the bank that is the present one then.
     fn salvage(&mut self, batch: &mut Batch) -> Before {
+        if self.is_volatile() {
+            return Before::Counted;
+        }
         let (bank, generation) = (self.bank, self.generation);
         let (key, next) = (self.ledger.key, self.ledger.next);
         let mut found = Before::Nothing;
@@ -208,6 +216,12 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         found
     }
 
+    /// Whether nothing is kept: there is no flash.
+    #[inline]
+    pub(crate) fn is_volatile(&self) -> bool {
+        self.flash.capacity() == 0
+    }
+
     fn flash_error(&self) -> OpenError {
         OpenError::Flash { at: self.flaw }
     }
@@ -220,6 +234,11 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     /// Whether it is known if there is a key.
     pub(crate) const fn is_known(&self) -> bool {
         self.is_known
+    }
+
+    /// Bytes of the log of one bank.
+    pub(crate) const fn log_bytes(&self) -> u32 {
+        self.layout.bank.saturating_sub(self.layout.log())
     }
 
     /// Generations of the checkpoint.
@@ -351,10 +370,16 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         self.append(Kind::Halt, &payload).map(|()| false)
     }
 
+    /// Whether the end of a frame is logged.
+    #[inline]
+    pub(crate) const fn logs(&self, end: &FrameEnd) -> bool {
+        end.key.is_some() || end.ended || self.pending.is_some()
+    }
+
     /// A frame is carried out, all of its cells included. That is logged where a host can go on: at the start, at each tile row, and at the end. In
     /// between, the intents say how far it is. Whether it was logged.
     pub(crate) fn end_frame(&mut self, end: &FrameEnd) -> Result<bool, Flawed> {
-        if end.key.is_none() && !end.ended && self.pending.is_none() {
+        if !self.logs(end) {
             if Mutant::AcknowledgedTooEarly.is_on() {
                 self.acknowledged = end.frames;
             }
@@ -443,6 +468,9 @@ impl<'m, F: NorFlash> Journal<'m, F> {
 
     /// Writes a record at the tail.
     fn write(&mut self, record: &[u8]) -> Result<(), Flawed> {
+        if self.is_volatile() {
+            return Ok(());
+        }
         self.put(self.base(self.bank) + self.tail, record)?;
         self.tail += record.len() as u32;
         Ok(())
@@ -461,7 +489,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
         let mut at = at;
         for part in bytes.chunks(PIECE) {
             let Some(back) = piece.get_mut(..part.len()) else { break };
-            if self.flash.read(at, back).is_err() || *back != *part {
+            if self.flash.read(at, back).is_err() || !are_same(back, part) {
                 return Err(self.fails(at));
             }
             at += part.len() as u32;
@@ -476,6 +504,10 @@ impl<'m, F: NorFlash> Journal<'m, F> {
     }
 
     fn write_checkpoint(&mut self, mut batch: Option<&mut Batch>, before: Before) -> Result<(), Flawed> {
+        if self.is_volatile() {
+            self.ledger.worn = false;
+            return Ok(());
+        }
         let layout = self.layout;
         let other = 1 - self.bank;
         let base = self.base(other);
@@ -581,7 +613,7 @@ impl<'m, F: NorFlash> Journal<'m, F> {
             let cell = first as usize + done;
             let Some(count) = self.ledger.wear.as_flattened().get(cell).copied() else { break };
             let place = self.layout.wear() + (cell * 4 / PIECE * PIECE) as u32;
-            if held != Some(place) {
+            if held != Some(place) && !self.is_volatile() {
                 let bank = self.bank;
                 self.read(bank, place, &mut piece)?;
                 held = Some(place);

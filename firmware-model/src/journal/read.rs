@@ -141,6 +141,7 @@ impl<F: NorFlash> Journal<'_, F> {
     }
 
     /// Books a record; `None` when it says what cannot be, though it is whole.
+    #[inline(never)]
     fn replay_record(&mut self, prefix: &Prefix, record: &[u8; MAX_RECORD], batch: &mut Batch) -> Option<()> {
         let payload = record.get(PREFIX..).unwrap_or_default();
         match prefix.kind {

@@ -160,6 +160,19 @@ impl PcmSet {
         (0..).step_by(16).zip(self.0.iter().copied())
     }
 
+    /// Takes the first PCM cell out: weight cell and side.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<(usize, usize)> {
+        for (first, word) in (0..).step_by(16).zip(&mut self.0) {
+            if *word != 0 {
+                let bit = word.trailing_zeros() as usize;
+                *word &= *word - 1;
+                return Some((first + bit / 2, bit % 2));
+            }
+        }
+        None
+    }
+
     #[inline]
     pub(crate) fn contains(&self, i: usize, side: usize) -> bool {
         self.0.get(i / 16).is_some_and(|word| word >> (2 * (i % 16) + side) & 1 == 1)

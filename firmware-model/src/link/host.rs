@@ -137,6 +137,8 @@ struct Sending {
 #[derive(Clone, Debug)]
 pub struct Host {
     timing: Timing,
+    /// The core that it speaks with.
+    core: u8,
     /// Session of the questions: its own number until the hello is answered, then the device's.
     session: u32,
     number: u32,
@@ -160,6 +162,7 @@ impl Host {
     pub const fn new(session: u32, timing: Timing) -> Self {
         Self {
             timing,
+            core: 0,
             session,
             number: 0,
             question: None,
@@ -173,11 +176,17 @@ impl Host {
         }
     }
 
+    /// Speaks with core `core` of the controller from now on; with the first, if nothing is said.
+    pub const fn choose(&mut self, core: u8) {
+        self.core = core;
+    }
+
     /// Asks, instead of what was asked before, first of all a hello; the answer comes as [`Event::Answer`].
     pub fn ask(&mut self, request: &Request<'_>, now: u64) {
         self.number = self.number.wrapping_add(1);
         let mut question = Outgoing::new();
-        question.set(&ToDevice::Ask { session: self.session, number: self.number, request: *request });
+        let (session, number, core) = (self.session, self.number, self.core);
+        question.set(&ToDevice::Ask { session, number, core, request: *request });
         self.question = Some(question);
         self.ask_now = true;
         self.alive(now);
@@ -244,7 +253,7 @@ impl Host {
         let mut chunk = [0; CHUNK];
         let len = stream.read(sending.next, &mut chunk);
         let bytes = chunk.get(..len).unwrap_or_default();
-        self.packet.set(&ToDevice::Data { run: sending.run, seq: sending.next, bytes });
+        self.packet.set(&ToDevice::Data { core: self.core, run: sending.run, seq: sending.next, bytes });
         sending.next += 1;
         sending.fresh = sending.fresh.max(sending.next);
         Some(self.packet.rest())

@@ -20,10 +20,10 @@ mod fixed {
     }
 }
 
-/// Hash of all message types: two ends with different hashes do not understand each other, and say so in the hello. The 3 in the
-/// paths: byte arrays have a length before them, which the types do not say, and inferences are counted by the device.
-pub const SCHEMA: u64 = u64::from_le_bytes(hash_ty_path::<ToDevice<'static>>("elight/3/to-device"))
-    ^ u64::from_le_bytes(hash_ty_path::<ToHost<'static>>("elight/3/to-host")).rotate_left(1);
+/// Hash of all message types: two ends with different hashes do not understand each other, and say so in the hello. The 4 in the
+/// paths: byte arrays have a length before them, which the types do not say, inferences are counted by the device, and messages carry the core.
+pub const SCHEMA: u64 = u64::from_le_bytes(hash_ty_path::<ToDevice<'static>>("elight/4/to-device"))
+    ^ u64::from_le_bytes(hash_ty_path::<ToHost<'static>>("elight/4/to-host")).rotate_left(1);
 
 /// Bytes of a schedule's name, see [`Start::schedule`].
 pub const ID: usize = 16;
@@ -45,12 +45,16 @@ pub enum ToDevice<'a> {
         session: u32,
         /// Grows from question to question; an older one is not answered any more.
         number: u32,
+        /// Which of the controller's cores, from 0: below [`Hello::cores`].
+        core: u8,
         /// The question.
         #[serde(borrow)]
         request: Request<'a>,
     },
-    /// The next bytes of the running schedule.
+    /// The next bytes of the schedule that a core runs.
     Data {
+        /// Which core.
+        core: u8,
         /// [`Start::run`].
         run: u32,
         /// Number of this packet in the run, from 0.
@@ -90,8 +94,10 @@ pub enum Request<'a> {
         /// First report.
         first: u16,
     },
-    /// Elements of the input vector, for [`Request::Capture`]: [`Answer::Done`].
+    /// Elements of an input vector, for [`Request::Capture`]: [`Answer::Done`].
     Inputs {
+        /// Which input vector of the batch, from 0.
+        vector: u16,
         /// First element.
         first: u32,
         /// `i16`, little-endian.
@@ -102,10 +108,11 @@ pub enum Request<'a> {
         /// Step of the inference, from 0.
         step: u64,
     },
-    /// The outputs that were kept: [`Answer::Page`] of `i64`, from core row `first` on; empty when that step has not come.
+    /// The outputs that were kept: [`Answer::Page`] of `i64`, from output `first` on: all core rows of the first input vector, then those of the
+    /// next; empty when that step has not come.
     Outputs {
-        /// First core row.
-        first: u16,
+        /// First output.
+        first: u32,
     },
     /// Schedules and orders must carry tags made with this key from now on: [`Answer::Done`]. Where a key is set already, `key` is the new one
     /// behind the mask of the old one ([`crate::seal::Orders`]), and the order needs its tag.
@@ -130,6 +137,47 @@ pub enum Request<'a> {
         /// Who asks.
         order: Order,
     },
+    /// Transmissions of PCM cells, as they read now: [`Answer::Page`] of `f32`, from PCM cell `first` on.
+    Transmissions {
+        /// First PCM cell.
+        first: u32,
+    },
+    /// Brings weight cells to one signed level, from `first` on, as many as a batch takes: [`Answer::Audit`], with the next PCM cell and no
+    /// reports. Refused while an inference is not complete: its levels are needed.
+    Set {
+        /// First weight cell.
+        first: u32,
+        /// The level.
+        level: i16,
+        /// Whether cells are read back and written again where they are wrong. False to measure what one write gives.
+        verify: bool,
+        /// Who asks.
+        order: Order,
+    },
+    /// Makes room in the memory for schedules beside the controller: [`Answer::Done`]. What was in it is gone.
+    Keep {
+        /// Bytes of the schedule, with tags where there is a key.
+        bytes: u32,
+        /// Its name.
+        #[serde(with = "fixed")]
+        schedule: ScheduleId,
+        /// Who asks.
+        order: Order,
+    },
+    /// Writes the schedule that is to be kept: [`Answer::Done`]. The same bytes once more are harmless.
+    Piece {
+        /// Place of the first byte: a multiple of [`PIECE`].
+        at: u32,
+        /// At most [`PIECE`] bytes; fewer only at the end.
+        bytes: &'a [u8],
+    },
+    /// Runs the schedule that is kept, `start.inference` and `inferences - 1` more, without the host: [`Answer::Start`]. How far it is: the status.
+    Play {
+        /// The first inference; its tag is made over the number of inferences, too.
+        start: Start,
+        /// Inferences to run: at least 1.
+        inferences: u32,
+    },
     /// Begins a new journal, for a core whose cells are all at level 0: [`Answer::Done`]. Key and counted inferences stay; faults are
     /// forgotten.
     Format {
@@ -139,6 +187,9 @@ pub enum Request<'a> {
         order: Order,
     },
 }
+
+/// Bytes of one [`Request::Piece`].
+pub const PIECE: usize = 192;
 
 /// Shows who gives an order that changes the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
@@ -151,6 +202,7 @@ pub struct Order {
 }
 
 /// Which inference of which schedule.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Start {
     /// A number that the host never used before: data of other runs are dropped.
@@ -160,6 +212,8 @@ pub struct Start {
     pub schedule: ScheduleId,
     /// Number of the inference, counted by the device over all schedules: the last one, to go on with it, or [`Hello::next`].
     pub inference: u32,
+    /// Input vectors that each step lets through, at least 1: so many inferences share each programming of the core, and count as one.
+    pub batch: u16,
     /// Made with the device's key ([`crate::seal::Orders`]); anything where there is no key.
     #[serde(with = "fixed")]
     pub tag: [u8; TAG],
@@ -169,7 +223,7 @@ impl Start {
     /// A start without a tag, for a device without a key.
     #[must_use]
     pub const fn new(run: u32, schedule: ScheduleId, inference: u32) -> Self {
-        Self { run, schedule, inference, tag: [0; TAG] }
+        Self { run, schedule, inference, batch: 1, tag: [0; TAG] }
     }
 }
 
@@ -206,6 +260,7 @@ pub struct Ack {
 }
 
 /// What a run has come to.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum RunState {
     /// More data are wanted.
@@ -219,6 +274,7 @@ pub enum RunState {
 }
 
 /// Why a run failed. Frame numbers count from the header, 0.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Failure {
     /// Not a schedule, or of another format version.
@@ -288,6 +344,7 @@ pub enum Failure {
 }
 
 /// Why a journal cannot be used.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Damage {
     /// The firmware is built wrong: its profile or its memory is not that of the core.
@@ -339,6 +396,7 @@ pub enum Answer<'a> {
 }
 
 /// Why a question was refused.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Refused {
     /// The schema hashes differ: one end is older.
@@ -359,6 +417,35 @@ pub enum Refused {
     },
     /// The core cannot be read back.
     NoReadBack,
+    /// There is no core of this number.
+    NoSuchCore {
+        /// Cores behind the controller.
+        cores: u8,
+    },
+    /// More input vectors, or none, than each step can let through.
+    Batch {
+        /// The most.
+        most: u16,
+    },
+    /// The last inference is not complete, and needs the levels that the cells have: go on with it first.
+    Unfinished {
+        /// Its number.
+        inference: u32,
+    },
+    /// A level that cells do not have.
+    Level {
+        /// The highest.
+        top: i16,
+    },
+    /// There is no memory for schedules, or it is too small.
+    Store {
+        /// Bytes that it has room for.
+        bytes: u32,
+    },
+    /// No whole schedule of this name is kept.
+    NotKept,
+    /// The memory for schedules failed.
+    StoreFailed,
     /// Not a whole number of inputs, or more than the core has room for.
     Inputs,
     /// The core cannot keep outputs: it was built without memory for them.
@@ -404,6 +491,14 @@ pub struct Hello {
     pub next: u32,
     /// Checkpoints written: part of the tags of [`Request::Format`] and [`Request::Renew`].
     pub checkpoints: u32,
+    /// Cores behind the controller.
+    pub cores: u8,
+    /// Input vectors that a step can let through.
+    pub batch: u16,
+    /// Bytes of the memory for schedules; 0: there is none.
+    pub store: u32,
+    /// Bytes of the log of one bank of the journal's flash: 0 where there is no journal.
+    pub log: u32,
 }
 
 /// How far an inference is carried out, as flash knows it.
@@ -421,6 +516,7 @@ pub struct Position {
 }
 
 /// Where the host shall begin to send.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Started {
     /// At the magic and the Header frame.
@@ -455,6 +551,7 @@ pub struct Status {
 }
 
 /// A PCM cell that did not take its level.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultReport {
     /// PCM cell `2 (row C + col)`, plus 1 for the minus cell.

@@ -1,15 +1,19 @@
 //! The device's end of the link: bytes in, orders to the [`Device`], bytes out. It never waits and keeps one packet each way.
 //!
+//! One server serves all cores of a controller: messages say which. Schedules may be kept in a memory beside it, and run from there.
+//!
 //! Flow control: the host may have as many data packets on their way as the hello says; each is acknowledged when it is carried out, not
 //! when it arrives. While an answer waits for room in the port nothing more is read.
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::messages::{Answer, FaultReport, Refused, Request, ToDevice, ToHost};
+use super::messages::{Ack, Answer, FaultReport, Refused, Request, RunState, ToDevice, ToHost};
 use super::packet::{Incoming, Outgoing, WIRE};
+use super::player::Player;
 use crate::device::Device;
 use crate::hardware::{Hardware, Port};
 use crate::mutants::Mutant;
+use crate::store::{Kept, NoStore, Store};
 use crate::trace::Trace;
 
 /// Bytes of numbers in one answer.
@@ -20,9 +24,10 @@ pub const INPUTS: usize = PAGE / 2;
 /// Bytes that one [`Server::poll`] takes at most.
 pub const POLL: usize = WIRE;
 
-/// Serves one host.
-pub struct Server<'m, H: Hardware, F: NorFlash, T: Trace> {
-    device: Device<'m, H, F, T>,
+/// Serves one host: `N` cores, each with a journal of its own, and a memory for schedules, or none.
+pub struct Server<'m, H: Hardware, F: NorFlash, T: Trace, S: Store = NoStore, const N: usize = 1> {
+    cores: [Device<'m, H, F, T>; N],
+    player: Player<S>,
     window: u16,
     session: Session,
     incoming: Incoming,
@@ -74,37 +79,60 @@ enum Admission {
 }
 
 impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
-    /// Serves `device`, and says so with the first bytes. `window`: how many data packets fit the port's buffer, at least 1; it needs
-    /// room for one more packet, a question: `(window + 1) * WIRE` bytes.
+    /// Serves `device`, the only core, and says so with the first bytes. `window`: how many data packets fit the port's buffer, at least 1; it
+    /// needs room for one more packet, a question: `(window + 1) * WIRE` bytes.
     pub fn new(device: Device<'m, H, F, T>, window: u16) -> Self {
-        let mut outgoing = Outgoing::new();
-        outgoing.set(&ToHost::Ready);
-        let session = Session { hello: 0, id: 0, number: 0, count: 0 };
-        Self { device, window, session, incoming: Incoming::new(), outgoing }
+        Self::of([device], NoStore, window)
     }
 
     /// The device.
     #[must_use]
     pub const fn device(&self) -> &Device<'m, H, F, T> {
-        &self.device
+        let [device] = &self.cores;
+        device
     }
 
     /// The device, to be opened.
     #[must_use]
     pub const fn device_mut(&mut self) -> &mut Device<'m, H, F, T> {
-        &mut self.device
+        let [device] = &mut self.cores;
+        device
     }
 
     /// Gives the device back.
     #[must_use]
     pub fn into_device(self) -> Device<'m, H, F, T> {
-        self.device
+        let [device] = self.cores;
+        device
+    }
+}
+
+impl<'m, H: Hardware, F: NorFlash, T: Trace, S: Store, const N: usize> Server<'m, H, F, T, S, N> {
+    /// Serves several cores, numbered from 0, at most 255, with a memory for schedules, or [`NoStore`]. `window`: as of [`Server::new`].
+    pub fn of(cores: [Device<'m, H, F, T>; N], store: S, window: u16) -> Self {
+        const { assert!(N > 0 && N < 256) };
+        let mut outgoing = Outgoing::new();
+        outgoing.set(&ToHost::Ready);
+        let session = Session { hello: 0, id: 0, number: 0, count: 0 };
+        Self { cores, player: Player::new(store), window, session, incoming: Incoming::new(), outgoing }
+    }
+
+    /// The cores' devices, to be opened.
+    pub const fn cores_mut(&mut self) -> &mut [Device<'m, H, F, T>; N] {
+        &mut self.cores
     }
 
     /// Takes what has come and sends what is to be sent: at most [`POLL`] bytes, and at most one packet, are taken, so that the time that it takes
-    /// has a bound whatever the host does. Returns true when there may be more to take at once: look after the watchdog, and call again.
+    /// has a bound whatever the host does. Then a schedule that is run from memory goes on by as much as one packet. Returns true when there may
+    /// be more to do at once: look after the watchdog, and call again.
     #[inline]
     pub fn poll<P: Port>(&mut self, port: &mut P) -> bool {
+        let more = self.serve(port);
+        if S::IS_THERE && self.player.advance(&mut self.cores) { true } else { more }
+    }
+
+    #[inline]
+    fn serve<P: Port>(&mut self, port: &mut P) -> bool {
         loop {
             if !self.send(port) {
                 // Nothing is taken while an answer waits for room.
@@ -128,26 +156,25 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
 
     /// Sends; true when all is sent.
     fn send<P: Port>(&mut self, port: &mut P) -> bool {
-        while let Some(&byte) = self.outgoing.rest().first() {
-            if !port.write(byte) {
-                return false;
-            }
-            self.outgoing.advance(1);
-        }
-        true
+        let sent = port.write_some(self.outgoing.rest());
+        self.outgoing.advance(sent);
+        self.outgoing.rest().is_empty()
     }
 
     #[inline(never)]
     fn packet(&mut self) {
         // What is no message is dropped: the host will ask again.
         match self.incoming.message() {
-            Some(ToDevice::Data { run, seq, bytes }) => {
-                let ack = self.device.data(run, seq, bytes);
-                self.outgoing.set(&ToHost::Ack(ack));
+            Some(ToDevice::Data { core, run, seq, bytes }) => {
+                let ack = match self.cores.get_mut(usize::from(core)) {
+                    Some(device) => device.data(run, seq, bytes),
+                    None => Ack { run, next: 0, frames: 0, state: RunState::Unknown },
+                };
+                acknowledge(&mut self.outgoing, ack);
             }
-            Some(ToDevice::Ask { session, number, request }) => {
-                let Self { device, session: current, window, outgoing, .. } = self;
-                ask(device, (current, *window), (session, number), &request, outgoing);
+            Some(ToDevice::Ask { session, number, core, request }) => {
+                let Self { cores, player, session: current, window, outgoing, .. } = self;
+                ask((cores, player), (current, *window), (session, number, core), &request, outgoing);
             }
             None => {}
         }
@@ -157,27 +184,70 @@ impl<'m, H: Hardware, F: NorFlash, T: Trace> Server<'m, H, F, T> {
 /// Answers a question.
 // In a function of its own, as are other rare things: what it needs of the stack must not lie below that of the schedule's frames.
 #[inline(never)]
-fn ask<H: Hardware, F: NorFlash, T: Trace>(
-    device: &mut Device<'_, H, F, T>,
+fn ask<H: Hardware, F: NorFlash, T: Trace, S: Store>(
+    (cores, player): (&mut [Device<'_, H, F, T>], &mut Player<S>),
     (current, window): (&mut Session, u16),
-    (session, number): (u32, u32),
+    (session, number, core): (u32, u32, u8),
     request: &Request<'_>,
     outgoing: &mut Outgoing,
 ) {
     let is_hello = matches!(request, Request::Hello { .. });
     let mut page = [0; PAGE];
-    let answer = match current.admit(session, number, is_hello, device) {
-        Admission::Answer => answer(device, (current.id, window), request, &mut page),
-        Admission::OtherSession => Answer::Refused(Refused::Session),
-        Admission::Old => return,
+    let count = cores.len() as u8;
+    let Some(first) = cores.first() else { return };
+    let admission = current.admit(session, number, is_hello, first);
+    let answer = match (admission, cores.get_mut(usize::from(core))) {
+        (Admission::Answer, None) => Answer::Refused(Refused::NoSuchCore { cores: count }),
+        (Admission::Answer, Some(device)) if S::IS_THERE && is_of_store(request) => {
+            of_store(player, (core, device), request)
+        }
+        (Admission::Answer, Some(device)) => {
+            answer(device, (current.id, window, count, player.capacity()), request, &mut page)
+        }
+        (Admission::OtherSession, _) => Answer::Refused(Refused::Session),
+        (Admission::Old, _) => return,
     };
+    reply(outgoing, (session, number), answer);
+}
+
+// The messages are built in functions of their own: what they take of the stack must not lie below that of the work itself.
+#[inline(never)]
+fn acknowledge(outgoing: &mut Outgoing, ack: Ack) {
+    outgoing.set(&ToHost::Ack(ack));
+}
+
+#[inline(never)]
+fn reply(outgoing: &mut Outgoing, (session, number): (u32, u32), answer: Answer<'_>) {
     outgoing.set(&ToHost::Answer { session, number, answer });
+}
+
+const fn is_of_store(request: &Request<'_>) -> bool {
+    matches!(request, Request::Keep { .. } | Request::Piece { .. } | Request::Play { .. })
+}
+
+/// The answer to a request that is about the memory for schedules.
+#[inline(never)]
+fn of_store<'p, H: Hardware, F: NorFlash, T: Trace, S: Store>(
+    player: &mut Player<S>,
+    (core, device): (u8, &mut Device<'_, H, F, T>),
+    request: &Request<'_>,
+) -> Answer<'p> {
+    let done = match *request {
+        Request::Keep { bytes, schedule, order } => device
+            .admits_keep(bytes, &schedule, &order)
+            .and_then(|()| player.keep(Kept { bytes, schedule }))
+            .map(|()| Answer::Done),
+        Request::Piece { at, bytes } => player.piece(at, bytes).map(|()| Answer::Done),
+        Request::Play { start, inferences } => player.play((core, device), start, inferences).map(Answer::Start),
+        _ => Err(Refused::NotKept),
+    };
+    done.unwrap_or_else(Answer::Refused)
 }
 
 /// The answer to a request; numbers lie in `page`.
 fn answer<'p, H: Hardware, F: NorFlash, T: Trace>(
     device: &mut Device<'_, H, F, T>,
-    (session, window): (u32, u16),
+    (session, window, cores, store): (u32, u16, u8, u32),
     request: &Request<'_>,
     page: &'p mut [u8; PAGE],
 ) -> Answer<'p> {
@@ -187,7 +257,7 @@ fn answer<'p, H: Hardware, F: NorFlash, T: Trace>(
     };
     match *request {
         Request::Hello { schema } => match Device::<'_, H, F, T>::check_schema(schema) {
-            Ok(()) => Answer::Hello(device.hello(session, WIRE as u16, window)),
+            Ok(()) => Answer::Hello(device.hello((session, WIRE as u16, window), (cores, store))),
             Err(why) => Answer::Refused(why),
         },
         Request::Start(start) => match device.start(start) {
@@ -211,10 +281,10 @@ fn answer<'p, H: Hardware, F: NorFlash, T: Trace>(
                 other => other,
             }
         }
-        Request::Inputs { first, values } => done(inputs(device, first, values)),
+        Request::Inputs { vector, first, values } => done(inputs(device, (vector, first), values)),
         Request::Capture { step } => done(device.capture(step)),
         Request::Outputs { first } => {
-            let outputs = device.captured().get(usize::from(first)..).unwrap_or_default();
+            let outputs = device.captured().get(first as usize..).unwrap_or_default();
             fill(page, outputs.iter().map(|output| output.to_le_bytes()))
         }
         Request::SetKey { key, order } => done(device.set_key(key, &order)),
@@ -223,11 +293,24 @@ fn answer<'p, H: Hardware, F: NorFlash, T: Trace>(
             Ok(next) => Answer::Audit { next, wrong: &[] },
             Err(why) => Answer::Refused(why),
         },
+        Request::Transmissions { first } => match device.transmissions(first, page.as_chunks_mut().0) {
+            Ok(count) => Answer::Page(page.get(..4 * count).unwrap_or_default()),
+            Err(why) => Answer::Refused(why),
+        },
+        Request::Set { first, level, verify, order } => match device.set_level((first, level, verify), &order) {
+            Ok(next) => Answer::Audit { next, wrong: &[] },
+            Err(why) => Answer::Refused(why),
+        },
+        // Where there is a memory for schedules, it was asked before.
+        Request::Keep { .. } | Request::Piece { .. } | Request::Play { .. } => {
+            Answer::Refused(Refused::Store { bytes: 0 })
+        }
         Request::Format { keep_wear, order } => done(device.begin_anew(keep_wear, &order)),
     }
 }
 
 /// What reads back wrong from `first` on; where there is not room for all of it, what does not fit is left for the next question.
+#[inline(never)]
 fn audit<'p, H: Hardware, F: NorFlash, T: Trace>(
     device: &mut Device<'_, H, F, T>,
     first: u32,
@@ -260,9 +343,10 @@ fn fill<const N: usize>(page: &mut [u8; PAGE], numbers: impl Iterator<Item = [u8
     Answer::Page(page.get(..used).unwrap_or_default())
 }
 
+#[inline(never)]
 fn inputs<H: Hardware, F: NorFlash, T: Trace>(
     device: &mut Device<'_, H, F, T>,
-    first: u32,
+    (vector, first): (u16, u32),
     values: &[u8],
 ) -> Result<(), Refused> {
     let (numbers, rest) = values.as_chunks();
@@ -273,5 +357,5 @@ fn inputs<H: Hardware, F: NorFlash, T: Trace>(
     for (input, bytes) in inputs.iter_mut().zip(numbers) {
         *input = i16::from_le_bytes(*bytes);
     }
-    device.load_inputs(first, inputs).map_err(|_| Refused::Inputs)
+    device.load_inputs(vector, first, inputs)
 }
