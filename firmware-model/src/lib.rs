@@ -50,6 +50,8 @@ pub mod seal;
 
 pub mod store;
 
+mod stored_run;
+
 pub mod memories;
 
 pub mod trace;

@@ -8,8 +8,8 @@
 use embedded_storage::nor_flash::NorFlash;
 
 use crate::crc32::Crc32;
-use crate::link::messages::{ID, ScheduleId};
-pub use crate::link::player::StoredRun;
+use crate::link::messages::ID;
+pub use crate::stored_run::{Kept, StoredRun};
 
 /// Memory for a schedule, larger than the controller's own: a flash on a bus, a card, the chip's second bank.
 pub trait Store {
@@ -56,15 +56,6 @@ pub trait Store {
 /// The memory failed, or did not keep what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreFault;
-
-/// A schedule that is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// Its bytes.
-    pub bytes: u32,
-    /// Its name.
-    pub schedule: ScheduleId,
-}
 
 /// No memory for schedules.
 #[derive(Clone, Copy, Debug, Default)]

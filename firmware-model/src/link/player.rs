@@ -7,74 +7,18 @@ use super::messages::{PIECE, Refused, RunState, Start, Started};
 use crate::device::Device;
 use crate::hardware::Hardware;
 use crate::seal::TAG;
-use crate::store::{Kept, Store};
+use crate::store::Store;
+use crate::stored_run::{Kept, Phase, StoredRun};
 use crate::trace::Trace;
 use crate::wire::{FRAME_OVERHEAD, MAGIC};
 
 /// Frames that are passed over in one call, on the way to where a run goes on.
 const SKIPPED: u32 = 64;
 
-/// What the player is about.
-#[derive(Clone, Copy, Debug)]
-enum Phase {
-    /// Nothing.
-    Idle,
-    /// Looks for a frame of the schedule.
-    Seeking {
-        /// Frame at `at`.
-        frame: u32,
-        at: u32,
-        layer: u32,
-        tile_row: u32,
-        /// The header frame's end, and where the layer's frame lies, as far as they are found.
-        header: u32,
-        found: (u32, u32),
-    },
-    /// Hands the schedule's bytes to the device.
-    Running {
-        /// The parts of the schedule that are wanted: from, to.
-        parts: [(u32, u32); 3],
-        seq: u32,
-    },
-}
-
 /// Keeps a schedule, and runs it. Without a memory for schedules it has no bytes.
 pub(super) struct Player<S: Store> {
     store: S,
     run: S::Run,
-}
-
-/// What a controller keeps in its own memory of the schedule beside it.
-#[derive(Clone, Copy, Debug)]
-pub struct StoredRun {
-    phase: Phase,
-    /// The core that runs it.
-    core: u8,
-    start: Start,
-    /// The answer to what was asked for.
-    began: Started,
-    /// Inferences to run, the present one included.
-    left: u32,
-    sealed: bool,
-    bytes: u32,
-    /// What is being kept, and how much of it is written.
-    keeping: Option<(Kept, u32)>,
-}
-
-impl Default for StoredRun {
-    fn default() -> Self {
-        let start = Start::new(0, [0; 16], 0);
-        Self {
-            phase: Phase::Idle,
-            core: 0,
-            start,
-            began: Started::Ended,
-            left: 0,
-            sealed: false,
-            bytes: 0,
-            keeping: None,
-        }
-    }
 }
 
 impl<S: Store> Player<S> {
