@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from . import _elight
+from .files import write_whole
 from .networks import Network, load
 from .progress import Bar
 from .schedules import Schedule
@@ -60,15 +60,15 @@ class Plan:
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Writes the report as one page of HTML; returns its path."""
-        return _write(path, self._native.page().encode())
+        return write_whole(path, self._native.page().encode())
 
     def schedule(self, path: str | os.PathLike[str]) -> Path:
         """Writes the schedule that the controller executes; of several cores one each, as the command line names them. Returns the first path."""
         parts = self._native.schedules()
         if len(parts) == 1:
-            return _write(path, parts[0])
+            return write_whole(path, parts[0])
         stem = Path(path)
-        paths = [_write(stem.with_suffix(f".{number}{stem.suffix}"), part) for number, part in enumerate(parts)]
+        paths = [write_whole(stem.with_suffix(f".{number}{stem.suffix}"), part) for number, part in enumerate(parts)]
         return paths[0]
 
     @property
@@ -96,20 +96,6 @@ def _flat(layer: Mapping[str, Any], before: str = "") -> dict[str, Any]:
         elif not isinstance(value, list):
             row[before + key] = value
     return row
-
-
-def _write(path: str | os.PathLike[str], data: bytes) -> Path:
-    """Writes a file that appears whole or not at all."""
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return path
 
 
 def plan(network: Network | str | os.PathLike[str] | Mapping[str, Any], *, progress: bool | Callable[[str, int, int], None] = False,
