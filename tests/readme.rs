@@ -44,8 +44,12 @@ fn the_first_command_prints_what_is_shown() {
     let command = format!("cargo run --release -- {weights} --core 9x9 --endurance 1e6\n");
     assert!(README.contains(&command), "README.md has no command `{command}`");
     let mut plan = Command::new(env!("CARGO_BIN_EXE_elight-plan"));
-    let output =
-        plan.args([weights, "--core", "9x9", "--endurance", "1e6"]).env("COLUMNS", "80").current_dir(folder.path()).output().unwrap();
+    let output = plan
+        .args([weights, "--core", "9x9", "--endurance", "1e6"])
+        .env("COLUMNS", "80")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     let (intro, section) = README.split_once("## What comes out\n").unwrap();
     let (words, rest) = section.split_once("```text\n").unwrap();
@@ -66,7 +70,13 @@ fn the_first_command_prints_what_is_shown() {
 #[test]
 fn the_first_screen_says_what_a_stranger_needs() {
     let screen: String = README.lines().take(50).map(|line| format!("{line}\n")).collect();
-    let parts = ["**For** people", "**The hardware it assumes:**", "](docs/terminal.svg)", "    cargo run --release -- ", "    cargo test "];
+    let parts = [
+        "**For** people",
+        "**The hardware it assumes:**",
+        "](docs/terminal.svg)",
+        "    cargo run --release -- ",
+        "    cargo test ",
+    ];
     for part in parts.into_iter().chain(["an input for each cell", "one input a column"]) {
         assert!(screen.contains(part), "`{part}` is not in the first 50 lines of README.md");
     }
@@ -163,10 +173,15 @@ fn every_file_of_code_that_is_named_is_there() {
         for word in text.split('`').skip(1).step_by(2) {
             let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
             let code = [".rs", ".py", ".c"].iter().any(|end| word.ends_with(end));
-            let rooted = folders.iter().any(|folder| word.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
+            let rooted =
+                folders.iter().any(|folder| word.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
             if plain && (code || rooted) {
                 named += 1;
-                let there = if rooted { root().join(word).exists() } else { all.iter().any(|f| f.ends_with(&format!("/{word}"))) };
+                let there = if rooted {
+                    root().join(word).exists()
+                } else {
+                    all.iter().any(|f| f.ends_with(&format!("/{word}")))
+                };
                 assert!(there, "{name} names `{word}`, which is not there");
             }
         }

@@ -7,8 +7,8 @@
 use super::best;
 use super::checkpoint;
 use super::config::{Config, ConfigError};
-use super::description;
 use super::data::{Batches, Dataset, Normalization, Order};
+use super::description;
 use super::epoch::Epoch;
 use super::error::TrainError;
 use super::eval::evaluate;

@@ -273,7 +273,8 @@ const COLUMNS: [f64; 3] = [720.0, 430.0, 340.0];
 fn letters(page: &str, class: &str) -> f64 {
     let style = &page[page.find("<style>").unwrap()..page.find("</style>").unwrap()];
     let of = |selector: &str| {
-        let rules = style.split('}').filter(|rule| rule.split('{').next().unwrap().split(',').any(|s| s.trim() == selector));
+        let rules =
+            style.split('}').filter(|rule| rule.split('{').next().unwrap().split(',').any(|s| s.trim() == selector));
         rules.filter_map(|rule| rule.split_once("font-size: ")?.1.split_once("px")?.0.parse().ok()).next()
     };
     of(&format!("svg .{class}")).or_else(|| of("svg")).unwrap()
@@ -341,7 +342,9 @@ fn every_picture_is_readable_at_every_width() {
     // No picture repeats what all names of layers begin with.
     let text = page(&deep, &[]).1;
     assert!(!text.split("<svg").skip(1).any(|svg| svg.split("</svg>").next().unwrap().contains(">model.encoder")));
-    for (name, args) in [("a.json", &["--device", "gst-optical"][..]), ("b.json", &["--device", "gst-optical", "--core", "16x16"])] {
+    for (name, args) in
+        [("a.json", &["--device", "gst-optical"][..]), ("b.json", &["--device", "gst-optical", "--core", "16x16"])]
+    {
         let report = small.plan(&[args, &["--json"]].concat()).success();
         std::fs::write(small.path(name), report).unwrap();
     }

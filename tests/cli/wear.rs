@@ -178,12 +178,9 @@ fn one_of_something_is_told_in_the_singular() {
 #[test]
 fn schedules_that_are_named_were_written() {
     let sandbox = Sandbox::with_network();
-    for (flags, files) in [
-        (&[][..], 1),
-        (&["--rotate", "3"], 3),
-        (&["--cores", "2"], 2),
-        (&["--rotate", "2", "--cores", "2"], 4),
-    ] {
+    for (flags, files) in
+        [(&[][..], 1), (&["--rotate", "3"], 3), (&["--cores", "2"], 2), (&["--rotate", "2", "--cores", "2"], 4)]
+    {
         let before = sandbox.files();
         let printed = sandbox.plan(&[&["--endurance", "1e6", "--no-compare"][..], flags].concat()).success();
         let named: Vec<&str> = printed

@@ -140,10 +140,8 @@ fn layer(most_cols: usize) -> impl Strategy<Value = Layer> {
 
 /// The fewest writes of any plan on a core of one row, whose rows may come in any order.
 fn optimum(levels: &[LevelMatrix], cells: usize, programs: impl Fn(&[i16], usize) -> Programs) -> u64 {
-    let programs: Vec<Vec<Programs>> = levels
-        .iter()
-        .map(|l| (0..l.rows).map(|r| programs(l.row(r), l.cols.div_ceil(cells))).collect())
-        .collect();
+    let programs: Vec<Vec<Programs>> =
+        levels.iter().map(|l| (0..l.rows).map(|r| programs(l.row(r), l.cols.div_ceil(cells))).collect()).collect();
     let cycles = row_orders(levels).into_iter().map(|order| {
         let rows: Vec<&Programs> = order.iter().map(|(layer, row)| &programs[*layer][*row]).collect();
         cheapest_cycle(&rows, cells)

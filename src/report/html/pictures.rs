@@ -48,7 +48,13 @@ impl Pictures {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Picture> {
         let first = [&self.orders, &self.dots].into_iter().chain(&self.bars).chain(&self.wear);
-        first.chain([&self.lifetime]).chain(&self.inference).chain(&self.steps).chain(&self.trade).chain(&self.levels).chain([&self.errors])
+        first
+            .chain([&self.lifetime])
+            .chain(&self.inference)
+            .chain(&self.steps)
+            .chain(&self.trade)
+            .chain(&self.levels)
+            .chain([&self.errors])
     }
 }
 

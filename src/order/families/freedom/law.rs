@@ -51,7 +51,9 @@ impl Law {
                 };
                 Self::Worst { wear: moves().map(wear).collect() }
             }
-            _ if problem.objective == Objective::Writes => Self::Sum { price: moves().map(|m| m.writes().into()).collect() },
+            _ if problem.objective == Objective::Writes => {
+                Self::Sum { price: moves().map(|m| m.writes().into()).collect() }
+            }
             _ => {
                 let energy = |m: Move| {
                     let mut counts = Counts::default();

@@ -76,7 +76,6 @@ impl<'a> Freedom<'a> {
         let asked = self.problem.extra_steps.is_some() || self.problem.objective != Default::default();
         weights_compared(self.problem.effort, asked || self.problem.reach != Reach::Row)
     }
-
 }
 
 /// What plans are compared for, and by.

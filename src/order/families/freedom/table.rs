@@ -102,7 +102,9 @@ impl Table {
                     runs.clear();
                     for (step, &level) in levels.iter().skip(cell).step_by(self.cells).enumerate() {
                         match runs.last_mut() {
-                            Some(run) if run.level == level && (run.first + run.count) as usize == step => run.count += 1,
+                            Some(run) if run.level == level && (run.first + run.count) as usize == step => {
+                                run.count += 1
+                            }
                             _ if level == IDLE => {}
                             _ => runs.push(LevelRun { level, first: step as u32, count: 1 }),
                         }
