@@ -282,7 +282,13 @@ impl Made {
     pub fn detail(&self) -> anyhow::Result<Detail> {
         let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
         let schedules = self.outcome.cores.iter().map(|core| read(&core.path)).collect::<anyhow::Result<Vec<_>>>()?;
-        Ok(Detail::new(&self.outcome, self.options.core, &schedules))
+        Ok(self.detail_of(&schedules))
+    }
+
+    /// The same from the schedules' bytes, one for each core.
+    #[must_use]
+    pub fn detail_of(&self, schedules: &[Vec<u8>]) -> Detail {
+        Detail::new(&self.outcome, self.options.core, schedules)
     }
 
     /// An error of work that follows the plan; an interruption says what is there.

@@ -134,4 +134,4 @@ def network(model: torch.nn.Module, example: Any, *, core: str | tuple[int, int]
 
     example, core: as `export` has them.
     """
-    return Network(_elight.Network.from_buffer(type(model).__name__, _image(model, example, core), "auto", [], [], None, False))
+    return Network(_elight.Network.from_buffer(type(model).__name__, _image(model, example, core), ()), ())
