@@ -1,19 +1,7 @@
 //! Which epoch's weights are the best: by the images that were held out, never by the test set.
 
-use super::config::TrainConfig;
+use super::config::{Best, TrainConfig};
 use super::epoch::Epoch;
-use serde::{Deserialize, Serialize};
-
-/// By what the best checkpoint is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Best {
-    /// The highest accuracy on the held-out images.
-    #[default]
-    Accuracy,
-    /// The fewest writes of those that are hardly less accurate (`train.tolerance`).
-    Writes,
-}
 
 /// Numbers of the epochs, the best first; the latest first where no images are held out. With [`Best::Writes`] without those that are not accurate
 /// enough.

@@ -3,7 +3,6 @@
 //! `base = "other.toml"`, before the first table, takes over another file (its path is relative to the file that names it), which may have a base
 //! itself. Keys of the file replace those of its base one by one; a table whose `kind` or `method` is another one replaces the base's table whole.
 
-use super::best::Best;
 use super::data::Augment;
 use super::optim::OptimizerConfig;
 use super::schedule::Course;
@@ -200,6 +199,17 @@ pub struct WriteLossConfig {
 
 fn replan() -> u64 {
     200
+}
+
+/// By what the best checkpoint is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Best {
+    /// The highest accuracy on the held-out images.
+    #[default]
+    Accuracy,
+    /// The fewest writes of those that are hardly less accurate (`train.tolerance`).
+    Writes,
 }
 
 /// `[train]`.
