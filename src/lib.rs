@@ -48,6 +48,8 @@ pub mod explore;
 
 pub mod report;
 
+pub mod settings;
+
 pub mod cli;
 
 pub mod simd;

@@ -7,49 +7,19 @@
 Takes a file of `torch.save` (a state dict, or a dict that holds one), a `.safetensors` file, or the folder of a Hugging Face
 model. Tensors keep the order in which the checkpoint has them, as layers are planned in the order of their data; what is said of
 core, device and bits goes into the metadata (docs/weights.md, docs/from-pytorch.md), so that elight-plan needs no flags.
-Needs torch, and the safetensors package for `.safetensors` input.
+Needs the package elight (pip install ./python) with torch, and safetensors for `.safetensors` input. A model at hand says more about itself: elight.torch.export.
 """
 
 import argparse
-import json
-import os
 import pathlib
 import pickle
 import re
-import struct
 import sys
 
 import torch
 
-DTYPES = {
-    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
-    torch.int64: "I64", torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
-}
-
-
-def write(path, tensors, metadata):
-    """Writes tensors in the order of the dict (the usual `save_file` sorts them); the file appears whole or not at all."""
-    header, at = {"__metadata__": {key: str(value) for key, value in metadata.items()}}, 0
-    for name, tensor in tensors.items():
-        size = tensor.numel() * tensor.element_size()
-        header[name] = {"dtype": DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [at, at + size]}
-        at += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    partial = f"{path}.partial"
-    with open(partial, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for tensor in tensors.values():
-            flat = tensor.detach().cpu().contiguous().reshape(-1)
-            file.write(flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
-    os.replace(partial, path)
-
-
-def groups(module):
-    """Metadata for grouped convolutions, which a weight's shape does not tell."""
-    convolutions = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
-    named = ((name, m) for name, m in module.named_modules() if isinstance(m, convolutions) and m.groups > 1)
-    return {f"elight.groups.{name}.weight": m.groups for name, m in named}
+from elight import state_dict
+from elight.files import write_whole
 
 
 def read(path):
@@ -111,7 +81,7 @@ def main():
             parser.error(f"--groups {text}: expected TENSOR=N with a tensor of the checkpoint, as in dw.weight=32")
         metadata[f"elight.groups.{name}"] = number
     try:
-        write(args.output, tensors, metadata)
+        write_whole(args.output, state_dict.view(state_dict.image(tensors, metadata)))
     except OSError as error:
         sys.exit(f"error: cannot write {args.output}: {error.strerror}")
     weights = sum(t.numel() for t in tensors.values() if t.dim() >= 2)

@@ -9,17 +9,19 @@
     plan.schedule("weights.elight")                   # what the controller executes
     for step in elight.Schedule("weights.elight").steps():
         step.levels, step.inputs                      # numpy arrays [rows, lanes]
+    elight.explore(network, core=["9x9", "16x16"], system="bench").front        # which core?
 
 `elight.torch` trains PyTorch networks for such cores; it needs PyTorch, the rest needs numpy alone.
 The same Rust code as behind the programs `elight-plan` and `elight-sim` does the work, and the same bytes come out.
 """
 
 from ._elight import ElightError, __version__
+from .explorations import Exploration, explore, merge
 from .networks import Layer, Network, load
-from .plans import Check, Plan, check, compare, plan
+from .plans import Check, Comparison, Plan, check, compare, plan
 from .schedules import Schedule, Step
 
 __all__ = [
-    "Check", "ElightError", "Layer", "Network", "Plan", "Schedule", "Step", "__version__",
-    "check", "compare", "load", "plan",
+    "Check", "Comparison", "ElightError", "Exploration", "Layer", "Network", "Plan", "Schedule", "Step", "__version__",
+    "check", "compare", "explore", "load", "merge", "plan",
 ]

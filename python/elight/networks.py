@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _elight, state_dict
+from .options import words
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class Layer:
 class Network:
     """An opened network: its layers in the order in which they run. Made by `elight.load`."""
 
-    def __init__(self, native: _elight.Network):
+    def __init__(self, native: _elight.Network, reading: tuple | None = None):
         self._native = native
+        self._reading = reading
         described = json.loads(native.describe())
         known = Layer.__dataclass_fields__
         #: Layers in the order in which they run.
@@ -50,6 +52,27 @@ class Network:
     def path(self) -> str:
         """The file, or the name that stands for it."""
         return os.fspath(self._native.path)
+
+    def _source(self) -> tuple:
+        """What another process makes the same network of: a path, or the bytes in memory; and how it was read."""
+        return (self.path, self._native.image(), self._reading)
+
+    @staticmethod
+    def _of(source: tuple) -> Network:
+        path, image, reading = source
+        if image is None:
+            return Network(_elight.Network.open(path, reading), reading)
+        buffer = _elight.Buffer(len(image))
+        state_dict.view(buffer)[:] = image
+        return Network(_elight.Network.from_buffer(path, buffer, reading), reading)
+
+    def __reduce__(self) -> tuple:
+        return Network._of, (self._source(),)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the file says of itself (docs/weights.md), or what `load(..., metadata=...)` was given."""
+        return dict(self._native.metadata())
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -66,6 +89,7 @@ def load(
     include: str | Sequence[str] = (),
     exclude: str | Sequence[str] = (),
     network: str | os.PathLike[str] | None = None,
+    graph: str | os.PathLike[str] | None = None,
     assume: bool = False,
     metadata: Mapping[str, str] | None = None,
     name: str = "state dict",
@@ -74,19 +98,20 @@ def load(
 
     source: a `.safetensors` file, a sharded set's index, an ONNX model, a folder of Hugging Face; or a state dict of numpy arrays or torch tensors
     (half precision, on a GPU, not contiguous: each is copied once).
-    layout: "auto", "matrix" or "blocks". include, exclude: patterns of tensor names. network: a TOML file that describes the network.
-    assume: take the most likely reading of layers that are unknown, too.
+    layout: "auto", "matrix" or "blocks". include, exclude: patterns of tensor names. network: a TOML file that describes the network, or graph: the ONNX graph
+    of the same network. assume: take the most likely reading of layers that are unknown, too.
     metadata: what a file's metadata would say (`elight.bits`, `elight.network`, ...), for a state dict; `name` stands for its path in messages.
 
     Raises ElightError when the file is damaged, or when it is not certain what the network is (the text names the layers, and what settles it).
     """
-    reading = (layout, _list(include), _list(exclude), None if network is None else os.fspath(network), assume)
+    reading = _reading(layout=layout, include=include, exclude=exclude, network=network, graph=graph, assume=assume)
     if isinstance(source, Mapping):
-        return Network(_elight.Network.from_buffer(name, state_dict.image(source, metadata or {}), *reading))
+        return Network(_elight.Network.from_buffer(name, state_dict.image(source, metadata or {}), reading), reading)
     if metadata is not None:
         raise TypeError("metadata goes with a state dict; a file has its own")
-    return Network(_elight.Network.open(os.fspath(source), *reading))
+    return Network(_elight.Network.open(os.fspath(source), reading), reading)
 
 
-def _list(patterns: str | Sequence[str]) -> list[str]:
-    return [patterns] if isinstance(patterns, str) else list(patterns)
+def _reading(**options: Any) -> tuple:
+    """How weights are read, in the words of the command line."""
+    return tuple(words(options))

@@ -22,8 +22,13 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self._close()
 
+    @property
+    def called(self) -> Callable[[str, int, int], None] | None:
+        """What long work calls; None where nobody looks."""
+        return self.advance if self._shown or self._told is not None else None
+
     def advance(self, phase: str, done: int, total: int) -> None:
-        """`done` of `total` weights of this phase."""
+        """`done` of `total` of this phase: weights, or what the phase counts."""
         if self._told is not None:
             self._told(phase, done, total)
         elif self._shown:

@@ -67,6 +67,11 @@ def image(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> _elight.Bu
     return buffer
 
 
+def view(buffer: _elight.Buffer) -> memoryview:
+    """The bytes of a buffer, without a copy. Valid as long as the buffer lives and is not handed to a network."""
+    return memoryview((ctypes.c_uint8 * len(buffer)).from_address(buffer.address)).cast("B")
+
+
 def _copy(value: Any, memory: Any, at: int, size: int) -> None:
     """One tensor into its place, whatever its strides and its device."""
     if isinstance(value, np.ndarray):

@@ -1,22 +1,26 @@
 //! The extension module behind `import elight`.
 //!
 //! ```text
-//! check.rs      a schedule recounted against its weights
-//! device.rs     levels of a PCM cell, for elight.torch
+//! watch.rs      long work on a thread of its own: progress, interruption
 //! network.rs    weights: a path, or the tensors of a state dict in one buffer
+//! plan.rs       planning
+//! check.rs      a schedule recounted against its weights
+//! compare.rs    two plans side by side
+//! explore.rs    many plans: a grid, its records, its points
 //! schedule.rs   a schedule step by step, through the firmware's decoder
-//! options.rs    keyword arguments to options of a plan
-//! plan.rs       planning on a thread of its own: progress, interruption
+//! device.rs     levels of a PCM cell, for elight.torch
 //! ```
 //!
 //! What Python sees is in `elight/*.py`, which documents it; here are only the calls that need Rust.
 
 mod check;
+mod compare;
 mod device;
+mod explore;
 mod network;
-mod options;
 mod plan;
 mod schedule;
+mod watch;
 
 use pyo3::prelude::*;
 
@@ -27,16 +31,12 @@ pyo3::create_exception!(
     "What was asked for cannot be done; the text says why and what to do."
 );
 
-/// An error's whole chain as one exception.
-fn refuse(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> PyErr {
-    let error = error.into();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    ElightError::new_err(text)
+/// Options by name, as the command line has them (underscores for hyphens); a flag has no value.
+type Words = Vec<(String, Option<String>)>;
+
+/// An error with the text of the command line: messages of the library tell their causes themselves.
+fn refuse(error: impl std::fmt::Display) -> PyErr {
+    ElightError::new_err(error.to_string())
 }
 
 #[pymodule]
@@ -47,7 +47,13 @@ fn _elight(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(device::noise, module)?)?;
     module.add_function(wrap_pyfunction!(plan::plan, module)?)?;
     module.add_function(wrap_pyfunction!(check::check, module)?)?;
+    module.add_function(wrap_pyfunction!(compare::compare, module)?)?;
+    module.add_function(wrap_pyfunction!(explore::merge, module)?)?;
     module.add_class::<plan::Plan>()?;
+    module.add_class::<compare::Comparison>()?;
+    module.add_class::<explore::Exploration>()?;
+    module.add_class::<explore::Kept>()?;
+    module.add_class::<explore::Points>()?;
     module.add_class::<network::Buffer>()?;
     module.add_class::<network::Network>()?;
     module.add_class::<schedule::Schedule>()?;

@@ -1,10 +1,15 @@
 //! Networks: a file, or tensors that Python holds.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use elight::weights::{self, Description, Filter, Reading};
+use elight::settings::{TensorArgs, read};
+use elight::weights::{self, Reading};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::Words;
 
 /// Memory that Python fills with a `.safetensors` image of a state dict: tensors are copied once, into here, whatever their layout.
 #[pyclass(module = "elight._elight")]
@@ -39,60 +44,38 @@ pub struct Network {
     pub(crate) path: PathBuf,
 }
 
-/// How weights are read, as the command line has it.
-fn reading(
-    layout: &str,
-    include: Vec<String>,
-    exclude: Vec<String>,
-    network: Option<PathBuf>,
-    assume: bool,
-) -> PyResult<Reading> {
-    let description = network.map(|path| Description::read(&path)).transpose().map_err(crate::refuse)?;
-    Ok(Reading {
-        layout: layout.parse().map_err(crate::refuse)?,
-        filter: Filter::new(&include, &exclude).map_err(crate::refuse)?,
-        description,
-        assume,
-    })
+/// How weights are read, in the words of the command line.
+fn reading(words: &Words) -> PyResult<Reading> {
+    let tensors: TensorArgs = read(words).map_err(crate::ElightError::new_err)?;
+    tensors.reading().map_err(crate::refuse)
 }
 
 #[pymethods]
 impl Network {
     /// A file, as the command line takes it.
     #[staticmethod]
-    #[pyo3(signature = (path, layout, include, exclude, network, assume))]
-    fn open(
-        py: Python<'_>,
-        path: PathBuf,
-        layout: &str,
-        include: Vec<String>,
-        exclude: Vec<String>,
-        network: Option<PathBuf>,
-        assume: bool,
-    ) -> PyResult<Self> {
-        let reading = reading(layout, include, exclude, network, assume)?;
-        let opened = py.detach(|| weights::Network::open_as(&path, &reading));
-        Ok(Self { inner: Arc::new(opened.map_err(crate::refuse)?), path })
+    fn open(py: Python<'_>, path: PathBuf, words: Words) -> PyResult<Self> {
+        let opened = py.detach(|| Ok::<_, PyErr>(weights::Network::open_as(&path, &reading(&words)?)));
+        Ok(Self { inner: Arc::new(opened?.map_err(crate::refuse)?), path })
     }
 
     /// The state dict that Python has laid into `buffer`, which is empty afterwards. `name` stands for the path in errors.
     #[staticmethod]
-    #[pyo3(signature = (name, buffer, layout, include, exclude, network, assume))]
-    #[allow(clippy::too_many_arguments)]
-    fn from_buffer(
-        py: Python<'_>,
-        name: &str,
-        buffer: &mut Buffer,
-        layout: &str,
-        include: Vec<String>,
-        exclude: Vec<String>,
-        network: Option<PathBuf>,
-        assume: bool,
-    ) -> PyResult<Self> {
-        let reading = reading(layout, include, exclude, network, assume)?;
+    fn from_buffer(py: Python<'_>, name: &str, buffer: &mut Buffer, words: Words) -> PyResult<Self> {
+        let reading = reading(&words)?;
         let bytes = std::mem::take(&mut buffer.bytes);
         let opened = py.detach(|| weights::Network::from_bytes_as(name, bytes, &reading));
         Ok(Self { inner: Arc::new(opened.map_err(crate::refuse)?), path: name.into() })
+    }
+
+    /// The `.safetensors` image of a network that is in memory; none of a file.
+    fn image<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        self.inner.in_memory().map(|bytes| PyBytes::new(py, bytes))
+    }
+
+    /// What the file says of itself.
+    fn metadata(&self) -> BTreeMap<String, String> {
+        self.inner.metadata().clone()
     }
 
     /// Layers and what is left out, as JSON.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Kept, Planned, Record};
 use super::store::Grid;
-use crate::system::{self, Life, SystemProfile};
+use crate::system::{self, Life, SystemError, SystemProfile};
 
 /// One plan with one batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,6 +124,15 @@ impl Sheet {
         }
         mark_front(&mut sheet.points);
         sheet
+    }
+
+    /// All points of a grid that was kept, on the system that it was kept with.
+    ///
+    /// # Errors
+    /// [`SystemError`]: a system that this version does not understand.
+    pub fn of_grid(grid: &Grid, record: impl FnMut(&super::PlanKey) -> Option<Record>) -> Result<Self, SystemError> {
+        let system = SystemProfile::from_toml_str(&grid.system_text, &format!("system {}", grid.system))?;
+        Ok(Self::of(grid, &system, record))
     }
 
     /// The points that no other beats, fastest first.

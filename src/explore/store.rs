@@ -213,14 +213,19 @@ fn io(path: &Path, source: std::io::Error) -> StoreError {
     StoreError::Io { path: path.to_owned(), source }
 }
 
-/// A hash of files and of how they are read.
+/// A hash of files, of what is in memory, and of how they are read.
 ///
 /// # Errors
 /// [`StoreError::Io`].
-pub fn fingerprint<'a>(files: impl Iterator<Item = &'a Path>, reading: &str) -> Result<String, StoreError> {
+pub fn fingerprint<'a>(
+    files: impl Iterator<Item = &'a Path>,
+    reading: &str,
+    memory: &[u8],
+) -> Result<String, StoreError> {
     let crc = Crc::<u64>::new(&CRC_64_XZ);
     let mut digest = crc.digest();
     digest.update(reading.as_bytes());
+    digest.update(memory);
     let mut chunk = vec![0; 1 << 16];
     for path in files {
         let mut file = fs::File::open(path).map_err(|source| io(path, source))?;

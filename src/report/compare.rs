@@ -97,6 +97,12 @@ impl Side {
         Ok(Self { path: path.display().to_string(), source })
     }
 
+    /// A report at hand; `path` is what it is called.
+    #[must_use]
+    pub fn of_report(path: &str, report: Report) -> Self {
+        Self { path: path.to_owned(), source: Source::Report(Box::new(report)) }
+    }
+
     /// What it is, in the order of [`FACTS`]; none where a schedule does not say.
     fn facts(&self) -> [Option<String>; 9] {
         let text = |s: &str| Some(s.to_owned());

@@ -35,7 +35,10 @@ pub(super) enum Bytes {
     Mapped(memmap2::Mmap),
     /// Mapped, and still looked at by a decoder.
     Shared(std::sync::Arc<memmap2::Mmap>),
+    /// The whole file, in memory.
     Owned(Vec<u8>),
+    /// What has been unpacked from a file.
+    Unpacked(Vec<u8>),
 }
 
 impl Bytes {
@@ -60,7 +63,7 @@ impl Deref for Bytes {
         match self {
             Bytes::Mapped(map) => map,
             Bytes::Shared(map) => map,
-            Bytes::Owned(bytes) => bytes,
+            Bytes::Owned(bytes) | Bytes::Unpacked(bytes) => bytes,
         }
     }
 }

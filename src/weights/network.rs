@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::convert::BadValue;
 use super::description::{Description, LeftOut};
@@ -27,9 +28,10 @@ pub struct Matrix {
 }
 
 /// A network on disk, opened. It holds maps of the files and their checked headers; no weights until they are read.
-/// Can be shared by threads.
+/// Can be shared by threads; a clone shares the weights.
+#[derive(Clone)]
 pub struct Network {
-    pub(super) files: Vec<WeightsFile>,
+    pub(super) files: Arc<Vec<WeightsFile>>,
     /// File and place of each tensor, in the model's order.
     pub(super) tensors: Vec<(usize, Tensor)>,
     layers: Vec<LayerInfo>,
@@ -128,6 +130,14 @@ impl Network {
         &self.description
     }
 
+    /// The whole file, where it is in memory and not on disk.
+    pub fn in_memory(&self) -> Option<&[u8]> {
+        match &self.files[..] {
+            [WeightsFile { bytes: Bytes::Owned(bytes), .. }] => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// The files' `__metadata__`; of a sharded set all together, the first shard's value where they differ.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
@@ -217,6 +227,7 @@ impl Network {
         check_names(path, &reading.filter, &metadata, &tensors)?;
         let description = describe(path, &tensors, &metadata, reading, source)?;
         let (layers, places, skipped, limits) = (vec![], vec![], vec![], vec![]);
+        let files = Arc::new(files);
         let mut network = Network { files, tensors, layers, places, skipped, metadata, description, limits };
         network.resolve(path, &reading.filter)?;
         match network.layers.is_empty() {

@@ -14,6 +14,7 @@ use super::view::View;
 use super::{LayerInfo, LayerKind, WeightType, WeightsError};
 
 /// Where a layer's weights are, all of it valid.
+#[derive(Clone)]
 pub(super) struct Place {
     /// Number of the tensor.
     pub tensor: usize,
@@ -27,6 +28,7 @@ pub(super) struct Place {
 }
 
 /// Weight normalization, `w = g v / |v|`.
+#[derive(Clone)]
 pub(super) struct WeightNorm {
     lengths: Vec<f32>,
     dims: Vec<(usize, usize)>,

@@ -11,14 +11,15 @@ Needs PyTorch 2.2 or newer.
 """
 
 from .device import Cell
-from .export import describe, export
+from .export import describe, export, network
 from .inputs import InputQuantizer
 from .layers import PcmConv1d, PcmConv2d, PcmConv3d, PcmLinear, convert, pcm_layers
 from .losses import METHODS, layer_loss, write_loss
 from .noise import Noise
+from .ramp import Ramp
 from .weights import WeightQuantizer
 
 __all__ = [
-    "METHODS", "Cell", "InputQuantizer", "Noise", "PcmConv1d", "PcmConv2d", "PcmConv3d", "PcmLinear", "WeightQuantizer",
-    "convert", "describe", "export", "layer_loss", "pcm_layers", "write_loss",
+    "METHODS", "Cell", "InputQuantizer", "Noise", "PcmConv1d", "PcmConv2d", "PcmConv3d", "PcmLinear", "Ramp",
+    "WeightQuantizer", "convert", "describe", "export", "layer_loss", "network", "pcm_layers", "write_loss",
 ]

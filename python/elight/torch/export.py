@@ -6,17 +6,18 @@ layers, groups, orientation, tied weights, and how many input vectors an inferen
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .. import state_dict
+from .. import _elight, state_dict
+from ..files import write_whole
+from ..networks import Network
 from .layers import pcm_layers
+from .losses import core_size
 
 KINDS = {
     torch.nn.Linear: ("linear", 0), torch.nn.Conv1d: ("conv1d", 1), torch.nn.Conv2d: ("conv2d", 2), torch.nn.Conv3d: ("conv3d", 3),
@@ -96,16 +97,12 @@ def describe(model: torch.nn.Module, *example: Any) -> dict[str, Any]:
     return {"version": 1, "layer": list(layers.values()), "left_out": left_out}
 
 
-def export(model: torch.nn.Module, example: Any, path: str | os.PathLike[str], *, core: str | tuple[int, int] | None = None) -> Path:
-    """Writes the weights of a model and the description of its network; `elight.plan(path)` and `elight-plan` need no more.
-
-    example: an input with a batch of 1 (or a tuple of inputs). core: rows and lanes, as in "9x9"; any other can be asked for when planning.
-    A model that `convert` has put on the core also says its bits, device, scale and reparametrization. Tied weights are written once.
-    """
+def _image(model: torch.nn.Module, example: Any, core: str | tuple[int, int] | None) -> Any:
+    """Weights and description as one `.safetensors` image in memory."""
     example = example if isinstance(example, tuple) else (example,)
     metadata = {"format": "pt", "elight.network": json.dumps(describe(model, *example))}
     if core is not None:
-        metadata["elight.tile"] = core if isinstance(core, str) else "x".join(str(n) for n in core)
+        metadata["elight.tile"] = "{}x{}".format(*core_size(core))
     quantizers = {(q.cell.name, q.cell.bits, q.scale, q.reparam) for q in (layer.quantizer for _, layer in pcm_layers(model))}
     if len(quantizers) > 1:
         raise ValueError("the layers on the core differ in device, bits, scale or reparametrization: a file says one of each")
@@ -118,14 +115,23 @@ def export(model: torch.nn.Module, example: Any, path: str | os.PathLike[str], *
             continue
         seen.add(place)
         tensors[name] = tensor
-    image = state_dict.image(tensors, metadata)
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write((ctypes.c_uint8 * len(image)).from_address(image.address))
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return path
+    return state_dict.image(tensors, metadata)
+
+
+def export(model: torch.nn.Module, example: Any, path: str | os.PathLike[str], *, core: str | tuple[int, int] | None = None) -> Path:
+    """Writes the weights of a model and the description of its network; `elight.plan(path)` and `elight-plan` need no more.
+
+    example: an input with a batch of 1 (or a tuple of inputs). core: rows and lanes, as in "9x9"; any other can be asked for when planning.
+    A model that `convert` has put on the core also says its bits, device, scale and reparametrization. Tied weights are written once.
+    """
+    return write_whole(path, state_dict.view(_image(model, example, core)))
+
+
+def network(model: torch.nn.Module, example: Any, *, core: str | tuple[int, int] | None = None) -> Network:
+    """The model as `elight.load` would give it after `export`, without a file: each tensor is copied once, from whatever device it is on.
+
+        plan = elight.plan(elight.torch.network(model, x[:1], core="9x9"))
+
+    example, core: as `export` has them.
+    """
+    return Network(_elight.Network.from_buffer(type(model).__name__, _image(model, example, core), ()), ())

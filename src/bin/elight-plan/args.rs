@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use elight::plan::{Condition, CoreSize, ExtraSteps, Fanout};
+use elight::settings::{PlanSettings, ReadingArgs, TensorArgs};
 
-use crate::choices::{EffortArg, ObjectiveArg, OrderArg, ReachArg, RowsArg};
 use crate::explore::{ExploreArgs, MergeArgs};
-use crate::options::{InferenceArgs, ReadingArgs, TensorArgs};
 
 /// Plans how a network's weights are written to a photonic tensor core: the order with the fewest PCM writes, a schedule for
 /// the controller, and a replay that proves it.
@@ -210,87 +208,25 @@ pub struct PlanArgs {
     #[arg(hide = true)]
     pub more: Vec<PathBuf>,
 
-    /// Size of the core, rows (outputs) x columns (lanes), as in 9x9 or 64x64 [default: the one that the weights were trained for].
-    #[arg(long, value_name = "RxC")]
-    pub core: Option<CoreSize>,
-
     /// Where the schedule goes [default: beside the weights, with the extension .elight].
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// How the weights are read.
+    /// Which tensors are layers.
     #[command(flatten)]
-    pub reading: ReadingArgs,
+    pub tensors: TensorArgs,
 
-    /// Which rows share the input of a lane: none (cell), all (column), or as many neighbouring ones; must divide the core's rows.
-    #[arg(long, value_name = "cell|column|N", default_value = "cell")]
-    pub fanout: Fanout,
-
-    /// Which lanes a weight may move to.
-    #[arg(long, default_value = "row")]
-    pub reach: ReachArg,
-
-    /// Where rows may sit with reach `lane`; with reach `row` any row may sit anywhere.
-    #[arg(long, default_value = "stored")]
-    pub rows: RowsArg,
-
-    /// The order that goes into the schedule.
-    #[arg(long, default_value = "best")]
-    pub order: OrderArg,
-
-    /// How much work goes into the search for the optimal order.
-    #[arg(long, default_value = "good")]
-    pub effort: EffortArg,
-
-    /// Identical cores that share each layer's tile rows; a schedule each, named after the output: FILE.core0.elight and so on.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=Condition::MOST_CORES as i64))]
-    pub cores: u16,
-
-    /// The schedule that the core has run before, for new weights of the same network: the first load starts from what it left.
-    #[arg(long, value_name = "OLD.elight")]
-    pub from: Option<PathBuf>,
-
-    /// What the optimal order makes small, by the device's cost model (docs/trade.md).
-    #[arg(long, default_value = "writes")]
-    pub objective: ObjectiveArg,
-
-    /// Steps beyond the fewest, in percent (as in 50%), for fewer writes: cells may idle, weights of level 0 are left out. `fixed`: as
-    /// many as it takes for every cell to keep one level for ever.
-    #[arg(long, value_name = "PERCENT|fixed", allow_hyphen_values = true)]
-    pub extra_steps: Option<ExtraSteps>,
+    /// What the plan depends on.
+    #[command(flatten)]
+    pub settings: PlanSettings,
 
     /// Plan with 0 to 200 % extra steps and with fixed levels, too: the curve of steps against writes, as a table and as an SVG file.
     #[arg(long, value_name = "FILE.svg")]
     pub sweep: Option<PathBuf>,
 
-    /// Faulty cells of the core (docs/cores.md); of several cores: once for each.
-    #[arg(long, value_name = "FILE.toml")]
-    pub faults: Vec<PathBuf>,
-
-    /// Faults and wear of the core, as a controller exports them: worn cells are spared. Once for each core.
-    #[arg(long, value_name = "FILE.toml", conflicts_with = "faults")]
-    pub wear: Vec<PathBuf>,
-
-    /// N schedules, each turned round on the core so that wear is even, to be run in turn: FILE.rot0.elight and so on.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub rotate: u16,
-
-    /// Inferences with one schedule of a rotation before the next one's turn [default: the one with which the core lives longest, of up to a third
-    /// of the life without rotation; 1000 where the device's endurance is not known].
-    #[arg(long, value_name = "INFERENCES", requires = "rotate", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
-    pub rotate_every: Option<u64>,
-
-    /// The system around the core, and what shares a programming.
-    #[command(flatten)]
-    pub inference: InferenceArgs,
-
     /// Threads [default: all]; the schedule is the same for any number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
-
-    /// Seed of the search for good row orders.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
 
     /// Print the report as one JSON object (docs/report.md).
     #[arg(long)]
@@ -304,18 +240,6 @@ pub struct PlanArgs {
     #[arg(long, value_name = "DIR")]
     pub svg: Option<PathBuf>,
 
-    /// Inferences in a second, for the lifetime in years.
-    #[arg(long, value_name = "PER_SECOND", default_value_t = 1.0, allow_negative_numbers = true, value_parser = rate)]
-    pub rate: f64,
-
-    /// Do not plan quickly for the other wiring, too: an input for every cell, or inputs that a column shares.
-    #[arg(long)]
-    pub no_compare: bool,
-
-    /// Do not replay the schedule.
-    #[arg(long)]
-    pub no_verify: bool,
-
     /// Print nothing but errors (and the JSON object, if asked for).
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -323,10 +247,4 @@ pub struct PlanArgs {
     /// A line for each layer and each skipped tensor.
     #[arg(short, long)]
     pub verbose: bool,
-}
-
-/// A rate: a number above 0.
-fn rate(text: &str) -> Result<f64, String> {
-    let wrong = || "expected inferences in a second, a number above 0, as in --rate 30".to_owned();
-    text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or_else(wrong)
 }

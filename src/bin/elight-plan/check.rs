@@ -19,10 +19,10 @@ use crate::mistakes;
 /// Checks and reports; an error names the first thing that is wrong, and where.
 pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
     mistakes::of_check("check", &args.schedules, &args.weights)?;
-    mistakes::of_reading(&args.reading)?;
+    mistakes::of_reading(&args.reading.levels, &args.reading.tensors)?;
     let (mut network, device, quantization) = args.reading.open(&args.weights)?;
     let options = Options { reparam: quantization.reparam, scale: quantization.scale };
-    if args.reading.calibrate {
+    if args.reading.levels.calibrate {
         // By code of the check's own.
         let limits = limits(&network, &device, &options)?;
         network.limit(limits);
@@ -44,7 +44,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
         None => Vec::new(),
         Some(first) => {
             let core = FaultFile::read(first)?.core.parse::<CoreSize>()?;
-            crate::options::faults(fault_files, args.schedules.len(), core, &device)?.unwrap_or_default()
+            elight::settings::faults(fault_files, args.schedules.len(), core, &device)?.unwrap_or_default()
         }
     };
     if !args.wear.is_empty() {

@@ -1,21 +1,15 @@
 //! `explore` and `merge`: many plans of one network, here or over several machines.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use elight::census::Vectors;
 use elight::cli;
-use elight::explore::{self, Axes, Grid, Record, Shard, Sheet, Store};
-use elight::level::DeviceProfile;
-use elight::order::Effort;
-use elight::plan::{Quantization, QuantizationRequest};
+use elight::explore::{self, Shard, Sheet, Store};
 use elight::report::html::exploration;
-use elight::system::SystemProfile;
+use elight::settings::{ExploreSettings, TensorArgs};
 use elight::weights::Network;
 
-use crate::choices::{EffortArg, ReparamArg, ScaleArg};
-use crate::options::{Batch, TensorArgs};
 use crate::pages::write_whole;
 use crate::progress::Bars;
 
@@ -25,61 +19,9 @@ pub struct ExploreArgs {
     /// Weights: a `.safetensors` file, or the `.index.json` of a sharded set.
     pub weights: PathBuf,
 
-    /// Cores, rows x columns.
-    #[arg(long, value_name = "RxC,...", value_delimiter = ',', required = true)]
-    pub core: Vec<String>,
-
-    /// Which rows share the input of a lane.
-    #[arg(long, value_name = "cell|column|N,...", value_delimiter = ',', default_value = "cell,column")]
-    pub fanout: Vec<String>,
-
-    /// Bits of a PCM cell [default: as many as each device has].
-    #[arg(long, value_name = "B,...", value_delimiter = ',')]
-    pub bits: Vec<u8>,
-
-    /// PCM devices: presets or TOML files.
-    #[arg(long, value_name = "PRESET|FILE.toml,...", value_delimiter = ',', default_value = "elight")]
-    pub device: Vec<String>,
-
-    /// Inferences that share each programming of the core; `auto`: as many as make light and writing balance, within the buffer.
-    #[arg(long, value_name = "N|auto,...", value_delimiter = ',', default_value = "1")]
-    pub batch: Vec<Batch>,
-
-    /// Steps beyond the fewest: `none`, a percentage, or `fixed`.
-    #[arg(long, value_name = "none|PERCENT|fixed,...", value_delimiter = ',', default_value = "none")]
-    pub extra_steps: Vec<String>,
-
-    /// The system around the core: a preset or a TOML file (docs/system-model.md).
-    #[arg(long, value_name = "NAME|FILE.toml")]
-    pub system: String,
-
-    /// Memory for inputs and partial sums, bytes [default: the system's].
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
-    pub buffer: Option<u64>,
-
-    /// Input vectors of a layer in one inference; a name or a glob, the last that matches counts.
-    #[arg(long, value_name = "LAYER=N")]
-    pub vectors: Vec<Vectors>,
-
-    /// Cycles that a PCM cell bears [default: each device's].
-    #[arg(long, value_name = "N", value_parser = crate::options::endurance)]
-    pub endurance: Option<f64>,
-
-    /// How much work goes into the search for each order.
-    #[arg(long, default_value = "fast")]
-    pub effort: EffortArg,
-
-    /// Seed of the searches.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-
-    /// What is quantized [default: none, or what the weights file says].
-    #[arg(long)]
-    pub reparam: Option<ReparamArg>,
-
-    /// Over what the scale is taken [default: row, or what the weights file says].
-    #[arg(long)]
-    pub scale: Option<ScaleArg>,
+    /// What the exploration depends on.
+    #[command(flatten)]
+    pub settings: ExploreSettings,
 
     /// Which tensors are layers.
     #[command(flatten)]
@@ -161,36 +103,11 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global().context("--threads")?;
     }
-    let (system, system_text) = SystemProfile::load_with_text(&args.system)?;
     let network = Network::open_as(&args.weights, &args.tensors.reading()?)?;
-    let quantization = args.quantization(&network)?;
-    let axes = Axes {
-        cores: args.core.clone(),
-        fanouts: args.fanout.clone(),
-        bits: args.bits.clone(),
-        devices: args.device.clone(),
-        extra_steps: args.extra_steps.clone(),
-    };
-    let grid = Grid {
-        format: Grid::FORMAT,
-        network: args.weights.display().to_string(),
-        fingerprint: args.fingerprint(&network, quantization)?,
-        vectors: Vectors::of(&network, &args.vectors)?,
-        axes: axes.checked()?,
-        batches: args.batch.iter().map(|batch| if let Batch::Number(n) = batch { *n } else { 0 }).collect(),
-        effort: format!("{:?}", Effort::from(args.effort)).to_lowercase(),
-        seed: args.seed,
-        buffer: args.buffer,
-        endurance: args.endurance,
-        system: args.system.clone(),
-        system_text,
-        at_once: system.timing.cells_at_once,
-    };
-    for device in &grid.axes.devices {
-        DeviceProfile::load(device, None)?;
-    }
+    let exploration = args.settings.of(&args.weights, &network)?;
+    let grid = &exploration.grid;
     let folder = args.state.clone().unwrap_or_else(|| args.weights.with_extension("explore"));
-    let store = Store::begin(&folder, &grid)?;
+    let store = Store::begin(&folder, grid)?;
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let plans = grid.plans();
     let mine: Vec<_> = plans.iter().enumerate().filter(|(i, _)| shard.has(*i)).map(|(_, key)| key).collect();
@@ -198,7 +115,7 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
     for (done, key) in mine.iter().enumerate() {
         if store.get(key).is_none() {
             bars.say(&format!("plan {} of {}: {key}", done + 1, mine.len()));
-            store.put(Record::make(key, &network, quantization, store.folder(), &bars)?)?;
+            store.put(exploration.make(key, &network, store.folder(), &bars)?)?;
         }
     }
     bars.finish();
@@ -209,38 +126,13 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    args.show.show(&Sheet::of(&grid, &system, |key| store.get(key)))
-}
-
-impl ExploreArgs {
-    fn quantization(&self, network: &Network) -> anyhow::Result<Quantization> {
-        let request = QuantizationRequest {
-            device: None,
-            bits: None,
-            reparam: self.reparam.map(Into::into),
-            scale: self.scale.map(Into::into),
-        };
-        Ok(request.resolve(&self.weights, network.metadata())?.1)
-    }
-
-    /// A hash of the weights, the devices' files, and of how weights are read.
-    fn fingerprint(&self, network: &Network, quantization: Quantization) -> anyhow::Result<String> {
-        let mut files: Vec<&Path> = network.layers().iter().map(|layer| layer.file.as_path()).collect();
-        files.push(&self.weights);
-        files.dedup();
-        files.extend(self.device.iter().map(Path::new).filter(|path| path.is_file()));
-        let layers = network.layers().iter();
-        let layers: Vec<_> = layers.map(|l| (&l.name, &l.kind, l.rows, l.cols, l.groups)).collect();
-        let reading = format!("{quantization:?} {layers:?}");
-        Ok(explore::fingerprint(files.into_iter(), &reading)?)
-    }
+    args.show.show(&Sheet::of_grid(grid, |key| store.get(key))?)
 }
 
 /// Puts shards together.
 pub fn merge(args: &MergeArgs) -> anyhow::Result<()> {
     let (stores, grid) = Store::open_all(&args.states)?;
-    let system = SystemProfile::from_toml_str(&grid.system_text, &format!("system {}", grid.system))?;
-    let sheet = Sheet::of(&grid, &system, |key| stores.iter().find_map(|store| store.get(key)));
+    let sheet = Sheet::of_grid(&grid, |key| stores.iter().find_map(|store| store.get(key)))?;
     if let Some(first) = sheet.missing.first() {
         anyhow::bail!(
             "{} of {} plans are missing, the first is `{first}`: run the shards that were stopped again, with the same --state",

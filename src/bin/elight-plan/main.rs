@@ -2,15 +2,12 @@
 
 mod args;
 mod check;
-mod choices;
 mod compare;
 mod devices;
 mod explore;
-mod inference;
 mod inspect;
 mod layers;
 mod mistakes;
-mod options;
 mod pages;
 mod plan;
 mod progress;

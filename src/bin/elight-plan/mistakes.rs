@@ -5,10 +5,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
+use elight::settings::{LevelArgs, TensorArgs};
 use elight::show::names::nearest;
 use firmware_model::wire::MAGIC;
 
-use crate::args::{Cli, PlanArgs, ReadingArgs};
+use crate::args::{Cli, PlanArgs};
 
 /// What a file is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,32 +69,33 @@ pub fn of_option(flag: &str, path: &Path, wanted: &str, right: Option<Kind>) -> 
 
 /// Files that the plan's options name.
 pub fn of_options(args: &PlanArgs) -> anyhow::Result<()> {
-    if let Some(from) = &args.from {
+    let settings = &args.settings;
+    if let Some(from) = &settings.from {
         of_option("--from", from, "the schedule that the core has run before", Some(Kind::Schedule))?;
     }
-    for (flag, files) in [("--faults", &args.faults), ("--wear", &args.wear)] {
+    for (flag, files) in [("--faults", &settings.faults), ("--wear", &settings.wear)] {
         for file in files {
             of_option(flag, file, "a file of faults and wear (docs/cores.md), as elight-load --wear writes it", None)?;
         }
     }
-    of_reading(&args.reading)?;
-    if let Some(system) = &args.inference.system {
+    of_reading(&settings.levels, &args.tensors)?;
+    if let Some(system) = &settings.inference.system {
         of_option("--system", Path::new(system), "a preset or a system file (docs/system-model.md)", None)?;
     }
     Ok(())
 }
 
 /// Files that say how weights are read.
-pub fn of_reading(args: &ReadingArgs) -> anyhow::Result<()> {
-    if let Some(device) = &args.device {
+pub fn of_reading(levels: &LevelArgs, tensors: &TensorArgs) -> anyhow::Result<()> {
+    if let Some(device) = &levels.device {
         let wanted = "a preset or a device file (docs/device-model.md)";
         of_option("--device", Path::new(device), wanted, None)?;
     }
-    if let Some(network) = &args.tensors.network {
+    if let Some(network) = &tensors.network {
         let wanted = "a description of the network, as elight-plan layers -o writes it";
         of_option("--network", network, wanted, None)?;
     }
-    if let Some(graph) = &args.tensors.graph {
+    if let Some(graph) = &tensors.graph {
         of_option("--graph", graph, "an ONNX model", None)?;
     }
     Ok(())

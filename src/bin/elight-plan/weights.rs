@@ -27,7 +27,7 @@ pub fn run(args: &WeightsArgs) -> anyhow::Result<()> {
     let request = Request {
         schedules: &args.schedules,
         weights: &args.weights,
-        device: args.reading.device.as_deref(),
+        device: args.reading.levels.device.as_deref(),
         reparam: quantization.reparam,
         noise: noise.as_ref(),
         age_seconds: args.drift,
@@ -35,7 +35,7 @@ pub fn run(args: &WeightsArgs) -> anyhow::Result<()> {
         seed: args.seed,
     };
     let device = effective::device_of(&request, &network)?;
-    if args.reading.calibrate {
+    if args.reading.levels.calibrate {
         plan::calibrate(&mut network, &Quantizer::new(&device, quantization.reparam, quantization.scale))?;
     }
     let layers = effective::effective(&request, &network, &device)?;

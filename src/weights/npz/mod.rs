@@ -107,6 +107,6 @@ fn read(path: &Path, bytes: Bytes) -> Result<(WeightsFile, Vec<Skipped>), Weight
         };
         tensors.push(Tensor { name, dtype, shape, range });
     }
-    let bytes = if in_memory { Bytes::Owned(memory) } else { bytes };
+    let bytes = if in_memory { Bytes::Unpacked(memory) } else { bytes };
     Ok((WeightsFile { path: path.to_owned(), bytes, tensors, metadata: BTreeMap::new() }, skipped))
 }

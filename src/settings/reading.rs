@@ -1,62 +1,32 @@
-//! Options that several commands take: how weights are read, the system around the core, faults.
+//! How weights are read, and the faults of cores.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use elight::census::Vectors;
-use elight::faults::{CoreFaults, FaultFile};
-use elight::level::DeviceProfile;
-use elight::plan::{CoreSize, Quantization, QuantizationRequest};
-use elight::show::count;
-use elight::weights::{Description, Filter, Network, Reading};
 
-use crate::choices::{LayoutArg, ReparamArg, ScaleArg};
-
-/// What a whole inference runs on (docs/system-model.md).
-#[derive(Debug, Args)]
-pub struct InferenceArgs {
-    /// The system around the core: a preset (bench, feldmann-2021, lightening, skylight, simphony) or a TOML file with [system] [default: the
-    /// [system] of the device file, if it has one; else only writes are reported].
-    #[allow(rustdoc::broken_intra_doc_links)] // it is help for the command line first
-    #[arg(long, value_name = "NAME|FILE.toml")]
-    pub system: Option<String>,
-
-    /// Inferences that share each programming of the core; `auto`: as many as make light and writing balance, within the buffer.
-    #[arg(long, value_name = "N|auto", default_value = "1")]
-    pub batch: Batch,
-
-    /// Memory for inputs and partial sums, bytes [default: the system's]; a layer whose batch does not fit is run through several times.
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
-    pub buffer: Option<u64>,
-
-    /// Input vectors of a layer in one inference: positions of a convolution, tokens, 1 for a plain classifier. A name or a glob; may be given several
-    /// times, the last that matches counts.
-    #[arg(long, value_name = "LAYER=N")]
-    pub vectors: Vec<Vectors>,
-}
-
-/// Inferences that share a programming.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Batch {
-    /// So many.
-    Number(u64),
-    /// As many as make light and writing balance.
-    Auto,
-}
-
-impl std::str::FromStr for Batch {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let number = || text.parse().ok().filter(|n| (1..=1_000_000_000).contains(n)).map(Self::Number);
-        let wrong = || "expected 1 to 1,000,000,000 inferences, or `auto`, as in --batch 64".to_owned();
-        if text == "auto" { Ok(Self::Auto) } else { number().ok_or_else(wrong) }
-    }
-}
+use super::choices::{LayoutArg, ReparamArg, ScaleArg};
+use crate::faults::{CoreFaults, FaultFile};
+use crate::level::DeviceProfile;
+use crate::plan::{CoreSize, Quantization, QuantizationRequest};
+use crate::show::count;
+use crate::weights::{Description, Filter, Network, Reading};
 
 /// What tensors are read, and how they become levels.
 #[derive(Debug, Args)]
 pub struct ReadingArgs {
+    /// How weights become levels.
+    #[command(flatten)]
+    pub levels: LevelArgs,
+
+    /// Which tensors are layers.
+    #[command(flatten)]
+    pub tensors: TensorArgs,
+}
+
+/// How weights become levels.
+#[derive(Debug, Args)]
+pub struct LevelArgs {
     /// PCM device: a preset (elight, gst-optical, gst-doped-si-heater, gsse-heater, pcm-soi-heater, gst-single-pulse) or a TOML file [default:
     /// elight, or what the weights file was trained for].
     #[arg(long, value_name = "PRESET|FILE.toml")]
@@ -82,10 +52,6 @@ pub struct ReadingArgs {
     /// needs no data. Give it to check, too.
     #[arg(long)]
     pub calibrate: bool,
-
-    /// Which tensors are layers.
-    #[command(flatten)]
-    pub tensors: TensorArgs,
 }
 
 /// Which tensors are layers, and which.
@@ -118,6 +84,9 @@ pub struct TensorArgs {
 
 impl TensorArgs {
     /// How the weights are to be read.
+    ///
+    /// # Errors
+    /// A pattern that is none, a description or a graph that cannot be read.
     pub fn reading(&self) -> anyhow::Result<Reading> {
         Ok(Reading {
             layout: self.layout.into(),
@@ -132,25 +101,46 @@ impl TensorArgs {
     }
 }
 
-impl ReadingArgs {
-    /// Opens the weights, and decides device and quantization.
-    pub fn open(&self, weights: &Path) -> anyhow::Result<(Network, DeviceProfile, Quantization)> {
-        let network = Network::open_as(weights, &self.tensors.reading()?)?;
+impl LevelArgs {
+    /// Decides device and quantization of the weights in `path`, which stands for them in errors and says where their metadata's files are.
+    ///
+    /// # Errors
+    /// Options and metadata that contradict each other, a device that cannot be loaded.
+    pub fn decide(
+        &self,
+        path: &Path,
+        metadata: &BTreeMap<String, String>,
+    ) -> anyhow::Result<(DeviceProfile, Quantization)> {
         let request = QuantizationRequest {
             device: self.device.clone(),
             bits: self.bits,
             reparam: self.reparam.map(Into::into),
             scale: self.scale.map(Into::into),
         };
-        let (mut device, quantization) = request.resolve(weights, network.metadata())?;
+        let (mut device, quantization) = request.resolve(path, metadata)?;
         if let Some(cycles) = self.endurance {
             device = device.with_endurance(cycles);
         }
+        Ok((device, quantization))
+    }
+}
+
+impl ReadingArgs {
+    /// Opens the weights, and decides device and quantization.
+    ///
+    /// # Errors
+    /// Weights that cannot be read, and those of [`LevelArgs::decide`].
+    pub fn open(&self, weights: &Path) -> anyhow::Result<(Network, DeviceProfile, Quantization)> {
+        let network = Network::open_as(weights, &self.tensors.reading()?)?;
+        let (device, quantization) = self.levels.decide(weights, network.metadata())?;
         Ok((network, device, quantization))
     }
 }
 
 /// The faults of each core; none where no file is given.
+///
+/// # Errors
+/// Another number of files than cores, a file that cannot be read or is of another core or device.
 pub fn faults(
     files: &[PathBuf],
     cores: usize,
@@ -168,6 +158,9 @@ pub fn faults(
 }
 
 /// What a cell bears: a number above 0.
+///
+/// # Errors
+/// Anything else.
 pub fn endurance(text: &str) -> Result<f64, String> {
     let wrong = || "expected how often a cell can be written, a number above 0, as in --endurance 1e6".to_owned();
     text.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0).ok_or_else(wrong)

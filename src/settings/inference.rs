@@ -3,20 +3,65 @@
 use std::path::Path;
 
 use anyhow::Context;
-use elight::census;
-use elight::explore::{self, Aim};
-use elight::plan::{Observer, Outcome, PlanOptions, Trade};
-use elight::report::InferenceReport;
-use elight::system::{self, SystemProfile};
-use elight::weights::Network;
+use clap::Args;
 
-use crate::choices::ObjectiveArg;
-use crate::options::{Batch, InferenceArgs, ReadingArgs};
+use super::choices::ObjectiveArg;
+use crate::census::{self, Vectors};
+use crate::explore::{self, Aim};
+use crate::plan::{Observer, Outcome, PlanOptions, Trade};
+use crate::report::InferenceReport;
+use crate::system::{self, SystemProfile};
+use crate::weights::Network;
+
+/// What a whole inference runs on (docs/system-model.md).
+#[derive(Debug, Args)]
+pub struct InferenceArgs {
+    /// The system around the core: a preset (bench, feldmann-2021, lightening, skylight, simphony) or a TOML file with [system] [default: the
+    /// [system] of the device file, if it has one; else only writes are reported].
+    #[allow(rustdoc::broken_intra_doc_links)] // it is help for the command line first
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub system: Option<String>,
+
+    /// Inferences that share each programming of the core; `auto`: as many as make light and writing balance, within the buffer.
+    #[arg(long, value_name = "N|auto", default_value = "1")]
+    pub batch: Batch,
+
+    /// Memory for inputs and partial sums, bytes [default: the system's]; a layer whose batch does not fit is run through several times.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub buffer: Option<u64>,
+
+    /// Input vectors of a layer in one inference: positions of a convolution, tokens, 1 for a plain classifier. A name or a glob; may be given several
+    /// times, the last that matches counts.
+    #[arg(long, value_name = "LAYER=N")]
+    pub vectors: Vec<Vectors>,
+}
+
+/// Inferences that share a programming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batch {
+    /// So many.
+    Number(u64),
+    /// As many as make light and writing balance.
+    Auto,
+}
+
+impl std::str::FromStr for Batch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = || text.parse().ok().filter(|n| (1..=1_000_000_000).contains(n)).map(Self::Number);
+        let wrong = || "expected 1 to 1,000,000,000 inferences, or `auto`, as in --batch 64".to_owned();
+        if text == "auto" { Ok(Self::Auto) } else { number().ok_or_else(wrong) }
+    }
+}
 
 impl InferenceArgs {
     /// The system that is asked for, or else the one in the device file; none: only writes are reported.
-    pub fn system(&self, reading: &ReadingArgs) -> anyhow::Result<Option<SystemProfile>> {
-        let system = match (&self.system, &reading.device) {
+    ///
+    /// # Errors
+    /// A system that cannot be loaded; options that are for a whole inference without a system.
+    pub fn system(&self, device: Option<&str>) -> anyhow::Result<Option<SystemProfile>> {
+        let system = match (&self.system, device) {
             (Some(system), _) => Some(SystemProfile::load(system)?),
             (None, Some(device)) if Path::new(device).is_file() => SystemProfile::beside_device(device)?,
             _ => None,
@@ -32,6 +77,9 @@ impl InferenceArgs {
     }
 
     /// Chooses extra steps, order and batch for an aim that is one of the whole inference; returns the batch, where it is chosen.
+    ///
+    /// # Errors
+    /// What the aim needs and is not known; those of [`explore::choose`].
     pub fn choose(
         &self,
         objective: ObjectiveArg,
@@ -63,6 +111,9 @@ impl InferenceArgs {
     }
 
     /// The figures of a finished plan; `batch`: one that has been chosen.
+    ///
+    /// # Errors
+    /// Schedules that cannot be read, input vectors that are not known and needed.
     pub fn figures(
         &self,
         system: &SystemProfile,

@@ -1,10 +1,11 @@
-//! The library's choices as values of options: the library knows nothing of command lines.
+//! The library's choices as values of options: the library's other rooms know nothing of command lines.
 
 use clap::ValueEnum;
-use elight::explore::Aim;
-use elight::level::{Reparam, ScaleMode};
-use elight::order::{Effort, Objective, Order, Reach, Rows};
-use elight::weights::Layout;
+
+use crate::explore::Aim;
+use crate::level::{Reparam, ScaleMode};
+use crate::order::{Effort, Objective, Order, Reach, Rows};
+use crate::weights::Layout;
 
 /// An enum of the library under a name of its own, with the help of each value.
 macro_rules! choices {
@@ -100,6 +101,7 @@ pub enum ObjectiveArg {
 
 impl ObjectiveArg {
     /// What the order itself makes small.
+    #[must_use]
     pub fn objective(self) -> Objective {
         match self {
             Self::Energy => Objective::Energy,
@@ -111,6 +113,7 @@ impl ObjectiveArg {
     }
 
     /// What extra steps and batch are chosen for, if they are.
+    #[must_use]
     pub fn aim(self) -> Option<Aim> {
         match self {
             Self::InferenceTime => Some(Aim::Time),
@@ -121,6 +124,7 @@ impl ObjectiveArg {
     }
 
     /// Its name on the command line.
+    #[must_use]
     pub fn name(self) -> String {
         self.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
     }
