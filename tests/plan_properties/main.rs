@@ -8,7 +8,6 @@ mod compatibility;
 mod cores;
 mod everything;
 mod faults;
-mod freedom;
 mod objectives;
 mod random;
 mod segments;

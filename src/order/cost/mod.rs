@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! objective.rs      what an order makes small
-//! of_slots.rs      the steady state of arranged layers
 //! pulse_cost.rs     what a change costs on a device that pays by the pulse
 //! tally.rs          first load and steady state of a program, from one walk
 //! move_counters.rs  how many moves of each length
@@ -10,6 +9,5 @@
 
 mod move_counters;
 pub mod objective;
-pub mod of_slots;
 pub mod pulse_cost;
 pub mod tally;

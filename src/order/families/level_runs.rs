@@ -17,11 +17,7 @@ pub struct RunSlots {
 impl RunSlots {
     /// Layers of `rows` rows.
     pub fn new(runs: LevelRuns, rows: impl Iterator<Item = usize>, problem: &Problem) -> Self {
-        Self::of_stages(runs, Stages::of(rows.map(|rows| rows.div_ceil(problem.wiring.core_rows))), problem)
-    }
-
-    /// Layers of so many stages.
-    pub fn of_stages(runs: LevelRuns, stages: Stages, problem: &Problem) -> Self {
+        let stages = Stages::of(rows.map(|rows| rows.div_ceil(problem.wiring.core_rows)));
         Self { runs, stages, reach: problem.reach, top: problem.wiring.top }
     }
 }

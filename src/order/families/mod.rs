@@ -11,7 +11,6 @@ mod any_cell;
 mod around_faults;
 mod bundles;
 mod family;
-mod freedom;
 pub mod lanes;
 mod level_runs;
 mod pulse_lanes;
@@ -39,14 +38,9 @@ const FAMILIES: [Begin; 5] = [
     |problem| Some(Box::new(pulse_lanes::PulseLanes::new(problem)?)),
 ];
 
-/// The family that serves a problem, compared with plans for narrower problems where there are few enough weights.
+/// The family that serves a problem: [`lanes`] where no other does.
 #[must_use]
 pub fn choose(problem: &Problem) -> Box<dyn Family + '_> {
-    Box::new(freedom::Freedom::new(problem, serving))
-}
-
-/// The family that serves a problem: [`lanes`] where no other does.
-fn serving(problem: &Problem) -> Box<dyn Family + '_> {
     let first = FAMILIES.iter().find_map(|begin| begin(problem));
     first.unwrap_or_else(|| Box::new(lanes::Lanes::new(problem)))
 }
