@@ -66,8 +66,9 @@ def test_what_was_planned_is_kept(here, tmp_path):
     again = elight.explore(DIGITS, state=tmp_path / "state", progress=lambda *now: told.append(now), **GRID)
     assert told == [("plans", 3, 4), ("plans", 4, 4)]
     assert again.to_json() == here.to_json() == elight.merge([tmp_path / "state"]).to_json()
-    with pytest.raises(elight.ElightError):
-        elight.explore(DIGITS, state=tmp_path / "state", **{**GRID, "core": "9x9"})
+    elight.explore(DIGITS, state=tmp_path / "other", **{**GRID, "core": "9x9"})
+    with pytest.raises(elight.ElightError, match="other"):
+        elight.merge([tmp_path / "state", tmp_path / "other"])
 
 
 def test_an_executor_that_gives_up_is_named(tmp_path):

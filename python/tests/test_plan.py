@@ -71,6 +71,16 @@ def test_a_state_dict_is_as_its_file(tmp_path):
     assert bytes(of_file.schedules[0]) == bytes(of_dict.schedules[0]) == bytes(elight.plan(turned, core="4x5").schedules[0])
 
 
+def test_an_image_lives_as_long_as_its_view():
+    from elight import state_dict
+
+    views = [state_dict.view(state_dict.image(matrices(np.float32), {"made": str(number)})) for number in range(20)]
+    gc.collect()
+    for number, view in enumerate(views):
+        size = int.from_bytes(view[:8], "little")
+        assert json.loads(bytes(view[8 : 8 + size]))["__metadata__"] == {"made": str(number)}
+
+
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_types_of_numpy(kind):
     assert elight.plan(matrices(kind), core="4x5").verified
