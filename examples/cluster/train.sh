@@ -13,4 +13,4 @@ set -eu
 # Processes find each other through the first node.
 first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 exec srun torchrun --nnodes "$SLURM_NNODES" --nproc-per-node 4 --rdzv-backend c10d --rdzv-endpoint "$first:29400" --rdzv-id "$SLURM_JOB_ID" \
-    ../pytorch/train.py --run "$RUN" --model "$MODEL" --data "$DATA" --augment "$@"
+    ../pytorch/train.py --out "$RUN" --model "$MODEL" --data "$DATA" --augment "$@"

@@ -14,7 +14,7 @@ OPTIONS = ["--steps", "40", "--every", "20", "--batch", "32", "--core", "9x9", "
 def train(run, *more, processes=1):
     """Runs it; returns the last line of its log."""
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else [sys.executable]
-    subprocess.run([*start, str(HERE / "train.py"), "--run", str(run), *OPTIONS, *more], check=True)
+    subprocess.run([*start, str(HERE / "train.py"), "--out", str(run), *OPTIONS, *more], check=True)
     return json.loads((run / "log.jsonl").read_text().splitlines()[-1])
 
 
@@ -28,7 +28,7 @@ with tempfile.TemporaryDirectory() as folder:
     model = "model.safetensors"
     assert (folder / "whole" / model).read_bytes() == (folder / "parts" / model).read_bytes()
     assert {**whole, "seconds": 0} == {**parts, "seconds": 0}
-    wrong = subprocess.run([sys.executable, str(HERE / "train.py"), "--run", str(folder / "whole"), *OPTIONS, "--bits", "3"], capture_output=True, text=True)
+    wrong = subprocess.run([sys.executable, str(HERE / "train.py"), "--out", str(folder / "whole"), *OPTIONS, "--bits", "3"], capture_output=True, text=True)
     assert wrong.returncode != 0 and "go on with the same options" in wrong.stderr
     two = train(folder / "two", processes=2)
     assert abs(two["loss"] - whole["loss"]) < 1 and two["step"] == 40
