@@ -27,11 +27,13 @@ cp -r python/tests "$work/clean/tests"
 ELIGHT_FIXTURES=$PWD/fixtures "$work/clean/bin/python" -m pytest -q -p no:cacheprovider "$work/clean/tests"
 
 if python3 -c 'import torch, safetensors, pytest' 2>/dev/null; then
-  (cd examples/pytorch && python3 test_elight_torch.py)
   rm -rf "$work/torch"
   python3 -m venv --system-site-packages "$work/torch"
   "$work/torch/bin/pip" install -q --disable-pip-version-check --no-deps "$work"/wheels/*.whl
-  ELIGHT_FIXTURES=$PWD/fixtures "$work/torch/bin/python" -m pytest -q -p no:cacheprovider "$work/clean/tests/test_torch.py"
+  ELIGHT_FIXTURES=$PWD/fixtures "$work/torch/bin/python" -m pytest -q -p no:cacheprovider \
+    "$work/clean/tests/test_torch.py" "$work/clean/tests/test_export.py" "$work/clean/tests/test_ramp.py" \
+    "$work/clean/tests/test_plan.py::test_tensors_of_torch"
+  (cd examples/pytorch && "$work/torch/bin/python" test_train.py)
 else
   echo 'skipped: what needs PyTorch (pip install torch safetensors pytest)'
 fi

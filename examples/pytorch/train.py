@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Trains a network for a photonic core, and logs how many writes an inference of it takes.
 
-    python train.py --run runs/digits                                       one CPU, or one GPU where there is one
-    torchrun --nproc-per-node 4 train.py --run runs/resnet20 --model resnet20 --data cifar10/
+    python train.py --out runs/digits                                       one CPU, or one GPU where there is one
+    torchrun --nproc-per-node 4 train.py --out runs/resnet20 --model resnet20 --data cifar10/
     sbatch ../cluster/train.sh                                              many nodes
 
-The same command goes on where a run was stopped: RUN/last.pt holds all that it needs. The images of a step depend on seed and step alone,
-however many processes share them. RUN/log.jsonl has a line every --every steps, RUN/model.safetensors the result, ready for elight-plan.
+The same command goes on where a run was stopped: OUT/last.pt holds all that it needs. The images of a step depend on seed and step alone,
+however many processes share them. OUT/log.jsonl has a line every --every steps, OUT/model.safetensors the result, ready for elight-plan.
 Needs the package elight (pip install ./python) with torch 2.2 or newer; docs/from-pytorch.md walks through it.
 """
 
@@ -34,7 +34,7 @@ FREE = ("run", "every", "until", "steps")
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--run", type=pathlib.Path, required=True, metavar="DIR", help="where log, state and result go")
+    parser.add_argument("--out", dest="run", type=pathlib.Path, required=True, metavar="DIR", help="where log, state and result go")
     parser.add_argument("--data", default="digits", metavar="digits|FOLDER", help="the digits of the repository, or CIFAR-10's binary files")
     parser.add_argument("--model", default="mlp", metavar="mlp|resnet20|MODULE:FUNCTION")
     parser.add_argument("--init", metavar="FILE", help="weights to begin with: .safetensors, or a file of torch.save")
@@ -128,7 +128,7 @@ def save(path: pathlib.Path, state: dict) -> None:
 
 
 def resume(args: argparse.Namespace, model: torch.nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> int:
-    """Takes up what RUN/last.pt holds; returns the steps done."""
+    """Takes up what OUT/last.pt holds; returns the steps done."""
     path = args.run / "last.pt"
     if not path.exists():
         return 0
@@ -136,7 +136,7 @@ def resume(args: argparse.Namespace, model: torch.nn.Module, optimizer: torch.op
     now = {key: value for key, value in vars(args).items() if key not in FREE}
     changed = [f"--{key.replace('_', '-')} {state['options'].get(key)}" for key, value in now.items() if state["options"].get(key) != value]
     if changed:
-        raise SystemExit(f"error: {path} is of a run with {', '.join(changed)}: go on with the same options, or name another --run")
+        raise SystemExit(f"error: {path} is of a run with {', '.join(changed)}: go on with the same options, or name another --out")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return state["step"]

@@ -68,8 +68,10 @@ def image(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> _elight.Bu
 
 
 def view(buffer: _elight.Buffer) -> memoryview:
-    """The bytes of a buffer, without a copy. Valid as long as the buffer lives and is not handed to a network."""
-    return memoryview((ctypes.c_uint8 * len(buffer)).from_address(buffer.address)).cast("B")
+    """The bytes of a buffer, without a copy. The buffer lives as long as they do; they are not valid any more once it is handed to a network."""
+    array = (ctypes.c_uint8 * len(buffer)).from_address(buffer.address)
+    array.buffer = buffer
+    return memoryview(array).cast("B")
 
 
 def _copy(value: Any, memory: Any, at: int, size: int) -> None:

@@ -6,6 +6,7 @@ use elight::check::{Options, Part, check_parts, limits};
 use elight::core_state::CoreState;
 use elight::faults::{CoreFaults, retire};
 use elight::geometry::CoreSize;
+use elight::plan::core_path;
 use elight::settings::{LevelArgs, faults, read};
 use pyo3::prelude::*;
 
@@ -47,7 +48,12 @@ pub fn check(
         let mut readers: Vec<&[u8]> = schedules.iter().map(Vec::as_slice).collect();
         let mut parts = Vec::with_capacity(readers.len());
         for (number, schedule) in readers.iter_mut().enumerate() {
-            let origin = from.get(number).map(|from| CoreState::read(from)).transpose()?;
+            // One name stands for those of all cores, as for the plan.
+            let before = match &from[..] {
+                [all] => Some(core_path(all, number, schedules.len())),
+                each => each.get(number).cloned(),
+            };
+            let origin = before.map(|path| CoreState::read(&path)).transpose()?;
             let origin = origin.map(|state| state.levels().to_vec());
             parts.push(Part { schedule, origin, ranges: damaged.get(number).map(CoreFaults::cells) });
         }

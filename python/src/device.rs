@@ -1,7 +1,7 @@
 //! Devices, for training in Python.
 
+use elight::cells::noise::NoiseModel;
 use elight::level::{DeviceProfile, Transmission};
-use elight_train::noise::NoiseModel;
 use pyo3::prelude::*;
 
 /// Name, bits, transmissions by level, and the factor per level where they are geometric.

@@ -41,6 +41,7 @@ fn refuse(error: impl std::fmt::Display) -> PyErr {
 
 #[pymodule]
 fn _elight(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    watch::imported();
     module.add("ElightError", module.py().get_type::<ElightError>())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(device::device, module)?)?;

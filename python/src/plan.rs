@@ -37,7 +37,12 @@ impl Plan {
 
     /// The report as the terminal shows it, in so many columns.
     fn table(&self, columns: usize) -> String {
-        report::print(&self.made.report, &self.made.options.device, &Screen { width: Some(columns), colour: false }, false)
+        report::print(
+            &self.made.report,
+            &self.made.options.device,
+            &Screen { width: Some(columns), colour: false },
+            false,
+        )
     }
 
     /// The report as a page of HTML.

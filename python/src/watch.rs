@@ -2,9 +2,9 @@
 //!
 //! The work is done on a thread of its own; the calling thread looks up for Ctrl-C and tells how far the work is, and wakes as soon as it is done.
 
-use std::sync::Mutex;
+use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -20,30 +20,16 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How far the work is.
 #[derive(Default)]
 pub struct Watch {
-    phase: Mutex<String>,
+    phase: Mutex<&'static str>,
     done: AtomicU64,
     total: AtomicU64,
     stop: AtomicBool,
 }
 
 impl Watch {
-    /// A phase begins that goes through so much.
-    pub fn phase(&self, name: &str, total: u64) {
-        if let Ok(mut now) = self.phase.lock() {
-            name.clone_into(&mut now);
-            self.done.store(0, Ordering::Relaxed);
-            self.total.store(total, Ordering::Relaxed);
-        }
-    }
-
-    /// So much of it is done.
-    pub fn at(&self, done: u64) {
-        self.done.store(done, Ordering::Relaxed);
-    }
-
     fn tell(&self, py: Python<'_>, progress: Option<&Py<PyAny>>) -> PyResult<()> {
         let Some(progress) = progress else { return Ok(()) };
-        let phase = self.phase.lock().map_or(String::new(), |phase| phase.clone());
+        let phase = self.phase.lock().map_or("", |phase| *phase);
         let (done, total) = (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed));
         progress.call1(py, (phase, done, total)).map(drop)
     }
@@ -51,7 +37,11 @@ impl Watch {
 
 impl Observer for Watch {
     fn begin(&self, phase: &'static str, weights: u64) {
-        self.phase(phase, weights);
+        if let Ok(mut now) = self.phase.lock() {
+            *now = phase;
+            self.done.store(0, Ordering::Relaxed);
+            self.total.store(weights, Ordering::Relaxed);
+        }
     }
 
     fn advance(&self, weights: u64) {
@@ -72,19 +62,18 @@ pub fn watched<T: Send>(
     work: impl FnOnce(&Watch) -> anyhow::Result<T> + Send,
 ) -> PyResult<T> {
     let watch = Watch::default();
-    let (sender, receiver) = channel();
+    let (ready, caller) = (AtomicBool::new(false), thread::current());
     let done = thread::scope(|scope| {
         let worker = scope.spawn(|| {
             let done = on_threads(threads, || work(&watch));
-            // The receiver is there until the worker has been joined.
-            let _heard = sender.send(());
+            ready.store(true, Ordering::Release);
+            caller.unpark();
             done
         });
         let mut raised = None;
-        while let Err(RecvTimeoutError::Timeout) = py.detach(|| receiver.recv_timeout(LOOK)) {
-            if worker.is_finished() {
-                break;
-            }
+        // A worker that panics is not ready, but finished.
+        while !ready.load(Ordering::Acquire) && !worker.is_finished() {
+            py.detach(|| thread::park_timeout(LOOK));
             if let Err(error) = py.check_signals().and_then(|()| watch.tell(py, progress)) {
                 watch.stop.store(true, Ordering::Relaxed);
                 raised.get_or_insert(error);
@@ -100,11 +89,21 @@ pub fn watched<T: Send>(
     done
 }
 
-/// A pool of its own for a given number of threads, so that they are there as long as the work; else the pool of the process.
+/// The process that has imported the module. The pool of a process has no threads in a process that was forked from it.
+static IMPORTED: OnceLock<u32> = OnceLock::new();
+
+/// Remembers which process this is.
+pub fn imported() {
+    IMPORTED.get_or_init(process::id);
+}
+
+/// A pool of its own for a given number of threads, so that they are there as long as the work, and in a forked process; else the pool of the process.
 fn on_threads<T: Send>(threads: Option<usize>, work: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
+    let forked = IMPORTED.get().is_some_and(|imported| *imported != process::id());
     match threads {
-        None => work(),
-        Some(threads) => rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(work),
+        None if !forked => work(),
+        // 0: as many as the machine has.
+        _ => rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build()?.install(work),
     }
 }
 

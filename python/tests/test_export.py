@@ -59,3 +59,11 @@ def test_torchvision(name, tmp_path):
     skipped = sum(m.weight.numel() for n, m in model.named_modules() if n.startswith("aux") and hasattr(m, "weight") and m.weight.dim() > 1)
     assert sum(layer.weights for layer in network.layers) == multiplied - skipped
     assert all(layer.certainty == "stated" and layer.vectors for layer in network.layers)
+
+
+def test_a_network_needs_no_file(tmp_path):
+    model, x = Branches(), torch.zeros(1, 3, 8, 8)
+    network = pcm.network(model, x, core="4x5")
+    of_file = elight.load(pcm.export(model, x, tmp_path / "net.safetensors", core="4x5"))
+    assert network.layers == of_file.layers and network.metadata == of_file.metadata
+    assert bytes(elight.plan(network).schedules[0]) == bytes(elight.plan(of_file).schedules[0])

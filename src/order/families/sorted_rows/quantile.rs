@@ -47,7 +47,10 @@ pub fn arrange(
     stop: &StopToken<'_>,
 ) -> Arrangement {
     let begin = |typical: Vec<i16>| {
-        let with = |effort| arrange_from(&typical, layers, core_rows, cells, boundary, effort, seed, stop);
+        let with = |effort| {
+            let placement = place(&typical, layers, core_rows, cells, boundary, stop);
+            improved(placement, layers, cells, effort, seed)
+        };
         match effort {
             // A search that is hot for long may end in a worse place.
             Effort::Best => cheaper(with(Effort::Good), || with(effort)),
@@ -70,18 +73,8 @@ fn cheaper(first: Arrangement, second: impl FnOnce() -> Arrangement) -> Arrangem
     Some(second()).filter(|second| second.writes < first.writes).unwrap_or(first)
 }
 
-/// `typical`: levels at which the cells of a core row begin, for relaxed rows; empty where there are none.
-fn arrange_from(
-    typical: &[i16],
-    layers: &[Profiles],
-    core_rows: usize,
-    cells: usize,
-    boundary: &CoreBoundary,
-    effort: Effort,
-    seed: u64,
-    stop: &StopToken<'_>,
-) -> Arrangement {
-    let mut placement = place(typical, layers, core_rows, cells, boundary, stop);
+/// Rows exchanged, and cut again where they leave places idle.
+fn improved(mut placement: Placement<'_>, layers: &[Profiles], cells: usize, effort: Effort, seed: u64) -> Arrangement {
     placement.direct();
     let has_idle_places = layers.iter().any(|layer| has_idle_places(layer, cells));
     if has_idle_places {
