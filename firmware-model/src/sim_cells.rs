@@ -1,4 +1,4 @@
-//! A simulated core below the seam ([`Hardware`]): PCM cells that are written with noise, drift, get stuck, and lose power; and light that
+//! A simulated core below the seam ([`Hardware`](crate::hardware::Hardware)): PCM cells that are written with noise, drift, get stuck, and lose power; and light that
 //! goes through them.
 //!
 //! ```text

@@ -311,7 +311,7 @@ pub enum Failure {
     Hardware {
         /// The frame.
         frame: u32,
-        /// Which bus or part of the core: a number of the board's own ([`crate::hardware::Hardware::fault_code`]).
+        /// Which bus or part of the core: a number of the board's own ([`crate::hardware::Part::fault_code`]).
         code: u16,
         /// The PCM cell that was written or read, if it was one.
         cell: Option<u32>,
