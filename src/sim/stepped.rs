@@ -2,7 +2,7 @@
 //!
 //! The firmware's core holds the levels and counts the writes; what it holds is turned to light by the same laws as in the fast path, and every
 //! input vector of the layer is streamed through each step. Beside that, the firmware's core multiplies one vector of each layer in integers.
-//! Nothing of a [`super::recording::Recording`] is used.
+//! Nothing of a [`elight::cells::recording::Recording`] is used.
 
 use firmware_model::photonic_core::{Core, Identity, Output};
 use firmware_model::sim::{DARK, Fault, SimCore};
