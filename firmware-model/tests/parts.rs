@@ -10,13 +10,13 @@ use std::task::{Context, Poll, Waker};
 
 use firmware_model::device::{Device, Memory};
 use firmware_model::hardware::{
-    Cells, NorFlash, PcmCell, Port, Profile, Pulse, Pulses, Side, Target, Verify, largest_tolerance,
-    largest_tolerance_of,
+    Cells, CellsFault, Hardware, Joined, NorFlash, Part, PcmCell, Port, Profile, Pulse, Pulses, Side, Target, Verify,
+    largest_tolerance, largest_tolerance_of,
 };
 use firmware_model::link::host::{CHUNK, Stream};
 use firmware_model::link::io::{Ended, IoPort, serve};
 use firmware_model::link::messages::{
-    Answer, Order, PIECE, Refused, Request, RunState, SCHEMA, Start, Started, ToDevice, ToHost,
+    Answer, FaultReport, Order, PIECE, Refused, Request, RunState, SCHEMA, Start, Started, ToDevice, ToHost,
 };
 use firmware_model::link::packet::{Incoming, Outgoing};
 use firmware_model::link::server::Server;
@@ -25,14 +25,14 @@ use firmware_model::mutants::Mutant;
 use firmware_model::pcm::{Price, WriteCost};
 use firmware_model::photonic_core::{Identity, device_crc};
 use firmware_model::seal::schedule_id;
-use firmware_model::sim_cells::{CellMemory, Mains, Physics, SideBySide, SimCell, SimCells, WriteTiming};
+use firmware_model::sim_cells::{CellFault, CellMemory, Mains, Physics, SideBySide, SimCell, SimCells, WriteTiming};
 use firmware_model::sim_flash::{BLOCK, SimFlash, WORD, Word};
 use firmware_model::store::FlashStore;
 use firmware_model::trace::Silent;
 use support::hex;
 
 type SimCore = SimCells<'static, Mains, true>;
-type SimDevice<F> = Device<'static, SimCore, F, Silent>;
+type SimDevice<F, H = SimCore> = Device<'static, H, F, Silent>;
 
 /// The transmissions of 2-bit cells, whose steps grow.
 const LEVELS: [f32; 4] = [0.1, 0.2, 0.4, 0.8];
@@ -63,7 +63,7 @@ fn flash(blocks: usize) -> SimFlash<'static, Mains> {
     SimFlash::new(vec![0xFF; blocks * BLOCK].leak(), words, Mains, 1).expect("a flash")
 }
 
-fn device<F: NorFlash>(core: SimCore, flash: F, profile: Profile<'static>) -> SimDevice<F> {
+fn device<F: NorFlash, H: Hardware>(core: H, flash: F, profile: Profile<'static>) -> SimDevice<F, H> {
     let Identity { rows, cols, .. } = profile.identity;
     let cells = usize::from(rows) * usize::from(cols);
     let memory = Memory {
@@ -150,17 +150,73 @@ const PULSES: [Pulse; 4] = [
     Pulse { amplitude: 10_000, width_ns: 200 },
 ];
 
-/// A device whose cells are moved by pulses; its cell (1, 1) plus gives `off` more at every level.
-fn pulsed(off: f32, gain: f32) -> SimDevice<SimFlash<'static, Mains>> {
+/// A device whose cells are moved by pulses; its cell (1, 1) plus gives `off` more at every level. `board` makes a core of the cells and of a light.
+fn pulsed_on<H: Hardware>(
+    off: f32,
+    gain: f32,
+    board: impl FnOnce(SimCore, SimCore) -> H,
+) -> SimDevice<SimFlash<'static, Mains>, H> {
     let identity = identity((2, 2), &LEVELS);
     let mut core = core(identity, &LEVELS, 1);
     let mut own = LEVELS.repeat(8);
     own[6 * 4..7 * 4].iter_mut().for_each(|t| *t += off);
     (core.own, core.response) = (own.leak(), &PULSES);
     let profile = Profile { pulses: Pulses { levels: &PULSES, gain, most: 8000 }, ..profile(identity, &LEVELS) };
-    let mut device = device(core, flash(32), profile).with_trims(vec![0; 8].leak());
+    let board = board(core, self::core(identity, &LEVELS, 1));
+    let mut device = device(board, flash(32), profile).with_trims(vec![0; 8].leak());
     device.open().expect("it starts");
     device
+}
+
+fn pulsed(off: f32, gain: f32) -> SimDevice<SimFlash<'static, Mains>> {
+    pulsed_on(off, gain, |core, _| core)
+}
+
+/// Cells that are set and read one by one.
+struct OneByOne(SimCore);
+
+impl Part for OneByOne {
+    type Fault = CellFault;
+
+    fn fault_code(fault: CellFault) -> u16 {
+        SimCore::fault_code(fault)
+    }
+}
+
+impl Cells for OneByOne {
+    const READ_BACK: bool = true;
+
+    fn set(&mut self, target: Target) -> Result<(), CellFault> {
+        self.0.set(target)
+    }
+
+    fn set_many(&mut self, _: impl Iterator<Item = Target> + Clone) -> Result<(), CellsFault<CellFault>> {
+        panic!("cells that are not written side by side are not asked to be")
+    }
+
+    fn read(&mut self, cell: PcmCell) -> Result<f32, CellFault> {
+        self.0.read(cell)
+    }
+}
+
+#[test]
+fn cells_that_are_written_one_by_one_end_like_those_side_by_side() {
+    fn ends<H: Hardware>(mut device: SimDevice<SimFlash<'static, Mains>, H>) -> ([[u8; 4]; 8], Vec<FaultReport>, u64) {
+        for level in [2, 3, 1] {
+            device.set_level((0, level, true), &ORDER).unwrap();
+        }
+        let mut wear = [[0; 4]; 8];
+        device.wear(0, &mut wear).unwrap();
+        (wear, device.faults().to_vec(), device.status().corrections)
+    }
+    let one_by_one = |cells, light| Joined { cells: OneByOne(cells), light };
+    for off in [0.0, 0.08] {
+        for gain in [-50_000.0, 0.0] {
+            let (side_by_side, alone) = (ends(pulsed(off, gain)), ends(pulsed_on(off, gain, one_by_one)));
+            assert_eq!(alone, side_by_side, "{off} more, gain {gain}");
+            assert_eq!(alone.2 > 0, off > 0.0, "a cell that is off is corrected");
+        }
+    }
 }
 
 #[test]
