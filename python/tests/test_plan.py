@@ -154,6 +154,8 @@ def test_progress_is_told_and_may_stop_the_plan():
 
 
 def test_ctrl_c_ends_planning():
+    # A shell in the background ignores Ctrl-C, and so do its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     layer = {"layer.weight": np.random.default_rng(1).normal(size=(512, 512)).astype(np.float32)}
     threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt):
