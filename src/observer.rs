@@ -127,6 +127,37 @@ pub(crate) mod tests {
         }
     }
 
+    /// Notes the most operations between two questions; says stop after some.
+    pub struct Gaps<'a> {
+        done: &'a AtomicU64,
+        last: AtomicU64,
+        widest: AtomicU64,
+        asked: AtomicU64,
+        stop_after: u64,
+    }
+
+    impl<'a> Gaps<'a> {
+        /// `done`: operations so far, counted by the test.
+        pub fn new(done: &'a AtomicU64, stop_after: u64) -> Self {
+            let [last, widest, asked] = Default::default();
+            Self { done, last, widest, asked, stop_after }
+        }
+
+        pub fn widest(&self) -> u64 {
+            self.widest.load(Ordering::Relaxed)
+        }
+    }
+
+    impl Observer for Gaps<'_> {
+        fn begin(&self, _: &'static str, _: u64) {}
+        fn advance(&self, _: u64) {}
+        fn interrupted(&self) -> bool {
+            let now = self.done.load(Ordering::Relaxed);
+            self.widest.fetch_max(now - self.last.swap(now, Ordering::Relaxed), Ordering::Relaxed);
+            self.asked.fetch_add(1, Ordering::Relaxed) >= self.stop_after
+        }
+    }
+
     #[test]
     fn questions_come_by_the_work_and_a_stop_stays() {
         let observer = StopAfter::new(3);

@@ -304,7 +304,8 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::observer::{Observer, STRIDE};
+    use crate::observer::STRIDE;
+    use crate::observer::tests::Gaps;
 
     /// Distances, counted a row at a time.
     struct Counted<'a> {
@@ -323,25 +324,6 @@ mod tests {
         }
     }
 
-    /// Notes the most distances between two questions; says stop after some.
-    struct Gaps<'a> {
-        looked: &'a AtomicU64,
-        last: AtomicU64,
-        widest: AtomicU64,
-        asked: AtomicU64,
-        stop_after: u64,
-    }
-
-    impl Observer for Gaps<'_> {
-        fn begin(&self, _: &'static str, _: u64) {}
-        fn advance(&self, _: u64) {}
-        fn interrupted(&self) -> bool {
-            let now = self.looked.load(Ordering::Relaxed);
-            self.widest.fetch_max(now - self.last.swap(now, Ordering::Relaxed), Ordering::Relaxed);
-            self.asked.fetch_add(1, Ordering::Relaxed) >= self.stop_after
-        }
-    }
-
     #[test]
     fn an_ascent_asks_at_bounded_work_and_stops_within_a_tree() {
         let levels: Vec<i16> = (0..900).map(|i| (i * 17 % 31) as i16 - 15).collect();
@@ -350,16 +332,10 @@ mod tests {
         let chains = Chains { count: 1, exact: true, ways: [&free, &free], closed: false, upper: 1 << 40 };
         for stop_after in [u64::MAX, 0, 1, 3] {
             let looked = AtomicU64::new(0);
-            let gaps = Gaps {
-                looked: &looked,
-                last: AtomicU64::new(0),
-                widest: AtomicU64::new(0),
-                asked: AtomicU64::new(0),
-                stop_after,
-            };
+            let gaps = Gaps::new(&looked, stop_after);
             let metric = Counted { nodes: &nodes, looked: &looked };
             ascend_on(&metric, chains, vec![0; 900], 6, &StopToken::new(&gaps));
-            let (all, widest) = (looked.load(Ordering::Relaxed), gaps.widest.into_inner());
+            let (all, widest) = (looked.load(Ordering::Relaxed), gaps.widest());
             assert!(widest < 2 * STRIDE, "{widest} of {all}");
             if stop_after == u64::MAX {
                 assert!(all > 8 * STRIDE, "{all} distances are too few to tell");

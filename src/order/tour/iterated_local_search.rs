@@ -180,8 +180,8 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::observer::tests::StopAfter;
-    use crate::observer::{Observer, STRIDE, Unobserved};
+    use crate::observer::tests::{Gaps, StopAfter};
+    use crate::observer::{STRIDE, Unobserved};
     use crate::order::tour::nodes::Nodes;
     use proptest::prelude::*;
 
@@ -248,7 +248,7 @@ mod tests {
         }
     }
 
-    /// Distances, counted; and an observer that notes the most of them between two questions.
+    /// Distances, counted.
     struct Counted<'a> {
         nodes: &'a Nodes,
         looked: &'a AtomicU64,
@@ -265,22 +265,6 @@ mod tests {
         }
     }
 
-    struct Gaps<'a> {
-        looked: &'a AtomicU64,
-        last: AtomicU64,
-        widest: AtomicU64,
-    }
-
-    impl Observer for Gaps<'_> {
-        fn begin(&self, _: &'static str, _: u64) {}
-        fn advance(&self, _: u64) {}
-        fn interrupted(&self) -> bool {
-            let now = self.looked.load(Ordering::Relaxed);
-            self.widest.fetch_max(now - self.last.swap(now, Ordering::Relaxed), Ordering::Relaxed);
-            false
-        }
-    }
-
     /// Long lists of neighbours, long searches: never more than a few strides of distances without a question.
     #[test]
     fn questions_come_at_bounded_work() {
@@ -289,11 +273,11 @@ mod tests {
                 .map(|row| (0..n).map(|col| ((col * (37 + row * 11) + row) % 31) as i16 - 15).collect())
                 .collect();
             let (nodes, looked, free) = (nodes(&levels), AtomicU64::new(0), vec![0; n]);
-            let gaps = Gaps { looked: &looked, last: AtomicU64::new(0), widest: AtomicU64::new(0) };
+            let gaps = Gaps::new(&looked, u64::MAX);
             let ends = Ends { from: &free, to: &free };
             let metric = Counted { nodes: &nodes, looked: &looked };
             shortest(&metric, ends, &mut Vec::new(), kicks, Effort::Good, 1, &StopToken::new(&gaps));
-            let (all, widest) = (looked.load(Ordering::Relaxed), gaps.widest.into_inner());
+            let (all, widest) = (looked.load(Ordering::Relaxed), gaps.widest());
             assert!(all > 8 * STRIDE, "{all} distances are too few to tell");
             assert!(widest < 4 * STRIDE, "{widest} of {all} distances without a question");
         }
